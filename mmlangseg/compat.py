@@ -1,0 +1,89 @@
+"""Repairs of the libraries, each with its reason and its end.
+
+Every repair is a function that may be called more than once. Project packages
+call what they need when they are imported.
+"""
+from __future__ import annotations
+import os
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import CheckpointLoader
+from mmengine.utils import digit_version
+
+_UNSAFE_ENV = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
+
+
+def repair_checkpoint_loading() -> None:
+    """Let MMEngine read its own checkpoints with torch >= 2.6.
+
+    Reason: since torch 2.6 ``torch.load`` accepts tensors and plain data
+    only, while MMEngine's checkpoints carry the history of the log
+    (``HistoryBuffer``, NumPy arrays), so that ``--resume`` fails.
+    The loader registered here allows just these types and stays safe
+    otherwise. For a checkpoint that needs more, and that you trust, set the
+    environment variable ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``.
+
+    Unnecessary with: MMEngine > 0.10.7 (it loads with ``weights_only=False``,
+    which runs whatever code the file names).
+    """
+    # before 2.6 torch.load accepts everything, and has no allow-list
+    if digit_version(torch.__version__) >= digit_version('2.6.0'):
+        CheckpointLoader.register_scheme(
+            prefixes='', loader=load_from_local, force=True)
+
+
+def load_from_local(filename: str, map_location=None) -> dict:
+    """Load a checkpoint file without running code from it.
+
+    Args:
+        filename: Path of the checkpoint, ``~`` is expanded.
+        map_location: Same as :func:`torch.load`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        RuntimeError: The file is damaged, or holds types that are not
+            allowed.
+    """
+    filename = os.path.expanduser(filename)
+    if not os.path.isfile(filename):
+        raise FileNotFoundError(f'checkpoint {filename} does not exist')
+    try:
+        with torch.serialization.safe_globals(_checkpoint_types()):
+            return torch.load(filename, map_location=map_location)
+    except Exception as error:  # torch raises almost anything here
+        reason = str(error).split('\n', 1)[0]
+        raise RuntimeError(
+            f'cannot load checkpoint {filename}: '
+            f'{type(error).__name__}: {reason}. Either the file is damaged, '
+            'or it holds more than tensors and plain data; if you trust it, '
+            f'set {_UNSAFE_ENV}=1') from error
+
+
+def _checkpoint_types() -> list:
+    """Types in MMEngine's checkpoints besides tensors and plain data."""
+    reconstruct = np.zeros(1).__reduce__()[0]
+    scalar = np.float64(0).__reduce__()[0]
+    dtypes = {type(np.dtype(code)) for code in '?bBhHiIlLqQefdU'}
+    types = [
+        HistoryBuffer, np.ndarray, np.dtype, *dtypes,
+        (_history_statistic, 'builtins.getattr')
+    ]
+    # files written by numpy 2 name numpy._core, by numpy 1 numpy.core
+    for core in ('numpy.core', 'numpy._core'):
+        types.append((reconstruct, f'{core}.multiarray._reconstruct'))
+        types.append((scalar, f'{core}.multiarray.scalar'))
+    return types
+
+
+def _history_statistic(owner: type, name: str):
+    """The only attributes that a checkpoint refers to.
+
+    ``HistoryBuffer`` pickles its methods as ``getattr(HistoryBuffer, name)``;
+    the real ``getattr`` would give a file access to everything.
+    """
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'mean',
+                                                  'current'):
+        raise ValueError(f'attribute {name} of {owner} is not allowed')
+    return getattr(owner, name)

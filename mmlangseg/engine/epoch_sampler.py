@@ -1,0 +1,32 @@
+"""The sampler that tells the dataset the epoch."""
+from __future__ import annotations
+from typing import Iterator
+
+from mmengine.dataset import DefaultSampler
+from mmengine.registry import DATA_SAMPLERS
+
+from .seeding import SeededSampleMixin
+
+
+@DATA_SAMPLERS.register_module()
+class EpochSampler(DefaultSampler):
+    """MMEngine's default sampler with the epoch in the index.
+
+    Yields ``index + epoch * len(dataset)``, from which a dataset with
+    :class:`SeededSampleMixin` seeds its pipeline. The epoch must travel with
+    the index, because persistent workers hold an old copy of the dataset.
+
+    Args: Same as :class:`mmengine.dataset.DefaultSampler`.
+    """
+
+    def __init__(self, dataset: SeededSampleMixin, *args, **kwargs) -> None:
+        if not isinstance(dataset, SeededSampleMixin):
+            raise TypeError(
+                f'EpochSampler needs a dataset with SeededSampleMixin, but '
+                f'got {type(dataset).__name__}: use DefaultSampler for it')
+        super().__init__(dataset, *args, **kwargs)
+
+    def __iter__(self) -> Iterator[int]:
+        offset = self.epoch * len(self.dataset)
+        return (offset + index
+                for index in super(EpochSampler, self).__iter__())

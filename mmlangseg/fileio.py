@@ -1,0 +1,174 @@
+"""Atomic writing, and safe reading of files that are not trusted."""
+from __future__ import annotations
+import json
+import os
+import pickle
+import uuid
+from collections import OrderedDict
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator, Sequence, Union
+
+import numpy as np
+
+PathLike = Union[str, os.PathLike]
+
+_BUILTINS = {
+    (module, name): value
+    for module in ('builtins', '__builtin__')
+    for name, value in (('set', set), ('frozenset', frozenset),
+                        ('bytearray', bytearray), ('complex', complex),
+                        ('slice', slice), ('range', range))
+}
+_BUILTINS['collections', 'OrderedDict'] = OrderedDict
+
+
+def _numpy_globals() -> dict:
+    """The constructors that a pickled array, scalar or dtype refers to."""
+    core = ('numpy.core', 'numpy._core')  # numpy < 2 and numpy >= 2
+    reconstruct = np.zeros(1).__reduce__()[0]
+    scalar = np.float64(0).__reduce__()[0]
+    frombuffer = np.zeros(1).__reduce_ex__(5)[0]  # pickle protocol 5
+    names = {('numpy', 'ndarray'): np.ndarray, ('numpy', 'dtype'): np.dtype}
+    for module in core:
+        names[f'{module}.multiarray', '_reconstruct'] = reconstruct
+        names[f'{module}.multiarray', 'scalar'] = scalar
+        names[f'{module}.numeric', '_frombuffer'] = frombuffer
+    # protocols below 3 write bytes as an encoded string
+    names['_codecs', 'encode'] = _encode_latin1
+    return names
+
+
+def _encode_latin1(text: str, encoding: str) -> bytes:
+    if encoding != 'latin1':
+        raise pickle.UnpicklingError(f'codec {encoding!r} is not allowed')
+    return text.encode('latin1')
+
+
+_ALLOWED = {'numpy': _numpy_globals()}
+
+
+class _RestrictedUnpickler(pickle.Unpickler):
+
+    def __init__(self, file, allow: Sequence[str]) -> None:
+        super().__init__(file)
+        self.names = dict(_BUILTINS)
+        for group in allow:
+            self.names.update(_ALLOWED[group])
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return self.names[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(
+                f'it refers to {module}.{name}, which is not allowed'
+            ) from None
+
+
+def load_pickle_restricted(path: PathLike, allow: Sequence[str] = ()) -> Any:
+    """Read a pickle that may hold nothing but data.
+
+    Unlike :func:`pickle.load` this never runs code named by the file.
+
+    Args:
+        path: The file.
+        allow: What is accepted besides Python's own containers, numbers and
+            strings: ``'numpy'`` for arrays, NumPy scalars and dtypes.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The file refers to anything else, or is damaged.
+    """
+    unknown = set(allow) - set(_ALLOWED)
+    if unknown:
+        raise ValueError(f'allow={sorted(unknown)} is not known, choose from '
+                         f'{sorted(_ALLOWED)}')
+    with open(path, 'rb') as file:
+        try:
+            return _RestrictedUnpickler(file, allow).load()
+        except MemoryError:
+            raise
+        except Exception as error:  # a damaged pickle raises almost anything
+            raise ValueError(
+                f'{os.fspath(path)} is not a pickle of plain data: {error}. '
+                'Make the file again with the dataset converter') from error
+
+
+def resolve_inside(root: PathLike, name: str) -> str:
+    """Join ``name`` to ``root`` and refuse names that lead out of it.
+
+    ``name`` comes from an annotation file, so it is not trusted. The check
+    is lexical: symbolic links that a user put under ``root`` are followed.
+
+    Raises:
+        ValueError: ``name`` is empty, absolute, or climbs above ``root``.
+    """
+    root = os.fspath(root)
+    parts = name.replace('\\', '/').split('/')
+    if (not name or '\0' in name or '..' in parts or os.path.isabs(name)
+            or os.path.splitdrive(name)[0]):
+        raise ValueError(f'{name!r} is not a path inside {root}')
+    return os.path.join(root, name)
+
+
+@contextmanager
+def atomic_path(path: PathLike) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` that replaces it on success.
+
+    Whoever reads ``path`` sees the old file or the whole new one, also when
+    the writer is killed. The temporary name keeps the suffix, for writers
+    that look at it. Missing folders are made.
+
+    Example:
+        >>> with atomic_path('scene.npy') as tmp:
+        ...     np.save(tmp, points)
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tmp = path.with_name(f'.{path.stem}.{uuid.uuid4().hex}.tmp{path.suffix}')
+    try:
+        yield tmp
+        with open(tmp, 'rb+') as file:
+            os.fsync(file.fileno())
+        os.replace(tmp, path)
+    finally:
+        tmp.unlink(missing_ok=True)
+
+
+def stale_temporaries(path: PathLike) -> list[Path]:
+    """What killed writers of ``path`` left behind.
+
+    Only safe to delete where ``path`` has a single writer.
+    """
+    path = Path(path)
+    # stem and suffix may hold glob characters, so no glob
+    start, end = f'.{path.stem}.', f'.tmp{path.suffix}'
+    if not path.parent.is_dir():
+        return []
+    return [
+        other for other in path.parent.iterdir()
+        if other.name.startswith(start) and other.name.endswith(end)
+        and len(other.name) == len(start) + 32 + len(end)
+    ]
+
+
+def write_bytes(path: PathLike, data: bytes) -> None:
+    """Write a binary file atomically."""
+    with atomic_path(path) as tmp:
+        tmp.write_bytes(data)
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Write a UTF-8 text file atomically."""
+    with atomic_path(path) as tmp:
+        tmp.write_text(text, encoding='utf-8')
+
+
+def write_json(path: PathLike, data: Any, indent: int | None = None) -> None:
+    """Write a JSON file atomically."""
+    write_text(path, json.dumps(data, indent=indent))
+
+
+def write_pickle(path: PathLike, data: Any) -> None:
+    """Write a pickle atomically."""
+    write_bytes(path, pickle.dumps(data, protocol=4))
