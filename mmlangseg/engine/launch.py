@@ -1,0 +1,60 @@
+"""What tools/train.py and tools/test.py have in common."""
+from __future__ import annotations
+import os
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+
+def load_config(path: str,
+                *,
+                options: dict | None = None,
+                work_dir: str | None = None,
+                launcher: str = 'none') -> Config:
+    """Read a config file and apply the command line to it.
+
+    Args:
+        path: The config file.
+        options: Values of ``--cfg-options``, by dotted key.
+        work_dir: Where the run writes; before that of the config, before
+            ``work_dirs/<name of the config>``.
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+    """
+    cfg = Config.fromfile(path)
+    cfg.launcher = launcher
+    if options:
+        cfg.merge_from_dict(options)
+    if work_dir is not None:
+        cfg.work_dir = work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = os.path.join('work_dirs', Path(path).stem)
+    return cfg
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the runner of a config, on the CPU as well."""
+    if cfg.launcher == 'pytorch' and get_device() == 'cpu':
+        _launch_on_cpu(cfg)
+    if 'runner_type' in cfg:
+        return RUNNERS.build(cfg)
+    return Runner.from_cfg(cfg)
+
+
+def _launch_on_cpu(cfg: Config) -> None:
+    """Let several processes run without a GPU.
+
+    MMEngine (0.10.7) asks for a CUDA device when it starts the process group
+    and when it wraps the model.
+    """
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
+    wrapper = dict(
+        type='MMDistributedDataParallel',
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False))
+    wrapper.update(cfg.get('model_wrapper_cfg') or {}, device_ids=None)
+    cfg.model_wrapper_cfg = wrapper

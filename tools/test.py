@@ -1,0 +1,143 @@
+"""Test a checkpoint: metrics, per-sample results, pictures."""
+from __future__ import annotations
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict, DictAction
+
+ROOT = Path(__file__).resolve().parent.parent
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
+
+from mmlangseg.compat import repair_checkpoint_loading  # noqa: E402
+from mmlangseg.engine.launch import build_runner, load_config  # noqa: E402
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Test (evaluate) a model')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    parser.add_argument(
+        '--work-dir',
+        help='folder for the log and the metrics, by default that of the '
+        'config or work_dirs/<name of the config>')
+    parser.add_argument(
+        '--out',
+        metavar='FILE.json',
+        help='write the results of every sample and the metrics to this file')
+    parser.add_argument(
+        '--show', action='store_true', help='show the predictions')
+    parser.add_argument(
+        '--show-dir', help='write pictures of the predictions to this folder')
+    parser.add_argument(
+        '--wait-time',
+        type=float,
+        default=2,
+        help='with --show, seconds per picture')
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help='test-time augmentation, by tta_model and tta_pipeline of the '
+        'config')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override values of the config, for example '
+        'test_dataloader.num_workers=0 or key="[a,b]", without spaces')
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how several processes are started')
+    parser.add_argument(
+        '--local-rank',
+        '--local_rank',
+        type=int,
+        default=0,
+        help='set by torch.distributed.launch')
+    args = parser.parse_args()
+    if not os.path.isfile(args.config):
+        parser.error(f'config {args.config} does not exist')
+    if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
+        parser.error(f'checkpoint {args.checkpoint} does not exist')
+    if args.out is not None and not args.out.endswith('.json'):
+        parser.error(f'--out {args.out} must end in .json')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def set_out_file(cfg: Config, path: str) -> None:
+    """Let the referring metrics write one record per expression.
+
+    The first one writes ``path``, further ones ``<stem>_<i>.json``.
+    """
+    evaluator = cfg.test_evaluator
+    if isinstance(evaluator, dict) and 'metrics' in evaluator:
+        evaluator = evaluator.metrics
+    entries = [evaluator] if isinstance(evaluator, dict) else evaluator
+    found = [entry for entry in entries if _is_referring_metric(entry.type)]
+    if not found:
+        raise SystemExit('--out needs a ReferringSegMetric in test_evaluator, '
+                         f'but it has {[entry.type for entry in entries]}')
+    for index, entry in enumerate(found):
+        stem, suffix = os.path.splitext(path)
+        entry.out_file = path if index == 0 else f'{stem}_{index}{suffix}'
+
+
+def _is_referring_metric(kind: str | type) -> bool:
+    name = kind if isinstance(kind, str) else kind.__name__
+    return name.split('.')[-1] == 'ReferringSegMetric'
+
+
+def set_visualization(cfg: Config, args: argparse.Namespace) -> None:
+    """Switch on the visualization hook of the config."""
+    hook = cfg.get('default_hooks', {}).get('visualization')
+    if hook is None:
+        raise SystemExit('--show and --show-dir need default_hooks='
+                         'dict(visualization=dict(...)) in the config')
+    hook.draw = True
+    if args.show:
+        hook.show = True
+        hook.wait_time = args.wait_time
+    if args.show_dir:
+        hook.test_out_dir = args.show_dir
+
+
+def set_tta(cfg: Config) -> None:
+    """Wrap the model and replace the test pipeline."""
+    for key in ('tta_model', 'tta_pipeline'):
+        if key not in cfg:
+            raise SystemExit(f'--tta needs {key} in the config')
+    dataset = cfg.test_dataloader.dataset
+    while 'dataset' in dataset:  # wrapped, for example by RepeatDataset
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+
+
+def main() -> None:
+    args = parse_args()
+    repair_checkpoint_loading()
+    cfg = load_config(
+        args.config,
+        options=args.cfg_options,
+        work_dir=args.work_dir,
+        launcher=args.launcher)
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    cfg.setdefault('custom_hooks', []).append(dict(type='CheckpointMatchHook'))
+    if args.out is not None:
+        set_out_file(cfg, args.out)
+    if args.show or args.show_dir:
+        set_visualization(cfg, args)
+    if args.tta:
+        set_tta(cfg)
+    build_runner(cfg).test()
+
+
+if __name__ == '__main__':
+    main()

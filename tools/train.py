@@ -1,0 +1,146 @@
+"""Train a model from a config file."""
+from __future__ import annotations
+import argparse
+import inspect
+import os
+import sys
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
+
+ROOT = Path(__file__).resolve().parent.parent
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
+
+from mmlangseg.compat import repair_checkpoint_loading  # noqa: E402
+from mmlangseg.engine import find_resume_checkpoint  # noqa: E402
+from mmlangseg.engine.launch import build_runner, load_config  # noqa: E402
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Train a model')
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--work-dir',
+        help='folder for logs and checkpoints, by default that of the config '
+        'or work_dirs/<name of the config>')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='continue from this checkpoint; without a value from the newest '
+        'one in the work folder, if there is one')
+    parser.add_argument(
+        '--amp', action='store_true', help='train in mixed precision')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate to the real batch size')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override values of the config, for example '
+        'train_cfg.max_epochs=3 or key="[a,b]", without spaces')
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how several processes are started')
+    parser.add_argument(
+        '--local-rank',
+        '--local_rank',
+        type=int,
+        default=0,
+        help='set by torch.distributed.launch')
+    args = parser.parse_args()
+    if not os.path.isfile(args.config):
+        parser.error(f'config {args.config} does not exist')
+    if args.resume not in (None, 'auto') and not os.path.isfile(args.resume):
+        parser.error(f'--resume: checkpoint {args.resume} does not exist')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def enable_amp(cfg: Config) -> None:
+    """Replace the optimizer wrapper, or every one of several, by its AMP
+    version."""
+    if get_device() == 'cpu':
+        raise SystemExit('--amp needs a GPU, this run would use the CPU')
+    wrapper = cfg.optim_wrapper
+    single = 'optimizer' in wrapper or 'type' in wrapper
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+        if single:
+            _use_amp(wrapper, 'optim_wrapper')
+            return
+        for name, part in wrapper.items():
+            if isinstance(part, dict):
+                _use_amp(part, f'optim_wrapper.{name}')
+
+
+def _use_amp(wrapper: ConfigDict, key: str) -> None:
+    kind = wrapper.get('type', OptimWrapper)
+    cls = kind if inspect.isclass(kind) else OPTIM_WRAPPERS.get(kind)
+    if cls is None:
+        raise SystemExit(f'{key}.type={kind!r} is not a registered optimizer '
+                         'wrapper')
+    if issubclass(cls, AmpOptimWrapper):
+        print_log(f'--amp: {key} uses mixed precision already', 'current')
+    elif cls is OptimWrapper:
+        wrapper.type = 'AmpOptimWrapper'
+        wrapper.setdefault('loss_scale', 'dynamic')
+    else:
+        raise SystemExit(
+            f'--amp cannot turn {key}.type={cls.__name__} into mixed '
+            'precision: name a subclass of AmpOptimWrapper in the config')
+
+
+def enable_auto_scale_lr(cfg: Config) -> None:
+    """Switch on the scaling of the learning rate."""
+    if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+        raise SystemExit(
+            '--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=N) in '
+            'the config, N being the batch size its learning rate is for')
+    cfg.auto_scale_lr.enable = True
+
+
+def set_resume(cfg: Config, resume: str) -> None:
+    """Choose the checkpoint to continue from."""
+    checkpoint = resume
+    if resume == 'auto':
+        checkpoint = find_resume_checkpoint(cfg.work_dir)
+        if checkpoint is None:
+            print_log(
+                f'--resume: no checkpoint in {cfg.work_dir}, the training '
+                'starts from the beginning', 'current')
+            return
+    cfg.resume = True
+    cfg.load_from = checkpoint
+    cfg.setdefault('custom_hooks', []).append(dict(type='CheckpointMatchHook'))
+
+
+def main() -> None:
+    args = parse_args()
+    repair_checkpoint_loading()
+    cfg = load_config(
+        args.config,
+        options=args.cfg_options,
+        work_dir=args.work_dir,
+        launcher=args.launcher)
+    if args.amp:
+        enable_amp(cfg)
+    if args.auto_scale_lr:
+        enable_auto_scale_lr(cfg)
+    if args.resume is not None:
+        set_resume(cfg, args.resume)
+    build_runner(cfg).train()
+
+
+if __name__ == '__main__':
+    main()
