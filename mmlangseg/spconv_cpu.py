@@ -1,0 +1,186 @@
+"""Correct and fast sparse convolutions on the CPU (repair of spconv 2.3.8).
+
+Two defects of spconv's CPU path are repaired by replacing the two functions
+that its autograd classes call:
+
+* ``scatter_add_cpu`` shares two pointers between OpenMP threads, so with more
+  than one thread convolutions silently return wrong values;
+* ``indice_conv_backward`` asks for a CUDA stream before it looks at the
+  device, so that a CPU-only torch raises.
+
+CUDA tensors take spconv's own path untouched. The repair becomes unnecessary
+with the first spconv release whose CPU results do not depend on the number of
+threads (2.3.8, the newest release in November 2026, is affected).
+"""
+
+from __future__ import annotations
+import functools
+
+import torch
+from torch import Tensor
+
+# Rows handled per gather - multiply - scatter step: the two buffers of a step
+# stay in the second-level cache (4096 rows x 96 channels x 4 bytes = 1.5 MB).
+_ROWS_PER_STEP = 4096
+
+
+def repair_spconv_cpu() -> None:
+    """Replace spconv's CPU convolution, forward and backward (idempotent)."""
+    import spconv.pytorch.ops as ops
+
+    if getattr(ops.indice_conv, '_mmlangseg_repaired', False):
+        return
+    ops.indice_conv = _for_cpu(ops.indice_conv, _indice_conv)
+    ops.indice_conv_backward = _for_cpu(ops.indice_conv_backward,
+                                        _indice_conv_backward)
+
+
+def _for_cpu(original, replacement):
+    """Send CPU features to ``replacement``, all others to ``original``."""
+
+    @functools.wraps(original)
+    def dispatch(features, *args, **kwargs):
+        function = original if features.is_cuda else replacement
+        return function(features, *args, **kwargs)
+
+    dispatch._mmlangseg_repaired = True
+    return dispatch
+
+
+def _indice_conv(features: Tensor,
+                 filters: Tensor,
+                 indice_pairs: Tensor,
+                 indice_pair_num: Tensor,
+                 num_activate_out: int,
+                 inverse: bool = False,
+                 subm: bool = False,
+                 algo=None,
+                 timer=None,
+                 bias: Tensor | None = None,
+                 act_alpha: float = 0.0,
+                 act_beta: float = 0.0,
+                 act_type=None) -> Tensor:
+    """Sparse convolution as gather, multiply, scatter-add.
+
+    Args:
+        features (Tensor): (N_in, C_in), any floating dtype.
+        filters (Tensor): (C_out, *kernel, C_in).
+        indice_pairs (Tensor): (2, K, N) int32; input and output row of every
+            pair of each of the K kernel positions.
+        indice_pair_num (Tensor): (K,) number of valid pairs.
+        num_activate_out (int): N_out.
+
+    Returns:
+        Tensor: (N_out, C_out) in the dtype of ``features``.
+    """
+    if bias is not None:
+        raise NotImplementedError(
+            'spconv fuses no bias on the CPU: build the layer with bias=False')
+    weights = filters.to(features.dtype).flatten(1, -2)  # (C_out, K, C_in)
+    # Half precision sums in float32, as the CUDA kernels do.
+    if subm:  # the centre of the kernel pairs every voxel with itself
+        centre = weights[:, weights.shape[1] // 2].contiguous()
+        out = _linear(features, centre).to(_sum_dtype(features.dtype))
+    else:
+        out = features.new_zeros((num_activate_out, weights.shape[0]),
+                                 dtype=_sum_dtype(features.dtype))
+    gathered = features.new_empty((_ROWS_PER_STEP, features.shape[1]))
+    for k, rows_in, rows_out in _pairs(indice_pairs, indice_pair_num, inverse,
+                                       subm):
+        weight = weights[:, k].contiguous()
+        for start in range(0, len(rows_in), _ROWS_PER_STEP):
+            step = slice(start, start + _ROWS_PER_STEP)
+            x = _gather(features, rows_in[step], gathered)
+            out.index_add_(0, rows_out[step], _linear(x, weight).to(out.dtype))
+    return out.to(features.dtype)
+
+
+def _indice_conv_backward(features: Tensor,
+                          filters: Tensor,
+                          out_bp: Tensor,
+                          indice_pairs: Tensor,
+                          indice_pair_num: Tensor,
+                          inverse: bool = False,
+                          subm: bool = False,
+                          algo=None,
+                          timer=None) -> tuple[Tensor, Tensor]:
+    """Gradients of :func:`_indice_conv` for the features and the filters."""
+    dtype = features.dtype
+    out_bp = out_bp.to(dtype).contiguous()
+    weights = filters.to(dtype).flatten(1, -2)
+    grad_weights = torch.zeros_like(weights, dtype=_sum_dtype(dtype))
+    if subm:
+        centre = weights.shape[1] // 2
+        weight_t = weights[:, centre].t().contiguous()
+        grad_in = _linear(out_bp, weight_t).to(_sum_dtype(dtype))
+        grad_weights[:, centre] = _outer(out_bp, features)
+    else:
+        grad_in = torch.zeros_like(features, dtype=_sum_dtype(dtype))
+    gathered_in = features.new_empty((_ROWS_PER_STEP, features.shape[1]))
+    gathered_out = features.new_empty((_ROWS_PER_STEP, out_bp.shape[1]))
+    for k, rows_in, rows_out in _pairs(indice_pairs, indice_pair_num, inverse,
+                                       subm):
+        weight_t = weights[:, k].t().contiguous()
+        for start in range(0, len(rows_in), _ROWS_PER_STEP):
+            step = slice(start, start + _ROWS_PER_STEP)
+            x = _gather(features, rows_in[step], gathered_in)
+            g = _gather(out_bp, rows_out[step], gathered_out)
+            grad_in.index_add_(0, rows_in[step],
+                               _linear(g, weight_t).to(grad_in.dtype))
+            grad_weights[:, k] += _outer(g, x)
+    return (grad_in.to(dtype),
+            grad_weights.to(filters.dtype).reshape(filters.shape))
+
+
+def _pairs(indice_pairs: Tensor, indice_pair_num: Tensor, inverse: bool,
+           subm: bool):
+    """Yield (kernel position, input rows, output rows), int64 rows.
+
+    A submanifold table counts only the pairs of the first half of the kernel;
+    the second half mirrors them, and the centre, the identity, is left to the
+    caller.
+    """
+    rows_in, rows_out = indice_pairs[int(inverse)], indice_pairs[1 -
+                                                                 int(inverse)]
+    counts = indice_pair_num.tolist()
+    for k, count in enumerate(counts):
+        if subm and k == len(counts) // 2:
+            continue
+        if subm and k > len(counts) // 2:
+            count = counts[len(counts) - 1 - k]
+        if count > 0:
+            # index_add_ is several times slower with int32 rows.
+            yield k, rows_in[k, :count].long(), rows_out[k, :count].long()
+
+
+def _gather(source: Tensor, rows: Tensor, buffer: Tensor) -> Tensor:
+    out = buffer[:len(rows)]
+    torch.index_select(source, 0, rows, out=out)
+    return out
+
+
+def _sum_dtype(dtype: torch.dtype) -> torch.dtype:
+    return dtype if dtype == torch.float64 else torch.float32
+
+
+def _linear(x: Tensor, weight: Tensor) -> Tensor:
+    """``x @ weight.T``; in float32 by oneDNN.
+
+    oneDNN uses AVX-512 on every vendor's processors; the BLAS behind
+    ``torch.mm`` was measured at 0.45 of its speed on AMD.
+    """
+    if x.dtype == torch.float32 and _has_onednn_linear():
+        return torch.ops.mkldnn._linear_pointwise(x, weight, None, 'none', [],
+                                                  '')
+    return x @ weight.t()
+
+
+def _outer(grad: Tensor, x: Tensor) -> Tensor:
+    """``grad.T @ x``, the gradient of the weight of :func:`_linear`."""
+    return _linear(grad.t(), x.t())
+
+
+@functools.lru_cache(maxsize=1)
+def _has_onednn_linear() -> bool:
+    return (torch.backends.mkldnn.is_available()
+            and hasattr(torch.ops.mkldnn, '_linear_pointwise'))

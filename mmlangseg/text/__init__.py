@@ -1,0 +1,5 @@
+from .features import TextFeatures
+from .gru import GRUTextEncoder
+from .huggingface import HuggingFaceTextEncoder
+
+__all__ = ['GRUTextEncoder', 'HuggingFaceTextEncoder', 'TextFeatures']

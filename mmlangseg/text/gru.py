@@ -1,0 +1,110 @@
+from __future__ import annotations
+import re
+from pathlib import Path
+
+import torch
+from mmengine.model import BaseModule
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from .features import TextFeatures
+
+_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[^\sa-z0-9]")
+
+
+@MODELS.register_module()
+class GRUTextEncoder(BaseModule):
+    """Bidirectional GRU over word vectors.
+
+    Words are the outputs of both directions side by side, the sentence is
+    their last states.
+
+    Args:
+        vocabulary (str): File with one word per line, or a GloVe text file
+            (``word x1 x2 ...``), whose vectors are then used. Words that are
+            not listed share one learned vector.
+        hidden_channels (int): Channels of one direction; the output has twice
+            as many.
+        embed_dims (int): Channels of a learned word vector; a GloVe file
+            brings its own.
+        num_layers (int): GRU layers.
+        freeze_vectors (bool): Keep the vectors of a GloVe file.
+    """
+
+    def __init__(self,
+                 vocabulary: str,
+                 hidden_channels: int = 128,
+                 embed_dims: int = 300,
+                 num_layers: int = 1,
+                 freeze_vectors: bool = False) -> None:
+        super().__init__()
+        words, vectors = _read_vocabulary(Path(vocabulary))
+        if vectors is not None:
+            embed_dims = vectors.shape[1]
+        # 0 is padding, 1 any unknown word.
+        self.index = {word: i for i, word in enumerate(words, start=2)}
+        self.vectors = nn.Embedding(len(words) + 2, embed_dims, padding_idx=0)
+        if vectors is not None:
+            self.vectors.weight.data[2:] = vectors
+            self.vectors.weight.requires_grad_(not freeze_vectors)
+        self.gru = nn.GRU(
+            embed_dims,
+            hidden_channels,
+            num_layers,
+            batch_first=True,
+            bidirectional=True)
+        self.out_channels = 2 * hidden_channels
+
+    def forward(self, texts: list[str]) -> TextFeatures:
+        """Encode S sentences; see :class:`TextFeatures`."""
+        rows = [[self.index.get(word, 1) for word in split_words(text)] or [1]
+                for text in texts]
+        lengths = torch.tensor([len(row) for row in rows])
+        ids = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows],
+                                        batch_first=True)
+        device = self.vectors.weight.device
+        packed = pack_padded_sequence(
+            self.vectors(ids.to(device)),
+            lengths,
+            batch_first=True,
+            enforce_sorted=False)
+        outputs, last = self.gru(packed)
+        words = pad_packed_sequence(outputs, batch_first=True)[0]
+        return TextFeatures(
+            words=words,
+            word_mask=(ids > 0).to(device),
+            sentence=torch.cat([last[-2], last[-1]], dim=1))
+
+
+def split_words(text: str) -> list[str]:
+    """Split a sentence into lower-case words and punctuation marks."""
+    return _WORD.findall(text.lower())
+
+
+def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
+    """Read words, and their vectors if the file has them."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path}: no such vocabulary; write one word per line, or name a '
+            'GloVe text file')
+    words, vectors = [], []
+    with path.open(encoding='utf-8') as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            word, *values = line.split()
+            try:
+                vectors.append([float(v) for v in values])
+            except ValueError:
+                raise ValueError(
+                    f'{path}:{number}: expected a word and numbers, got '
+                    f'{line[:60]!r}') from None
+            if len(vectors[-1]) != len(vectors[0]):
+                raise ValueError(
+                    f'{path}:{number}: {len(vectors[-1])} numbers, the first '
+                    f'line has {len(vectors[0])}')
+            words.append(word)
+    if not words:
+        raise ValueError(f'{path}: the vocabulary is empty')
+    return words, torch.tensor(vectors) if vectors[0] else None

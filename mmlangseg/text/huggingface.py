@@ -1,0 +1,131 @@
+from __future__ import annotations
+import warnings
+
+import torch
+from mmengine.model import BaseModule
+from mmengine.registry import MODELS
+from torch import Tensor
+
+from .features import TextFeatures
+
+
+@MODELS.register_module()
+class HuggingFaceTextEncoder(BaseModule):
+    """Any encoder of the transformers library: RoBERTa, BERT, MPNet, ...
+
+    The first token is the sentence, the others are the words (the closing
+    token included, as in the released LESS code).
+
+    Args:
+        pretrained (str, optional): Name on the hub or directory of the
+            weights. None starts from random weights of the architecture
+            ``config``.
+        config (dict, optional): Arguments of ``AutoConfig.for_model``, with
+            ``model_type``; for ``pretrained=None``.
+        tokenizer (str, optional): Name or directory of the tokenizer.
+            Defaults to ``pretrained``.
+        max_length (int, optional): Longest sentence in tokens; longer ones
+            are cut, with a warning. Defaults to the encoder's own limit.
+        frozen (bool): Keep the encoder's weights.
+        config_overrides (dict, optional): Entries of the pretrained config to
+            replace, such as dropout probabilities.
+    """
+
+    def __init__(self,
+                 pretrained: str | None = None,
+                 config: dict | None = None,
+                 tokenizer: str | None = None,
+                 max_length: int | None = None,
+                 frozen: bool = False,
+                 config_overrides: dict | None = None) -> None:
+        super().__init__()
+        if (pretrained is None) == (config is None):
+            raise ValueError('HuggingFaceTextEncoder needs either '
+                             '`pretrained` or `config`')
+        from transformers import AutoConfig, AutoModel
+        overrides = dict(config_overrides or {})
+        if pretrained is None:
+            hf_config = AutoConfig.for_model(**{**config, **overrides})
+            self.encoder = AutoModel.from_config(hf_config)
+        else:
+            hf_config = AutoConfig.from_pretrained(pretrained, **overrides)
+            self.encoder = AutoModel.from_pretrained(
+                pretrained, config=hf_config)
+        # Its output is not used, so in training it would have no gradient.
+        self.encoder.pooler = None
+        self.tokenizer_name = tokenizer or pretrained
+        self._tokenizer = None
+        self.out_channels = hf_config.hidden_size
+        self.max_length = max_length or self._positions(hf_config)
+        self.frozen = frozen
+        self.encoder.requires_grad_(not frozen)
+
+    @staticmethod
+    def _positions(hf_config) -> int:
+        """Number of tokens that the position table can hold."""
+        positions = getattr(hf_config, 'max_position_embeddings', 512)
+        # RoBERTa and its kin count positions from the padding index + 1.
+        if hf_config.model_type in ('roberta', 'xlm-roberta', 'mpnet',
+                                    'camembert'):
+            positions -= (hf_config.pad_token_id or 0) + 1
+        return positions
+
+    @property
+    def tokenizer(self):
+        """The tokenizer, loaded at first use."""
+        if self._tokenizer is None:
+            if self.tokenizer_name is None:
+                raise ValueError(
+                    'HuggingFaceTextEncoder has random weights and no '
+                    'tokenizer: set `tokenizer` to a name or directory')
+            from transformers import AutoTokenizer
+            self._tokenizer = AutoTokenizer.from_pretrained(
+                self.tokenizer_name)
+        return self._tokenizer
+
+    def init_weights(self) -> None:
+        """Keep the weights: transformers has initialised or loaded them.
+
+        MMEngine would otherwise call ``init_weights`` of the transformers
+        model, which re-initialises a pretrained one.
+        """
+
+    def train(self, mode: bool = True) -> HuggingFaceTextEncoder:
+        """Switch the mode; a frozen encoder stays in evaluation mode."""
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+        return self
+
+    def forward(self, texts: list[str]) -> TextFeatures:
+        """Encode S sentences; see :class:`TextFeatures`."""
+        tokens = self.tokenizer(texts, padding=True, return_tensors='pt')
+        ids, mask = tokens['input_ids'], tokens['attention_mask']
+        if ids.shape[1] > self.max_length:
+            longest = texts[int(mask.sum(1).argmax())]
+            warnings.warn(
+                f'a sentence of {ids.shape[1]} tokens is cut to '
+                f'{self.max_length}: "{longest[:60]}..."',
+                stacklevel=2)
+            tokens = self.tokenizer(
+                texts,
+                padding=True,
+                truncation=True,
+                max_length=self.max_length,
+                return_tensors='pt')
+            ids, mask = tokens['input_ids'], tokens['attention_mask']
+        device = next(self.encoder.parameters()).device
+        return self.encode(ids.to(device), mask.to(device))
+
+    def encode(self, input_ids: Tensor,
+               attention_mask: Tensor) -> TextFeatures:
+        """Encode token ids (S, L + 1) with mask (S, L + 1)."""
+        with torch.set_grad_enabled(torch.is_grad_enabled()
+                                    and not self.frozen):
+            hidden = self.encoder(
+                input_ids=input_ids,
+                attention_mask=attention_mask).last_hidden_state
+        return TextFeatures(
+            words=hidden[:, 1:],
+            word_mask=attention_mask[:, 1:].bool(),
+            sentence=hidden[:, 0])

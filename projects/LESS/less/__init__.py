@@ -1,0 +1,9 @@
+"""LESS: label-efficient and single-stage referring 3D segmentation."""
+import mmlangseg.text  # noqa: F401  (registers the text encoders)
+from mmlangseg.compat import repair_checkpoint_loading
+from mmlangseg.spconv_cpu import repair_spconv_cpu
+from .losses import *  # noqa: F401,F403
+from .models import *  # noqa: F401,F403
+
+repair_checkpoint_loading()
+repair_spconv_cpu()

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import torch
+from mmdet3d.registry import MODELS
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid, normalize
+
+
+@MODELS.register_module()
+class PointContrast(nn.Module):
+    """Point-to-point contrastive loss (L_p2p, Sec. 3.5, Eq. 9).
+
+    Pulls the points of the target to their mean c and pushes them from every
+    other point j of the scene. With L2-normalised features f::
+
+        s_i = exp(f_i c / t) / (exp(f_i c / t) + sum_j exp(f_i f_j / t))
+
+    All positives meet all negatives; the pairs are visited in chunks and
+    recomputed in the backward pass, so the memory does not grow with their
+    number. Computed in float32 as log-sum-exp under any autocast.
+
+    Args:
+        temperature (float): t. The paper states none, the released code 0.05.
+        reduction (str): Over the positives of one expression:
+            'log_mean', ``-log(mean s_i)``, as released; 'mean_log',
+            ``-mean(log s_i)``, the usual InfoNCE; 'mean', ``-mean(s_i)``, as
+            Eq. 9 is printed. The mean over expressions follows; those
+            without positives or without negatives do not take part.
+        loss_weight (float): Weight in the total loss.
+        chunk_elements (int): Pairs held in memory at once.
+    """
+
+    def __init__(self,
+                 temperature: float = 0.05,
+                 reduction: str = 'log_mean',
+                 loss_weight: float = 0.05,
+                 chunk_elements: int = 2**22) -> None:
+        super().__init__()
+        if reduction not in _REDUCTIONS:
+            raise ValueError(f'reduction must be one of {list(_REDUCTIONS)}, '
+                             f'got {reduction!r}')
+        self.temperature = temperature
+        self.reduction = reduction
+        self.loss_weight = loss_weight
+        self.chunk_elements = chunk_elements
+
+    def forward(self, logits: list[Tensor], features: list[Tensor],
+                positive: list[Tensor], negative: list[Tensor]) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            logits (list[Tensor]): Unused.
+            features (list[Tensor]): Of length B, each (E_i, M_i, C).
+            positive (list[Tensor]): Of length B, each (E_i, M_i): points of
+                the target that share a row of the features.
+            negative (list[Tensor]): The other points, likewise.
+
+        Returns:
+            Tensor: Scalar.
+        """
+        losses = []
+        device_type = features[0].device.type
+        with torch.autocast(device_type, enabled=False):
+            for f, pos, neg in zip(features, positive, negative):
+                f = normalize(
+                    f if f.dtype == torch.float64 else f.float(), dim=-1)
+                losses += [
+                    self._one_expression(*one) for one in zip(f, pos, neg)
+                    if one[1].any() and one[2].any()
+                ]
+            if not losses:  # keeps the graph of DistributedDataParallel whole
+                return sum(f.sum() for f in features) * 0.
+            return self.loss_weight * torch.stack(losses).mean()
+
+    def _one_expression(self, features: Tensor, positive: Tensor,
+                        negative: Tensor) -> Tensor:
+        """Loss of normalised features (M, C) and point counts (M,)."""
+        is_positive, is_negative = positive > 0, negative > 0
+        weights = (positive[is_positive] / positive.sum()).to(features.dtype)
+        anchors = features[is_positive]
+        prototype = weights @ anchors
+        against = _PairwiseLogSumExp.apply(
+            anchors / self.temperature, features[is_negative],
+            negative[is_negative].log().to(features.dtype),
+            self.chunk_elements)
+        log_s = logsigmoid(anchors @ prototype / self.temperature - against)
+        return _REDUCTIONS[self.reduction](log_s, weights)
+
+
+_REDUCTIONS = {
+    'log_mean': lambda log_s, w: -torch.logsumexp(log_s + w.log(), 0),
+    'mean_log': lambda log_s, w: -(log_s * w).sum(),
+    'mean': lambda log_s, w: -(log_s.exp() * w).sum(),
+}
+
+
+class _PairwiseLogSumExp(torch.autograd.Function):
+    """``log sum_j exp(x_i y_j + b_j)`` for all i, a chunk of rows at a time.
+
+    Inputs x (P, C), y (N, C), b (N,); output (P,). The backward pass computes
+    the (P, N) products again instead of keeping them.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, y: Tensor, bias: Tensor,
+                chunk_elements: int) -> Tensor:
+        ctx.rows = max(1, chunk_elements // len(y))
+        out = x.new_empty(len(x))
+        for start in range(0, len(x), ctx.rows):
+            scores = torch.addmm(bias, x[start:start + ctx.rows], y.t())
+            top = scores.amax(1, keepdim=True)
+            total = scores.sub_(top).exp_().sum(1)
+            out[start:start + ctx.rows] = total.log_().add_(top.squeeze(1))
+        ctx.save_for_backward(x, y, bias, out)
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor):
+        x, y, bias, out = ctx.saved_tensors
+        grad_x, grad_y = torch.empty_like(x), torch.zeros_like(y)
+        for start in range(0, len(x), ctx.rows):
+            rows = slice(start, start + ctx.rows)
+            scores = torch.addmm(bias, x[rows], y.t())
+            # Softmax over the negatives, times the gradient of each row.
+            weights = scores.sub_(out[rows].unsqueeze(1)).exp_()
+            weights.mul_(grad[rows].unsqueeze(1))
+            torch.mm(weights, y, out=grad_x[rows])
+            grad_y.addmm_(weights.t(), x[rows])
+        return grad_x, grad_y, None, None

@@ -1,0 +1,198 @@
+from __future__ import annotations
+import math
+from dataclasses import dataclass
+
+import torch
+from mmdet3d.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+
+@dataclass
+class QueryMasks:
+    """What the query mask predictor finds in one scene.
+
+    Attributes:
+        queries (Tensor): (E, K, D) refined queries.
+        logits (Tensor): (E, K, M) mask logits of every query.
+        initial_logits (Tensor): (E, K, M) those of the unrefined queries.
+    """
+
+    queries: Tensor
+    logits: Tensor
+    initial_logits: Tensor
+
+
+class QMPLayer(BaseModule):
+    """Masked cross attention, self attention, feed-forward network.
+
+    Args:
+        embed_dims (int): Channels D of a query.
+        num_heads (int): Heads of both attentions.
+        feedforward_channels (int): Hidden channels of the feed-forward net.
+        cross_attn_norm (bool): Normalise after the cross attention. The
+            released code computes this normalisation and discards it.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int,
+                 feedforward_channels: int, cross_attn_norm: bool) -> None:
+        super().__init__()
+        self.cross_attn = nn.MultiheadAttention(
+            embed_dims, num_heads, batch_first=True)
+        self.cross_norm = nn.LayerNorm(embed_dims) if cross_attn_norm else \
+            nn.Identity()
+        self.self_attn = nn.MultiheadAttention(
+            embed_dims, num_heads, batch_first=True)
+        self.self_norm = nn.LayerNorm(embed_dims)
+        self.ffn = nn.Sequential(
+            nn.Linear(embed_dims, feedforward_channels), nn.ReLU(),
+            nn.Linear(feedforward_channels, embed_dims))
+        self.ffn_norm = nn.LayerNorm(embed_dims)
+        for parameter in self.cross_attn.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(self, queries: Tensor, keys: FoldedKeys,
+                blocked: Tensor | None) -> Tensor:
+        """Refine queries (E, K, D); ``blocked`` (E, K, M) bool or None."""
+        attended = keys.attend(self.cross_attn, queries, blocked)
+        queries = self.cross_norm(queries + attended)
+        mixed = self.self_attn(
+            queries, queries, queries, need_weights=False)[0]
+        queries = self.self_norm(queries + mixed)
+        return self.ffn_norm(queries + self.ffn(queries))
+
+
+class FoldedKeys:
+    """Keys and values ``LayerNorm(Linear(F))`` that are never materialised.
+
+    There are tens of queries but tens of thousands of voxels, each with a
+    small feature f of C channels. Every D x D projection of the voxels is
+    therefore moved to the query side, which is exact:
+
+    * the layer normalisation divides the affine map ``W'f + b'`` (its mean
+      over channels removed from the weights) by a standard deviation that is
+      a quadratic form of f;
+    * a query's score is then ``(a f + c) / std`` with a C-vector a;
+    * a query's value is the projection of one weighted sum of f.
+
+    Args:
+        features (Tensor): (E, M, C).
+        log_counts (Tensor): (M,) logarithm of the points in every voxel: the
+            attention runs over points, and all points of a voxel are equal.
+        projection (nn.Linear): C to D.
+        norm (nn.LayerNorm): Over D.
+    """
+
+    def __init__(self, features: Tensor, log_counts: Tensor,
+                 projection: nn.Linear, norm: nn.LayerNorm) -> None:
+        affine = torch.cat([projection.weight,
+                            projection.bias.unsqueeze(1)], 1)
+        self.affine = affine - affine.mean(0)  # (D, C + 1)
+        self.norm = norm
+        self.features = nn.functional.pad(features, (0, 1), value=1.)
+        gram = self.affine.t() @ self.affine / len(affine)
+        variance = ((self.features @ gram) * self.features).sum(-1)
+        self.inverse_std = (variance.clamp(min=0) + norm.eps).rsqrt()
+        self.log_counts = log_counts
+
+    def attend(self, attn: nn.MultiheadAttention, queries: Tensor,
+               blocked: Tensor | None) -> Tensor:
+        """Cross attention of queries (E, K, D) over all points: (E, K, D)."""
+        heads, head_dim = attn.num_heads, attn.head_dim
+        query_weight, key_weight, value_weight = attn.in_proj_weight.chunk(3)
+        query_bias, _, value_bias = attn.in_proj_bias.chunk(3)
+        q = linear(queries, query_weight, query_bias) / math.sqrt(head_dim)
+        q = q.unflatten(-1, (heads, head_dim)).transpose(1, 2)
+        # (E, H, K, D) in the space of the normalised features. The bias of
+        # the keys and that of the normalisation shift all scores of a query
+        # alike, so the softmax does not see them.
+        q = q @ key_weight.unflatten(0, (heads, head_dim))
+        q = (q * self.norm.weight) @ self.affine  # (E, H, K, C + 1)
+        scores = q @ self.features.transpose(1, 2).unsqueeze(1)
+        scores = scores * self.inverse_std[:, None, None] + self.log_counts
+        if blocked is not None:
+            scores = scores.masked_fill(blocked.unsqueeze(1), -math.inf)
+        weights = scores.softmax(-1) * self.inverse_std[:, None, None]
+        pooled = weights @ self.features.unsqueeze(1)  # (E, H, K, C + 1)
+        pooled = pooled @ self.affine.t() * self.norm.weight + self.norm.bias
+        value_weight = value_weight.unflatten(0, (heads, head_dim))
+        values = pooled @ value_weight.transpose(1, 2)  # (E, H, K, D / H)
+        values = values.transpose(1, 2).flatten(2) + value_bias
+        return attn.out_proj(values)
+
+
+@MODELS.register_module()
+class QMP(BaseModule):
+    """Query mask predictor (Sec. 3.3, Eq. 2-4).
+
+    Learned queries become mask logits over all voxels; each layer lets a
+    query attend to the points its previous mask selects.
+
+    Args:
+        in_channels (int): Channels C of a voxel.
+        embed_dims (int): Channels D of a query.
+        num_queries (int): Number K of queries.
+        num_layers (int): Number of decoder layers.
+        num_heads (int): Attention heads.
+        feedforward_channels (int): Hidden channels of the feed-forward net.
+        cross_attn_norm (bool): See :class:`QMPLayer`.
+    """
+
+    def __init__(self,
+                 in_channels: int = 32,
+                 embed_dims: int = 256,
+                 num_queries: int = 20,
+                 num_layers: int = 1,
+                 num_heads: int = 1,
+                 feedforward_channels: int = 1024,
+                 cross_attn_norm: bool = True) -> None:
+        super().__init__()
+        self.embed_dims = embed_dims
+        self.input_proj = nn.Linear(in_channels, embed_dims)
+        self.input_norm = nn.LayerNorm(embed_dims)
+        self.query = nn.Embedding(num_queries, embed_dims)
+        self.layers = nn.ModuleList([
+            QMPLayer(embed_dims, num_heads, feedforward_channels,
+                     cross_attn_norm) for _ in range(num_layers)
+        ])
+        self.out_norm = nn.LayerNorm(embed_dims)
+        self.mask_hidden = nn.Sequential(
+            nn.Linear(in_channels, embed_dims), nn.ReLU())
+        self.mask_out = nn.Linear(embed_dims, embed_dims)
+
+    def forward(self, features: Tensor, counts: Tensor) -> QueryMasks:
+        """Predict K masks for every expression of one scene.
+
+        Args:
+            features (Tensor): (E, M, C) voxel features.
+            counts (Tensor): (M,) points of every voxel.
+
+        Returns:
+            QueryMasks: Queries and mask logits, both float32.
+        """
+        # Only C-vectors are multiplied with the voxels here: there is nothing
+        # to gain from half precision, and the quadratic form would lose.
+        with torch.autocast(features.device.type, enabled=False):
+            features = features.to(self.query.weight.dtype)
+            keys = FoldedKeys(features,
+                              counts.log().to(features), self.input_proj,
+                              self.input_norm)
+            hidden = self.mask_hidden(features).transpose(1, 2)  # (E, D, M)
+            queries = self.out_norm(self.query.weight)
+            queries = queries.expand(len(features), -1, -1)
+            logits = initial = self._masks(queries, hidden)
+            for layer in self.layers:
+                blocked = logits.detach() < 0
+                # A query whose mask is empty attends to all points.
+                blocked &= ~blocked.all(-1, keepdim=True)
+                queries = self.out_norm(layer(queries, keys, blocked))
+                logits = self._masks(queries, hidden)
+        return QueryMasks(queries, logits, initial)
+
+    def _masks(self, queries: Tensor, hidden: Tensor) -> Tensor:
+        """Product of queries (E, K, D) and mask features, the last layer of
+        the mask MLP applied to the few queries instead: (E, K, M)."""
+        bias = (queries @ self.mask_out.bias).unsqueeze(-1)
+        return torch.baddbmm(bias, queries @ self.mask_out.weight, hidden)
