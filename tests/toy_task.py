@@ -86,15 +86,6 @@ class ToyLineModel(BaseModel):
         return data_samples
 
 
-@MODELS.register_module()
-class OtherToyModel(BaseModel):
-    """A model with other parameters."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = torch.nn.Linear(3, 3)
-
-
 @HOOKS.register_module()
 class KillHook(Hook):
     """Kill the process as the system would, in the middle of an epoch."""

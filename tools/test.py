@@ -129,7 +129,10 @@ def main() -> None:
         launcher=args.launcher)
     cfg.load_from = args.checkpoint
     cfg.resume = False
-    cfg.setdefault('custom_hooks', []).append(dict(type='CheckpointMatchHook'))
+    cfg.custom_hooks = [
+        *cfg.get('custom_hooks', []),
+        dict(type='CheckpointMatchHook')
+    ]
     if args.out is not None:
         set_out_file(cfg, args.out)
     if args.show or args.show_dir:

@@ -122,7 +122,10 @@ def set_resume(cfg: Config, resume: str) -> None:
             return
     cfg.resume = True
     cfg.load_from = checkpoint
-    cfg.setdefault('custom_hooks', []).append(dict(type='CheckpointMatchHook'))
+    cfg.custom_hooks = [
+        *cfg.get('custom_hooks', []),
+        dict(type='CheckpointMatchHook')
+    ]
 
 
 def main() -> None:

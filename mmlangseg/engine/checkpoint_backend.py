@@ -23,9 +23,8 @@ class AtomicBackend(LocalBackend):
     only after the next file is complete.
     """
 
-    def __init__(self) -> None:
-        # MMEngine keeps one instance per process and arguments
-        self._superseded: set[str] = set()
+    # of all instances: MMEngine makes one to remove and another one to write
+    _superseded: set[str] = set()
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write ``filepath`` whole, then delete what was superseded."""

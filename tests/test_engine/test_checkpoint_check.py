@@ -1,0 +1,61 @@
+from __future__ import annotations
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.model import BaseTTAModel
+from mmengine.registry import HOOKS
+from torch import nn
+
+from mmlangseg.engine import CheckpointMatchHook
+
+
+class TTAModel(BaseTTAModel):
+
+    def merge_preds(self, data_samples_list):
+        return data_samples_list
+
+
+def check(model: nn.Module, checkpoint: dict) -> None:
+    hook = HOOKS.build(dict(type='CheckpointMatchHook'))
+    assert isinstance(hook, CheckpointMatchHook)
+    hook.after_load_checkpoint(SimpleNamespace(model=model), checkpoint)
+
+
+def layers(count: int = 20, width: int = 2) -> nn.Module:
+    return nn.ModuleList(
+        nn.Linear(width, width, bias=False) for _ in range(count))
+
+
+def test_same_model():
+    check(layers(), dict(state_dict=layers().state_dict()))
+    check(layers(), layers().state_dict())  # weights alone
+
+
+def test_prefix_of_a_wrapped_model():
+    state = {f'module.{k}': v for k, v in layers().state_dict().items()}
+    check(layers(), dict(state_dict=state))
+
+
+def test_wrapped_by_test_time_augmentation():
+    from toy_task import ToyLineModel
+    model = TTAModel(module=ToyLineModel())
+    check(model, dict(state_dict=ToyLineModel().state_dict()))
+
+
+def test_one_missing_layer_is_accepted():
+    check(layers(20), dict(state_dict=layers(19).state_dict()))
+
+
+def test_permuted_axes_are_accepted():
+    model, state = nn.Linear(3, 2, bias=False), dict(weight=torch.ones(3, 2))
+    check(model, dict(state_dict=state))
+
+
+@pytest.mark.parametrize(
+    'other',
+    [layers(width=3), layers(count=10),
+     nn.Linear(2, 2)])
+def test_other_model(other):
+    with pytest.raises(ValueError, match='another model.*of 20 parameters'):
+        check(layers(), dict(state_dict=other.state_dict()))

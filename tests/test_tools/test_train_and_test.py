@@ -1,0 +1,150 @@
+"""tools/train.py and tools/test.py from the command line, on a toy task."""
+from __future__ import annotations
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = f"""
+_base_ = ['{ROOT}/configs/_base_/runtime.py']
+custom_imports = dict(
+    imports=['mmlangseg.evaluation', 'toy_task'], allow_failed_imports=False)
+model = dict(type='ToyLineModel')
+train_dataloader = dict(
+    batch_size=2, num_workers=1, persistent_workers=True,
+    sampler=dict(type='EpochSampler', shuffle=True),
+    dataset=dict(type='ToyLineDataset', num_scenes=8))
+test_dataloader = dict(
+    batch_size=1, num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(type='ToyLineDataset', num_scenes=5, test_mode=True))
+val_dataloader = test_dataloader
+val_evaluator = dict(type='ReferringSegMetric')
+test_evaluator = val_evaluator
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=0.05))
+train_cfg = dict(by_epoch=True, max_epochs=3, val_interval=1)
+val_cfg = dict()
+test_cfg = dict()
+default_hooks = dict(
+    logger=dict(interval=1),
+    checkpoint=dict(max_keep_ckpts=1, save_best='mIoU'))
+"""
+
+
+def command(*args, code: int = 0) -> str:
+    """Run a program in the repository; give what it prints."""
+    env = dict(
+        os.environ,
+        PYTHONPATH=str(ROOT / 'tests'),
+        OMP_NUM_THREADS='1',
+        PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
+    done = subprocess.run([str(arg) for arg in args],
+                          env=env,
+                          cwd=ROOT,
+                          text=True,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL)
+    assert done.returncode == code, done.stdout[-3000:]
+    return done.stdout
+
+
+def tool(name: str, *args, code: int = 0) -> str:
+    return command(sys.executable, ROOT / 'tools' / name, *args, code=code)
+
+
+def losses(work_dir: Path) -> dict[int, float]:
+    """Training loss by iteration, over all runs in a work folder."""
+    found = {}
+    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            row = json.loads(line)
+            if 'loss' in row:
+                found[row['step']] = row['loss']
+    return found
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp('config') / 'toy_line.py'
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope='module')
+def trained(config) -> Path:
+    """Work folder of an uninterrupted training."""
+    work_dir = config.parent / 'whole'
+    tool('train.py', config, '--work-dir', work_dir)
+    return work_dir
+
+
+def test_checkpoints_of_a_training(trained):
+    names = {path.name for path in trained.glob('*.pth')}
+    assert 'epoch_3.pth' in names
+    assert len([name for name in names if name.startswith('best_')]) == 1
+    assert len(names) == 2  # max_keep_ckpts=1
+    assert not list(trained.glob('.*.tmp*'))
+
+
+def test_resume_after_kill(config, trained):
+    """kill -9 in the middle of an epoch, then --resume: the same losses."""
+    work_dir = config.parent / 'killed'
+    tool(
+        'train.py',
+        config,
+        '--work-dir',
+        work_dir,
+        '--cfg-options',
+        'default_hooks.kill.type=KillHook',
+        'default_hooks.kill.iteration=6',
+        code=-signal.SIGKILL)
+    assert 0 < len(losses(work_dir)) < 8
+    tool('train.py', config, '--work-dir', work_dir, '--resume')
+    whole = losses(trained)
+    assert len(whole) == 12
+    assert losses(work_dir) == whole
+
+
+def test_one_and_two_processes(config, trained, tmp_path):
+    """The same metrics and records, with a dataset that does not divide."""
+    checkpoint = trained / 'epoch_3.pth'
+    one, two = tmp_path / 'one.json', tmp_path / 'two.json'
+    args = '--work-dir', tmp_path
+    tool('test.py', config, checkpoint, '--out', one, *args)
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        os.environ['PORT'] = str(free.getsockname()[1])
+    command('bash', ROOT / 'tools/dist_test.sh', config, checkpoint, 2,
+            '--out', two, *args)
+    expected = json.loads(one.read_text())
+    assert json.loads(two.read_text()) == expected
+    text = json.dumps(expected)
+    assert text.count('"right of') == 5 + 3 + 1  # one record per expression
+    assert 'mIoU' in text
+
+
+def test_two_processes_train(config, tmp_path):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        os.environ['PORT'] = str(free.getsockname()[1])
+    command('bash', ROOT / 'tools/dist_train.sh', config, 2, '--work-dir',
+            tmp_path, '--cfg-options', 'train_cfg.max_epochs=1')
+    assert len(losses(tmp_path)) == 2  # 8 scenes, 2 processes of 2
+
+
+@pytest.mark.parametrize('name', ['train.py', 'test.py'])
+def test_checkpoint_of_another_model(config, tmp_path, name):
+    path = tmp_path / 'other.pth'
+    torch.save(
+        dict(state_dict=torch.nn.Linear(3, 3).state_dict(), meta=dict()), path)
+    flag = ['--resume', path] if name == 'train.py' else [path]
+    out = tool(name, config, *flag, '--work-dir', tmp_path, code=1)
+    assert 'the checkpoint is of another model than ToyLineModel' in out
