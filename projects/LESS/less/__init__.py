@@ -2,8 +2,10 @@
 import mmlangseg.text  # noqa: F401  (registers the text encoders)
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.spconv_cpu import repair_spconv_cpu
+from .datasets import *  # noqa: F401,F403
 from .losses import *  # noqa: F401,F403
 from .models import *  # noqa: F401,F403
+from .transforms import *  # noqa: F401,F403
 
 repair_checkpoint_loading()
 repair_spconv_cpu()

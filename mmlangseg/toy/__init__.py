@@ -1,0 +1,1 @@
+"""Generators of toy sets, in the file formats of the real ones."""

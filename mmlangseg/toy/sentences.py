@@ -1,0 +1,285 @@
+"""Sentences that single out one object of a toy room.
+
+Four types, named in ``groups``: ``kind`` (the only one of its kind),
+``colour`` and ``size`` (tell it from others of its kind), ``relation`` (only
+a spatial relation does; rivals share whatever else the sentence says). No
+sentence is kept that another object fits, see :class:`Reference`.
+"""
+from __future__ import annotations
+import re
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .furniture import KINDS
+from .relations import RELATIONS, Relation
+from .rooms import Room, ToyObject
+
+SENTENCES_PER_ROOM = 24
+SHARES = {'kind': 0.35, 'colour': 0.15, 'size': 0.10, 'relation': 0.40}
+SIZE_LEAD = 1.15  # least ratio of the scales of two compared objects
+DECORATED = 0.35  # share of non-relational sentences that add a true relation
+
+# The frames a sentence may take; {np} is the object, {where} the relation.
+PLAIN = ('this is {a_np} .', 'the {np} .', 'there is {a_np} in the room .',
+         'it is {a_np} .', 'find the {np} .')
+PLACED = ('this is {a_np} . it is {where} .', 'the {np} {where} .',
+          'there is {a_np} {where} .', 'the {np} that is {where} .',
+          '{where} , there is {a_np} .', 'look for the {np} {where} .',
+          'it is the {np} {where} .')
+SUPERLATIVE = ('the {np} .', 'this is the {np} .', 'it is the {np} .',
+               'the {np} in the room .', 'find the {np} .')
+SUPERLATIVE_PLACED = ('the {np} {where} .', 'the {np} . it is {where} .',
+                      'this is the {np} . it is {where} .')
+COLOURED = ('the {noun} is {colour} .', 'this {noun} is {colour} .',
+            'the {noun} that is {colour} .') + PLAIN
+COLOUR_WORDS = {'gray': ('gray', 'grey')}
+SIZES = {
+    (True, True): ('bigger', 'larger'),
+    (True, False): ('biggest', 'largest'),
+    (False, True): ('smaller', ),
+    (False, False): ('smallest', ),
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a sentence claims of the object meant, and nothing else.
+
+    Attributes:
+        kind: Kind of the object.
+        colour: Its colour, if mentioned.
+        largest: True / False if it is said to be the largest / smallest.
+        relation: Relation that is mentioned, with the indices of its anchors.
+    """
+
+    kind: str
+    colour: Optional[str] = None
+    largest: Optional[bool] = None
+    relation: Optional[Relation] = None
+    anchors: Tuple[int, ...] = ()
+
+    def rivals(self, room: Room, target: int) -> List[int]:
+        """Other objects that fit kind and colour."""
+        return [
+            i for i, item in enumerate(room.objects)
+            if i != target and item.kind == self.kind and self.colour in (
+                None, item.colour)
+        ]
+
+    def singles_out(self, room: Room, target: int) -> bool:
+        """Whether the claim holds for ``target`` and for nothing else."""
+        item = room.objects[target]
+        if item.kind != self.kind or self.colour not in (None, item.colour):
+            return False
+        rivals = [room.objects[i] for i in self.rivals(room, target)]
+        if self.largest is not None:
+            sign = 1 if self.largest else -1
+            ratios = [(item.scale / rival.scale)**sign for rival in rivals]
+            return bool(ratios) and min(ratios) >= SIZE_LEAD
+        if self.relation is not None:
+            anchors = [room.objects[i] for i in self.anchors]
+            return self.relation.singles_out(room, item, rivals, anchors)
+        return not rivals
+
+
+Sentence = Dict[str, object]
+
+
+def describe_room(room: Room,
+                  rng: np.random.Generator,
+                  count: int = SENTENCES_PER_ROOM) -> List[Sentence]:
+    """Write up to ``count`` different sentences about a room.
+
+    The types come in the proportions of :data:`SHARES`; where a room has too
+    few claims of one type, the other types fill up.
+
+    Returns:
+        Dicts with ``target`` (index of the object), ``reference``
+        (:class:`Reference`), ``description`` (str), ``token`` (list of str)
+        and ``groups`` (list of str).
+    """
+    claims = _claims(room)
+    queues = {name: _shuffled(claims[name], rng) for name in SHARES}
+    quota = {name: round(share * count) for name, share in SHARES.items()}
+    sentences: Dict[Tuple[int, str], Sentence] = {}
+    for _ in range(3 * count):
+        open_types = [name for name in SHARES if queues[name]]
+        if len(sentences) >= count or not open_types:
+            break
+        name = max(open_types, key=quota.get)
+        target, reference = queues[name].pop(0)
+        if name != 'relation':
+            # May be worded again later, in another way.
+            queues[name].append((target, reference))
+        text = _word(room, target, reference, rng)
+        if (target, text) in sentences:
+            continue
+        quota[name] -= 1
+        sentences[target, text] = _sentence(name, target, reference, text)
+    return list(sentences.values())
+
+
+def _shuffled(claims: List[Tuple[int, Reference]],
+              rng: np.random.Generator) -> List[Tuple[int, Reference]]:
+    """Random order in which the relations take turns."""
+    seen: Dict[str, int] = {}
+    keys = []
+    claims = [claims[i] for i in rng.permutation(len(claims))]
+    for _, reference in claims:
+        name = reference.relation.name if reference.relation else ''
+        seen[name] = seen.get(name, -1) + 1
+        keys.append(seen[name] + rng.random())
+    return [claims[i] for i in np.argsort(keys)]
+
+
+def _sentence(name: str, target: int, reference: Reference,
+              text: str) -> Sentence:
+    groups = [name]
+    if name == 'relation':
+        dependent = reference.relation.view_dependent
+        groups.append('view_dependent' if dependent else 'view_independent')
+    description = re.sub(r' (?=[.,])', '', text)
+    return dict(
+        target=target,
+        reference=reference,
+        description=description,
+        token=text.split(),
+        groups=groups)
+
+
+def _claims(room: Room) -> Dict[str, List[Tuple[int, Reference]]]:
+    """All (target, reference) pairs that hold in the room, by type."""
+    claims: Dict[str, List[Tuple[int, Reference]]] = {
+        name: []
+        for name in SHARES
+    }
+    for target, item in enumerate(room.objects):
+        alone = Reference(item.kind)
+        if alone.singles_out(room, target):
+            claims['kind'].append((target, alone))
+            continue
+        coloured = Reference(item.kind, item.colour)
+        named = KINDS[item.kind].named_by_colour
+        if named and coloured.singles_out(room, target):
+            claims['colour'].append((target, coloured))
+        for largest in (True, False):
+            sized = Reference(item.kind, largest=largest)
+            if sized.singles_out(room, target):
+                claims['size'].append((target, sized))
+        bases = [alone]
+        if named and coloured.rivals(room, target):
+            bases.append(coloured)
+        for base in bases:
+            claims['relation'] += [
+                (target, reference)
+                for reference in _relational(room, target, base)
+                if reference.singles_out(room, target)
+            ]
+    return claims
+
+
+def _relational(room: Room, target: int, base: Reference) -> List[Reference]:
+    """Claims that add one relation to ``base``, true or not."""
+    anchors = [
+        i for i, item in enumerate(room.objects)
+        if item.kind != base.kind and _name(room, i) is not None
+    ]
+    references = []
+    for relation in RELATIONS:
+        allowed = [
+            i for i in anchors if relation.anchor_kinds is None
+            or room.objects[i].kind in relation.anchor_kinds
+        ]
+        if relation.anchors == 0:
+            groups: List[Tuple[int, ...]] = [()]
+        elif relation.anchors == 1:
+            groups = [(i, ) for i in allowed]
+        else:
+            groups = [(i, j) for i in allowed for j in allowed if i < j]
+        references += [
+            Reference(base.kind, base.colour, None, relation, group)
+            for group in groups
+        ]
+    return references
+
+
+def _name(room: Room, index: int) -> Optional[Reference]:
+    """The shortest claim that names an anchor, None if there is none."""
+    item = room.objects[index]
+    alone = Reference(item.kind)
+    if alone.singles_out(room, index):
+        return alone
+    coloured = Reference(item.kind, item.colour)
+    if KINDS[item.kind].named_by_colour and coloured.singles_out(room, index):
+        return coloured
+    return None
+
+
+def _word(room: Room, target: int, reference: Reference,
+          rng: np.random.Generator) -> str:
+    """Put a claim into words, tokens separated by blanks."""
+
+    def pick(words: Sequence[str]) -> str:
+        return words[int(rng.integers(len(words)))]
+
+    item = room.objects[target]
+    noun = pick(KINDS[item.kind].words)
+    colour, relation, anchors = (reference.colour, reference.relation,
+                                 reference.anchors)
+    if relation is None:
+        # True of the object but not needed: people say it all the same.
+        if colour is None and rng.random() < 0.5:
+            colour = item.colour if KINDS[item.kind].named_by_colour else None
+        if rng.random() < DECORATED:
+            relation, anchors = _true_relation(room, target, rng)
+    adjectives = []
+    if reference.largest is not None:
+        pair = len(reference.rivals(room, target)) == 1
+        adjectives.append(pick(SIZES[reference.largest, pair]))
+    if colour is not None:
+        colour = pick(COLOUR_WORDS.get(colour, (colour, )))
+        adjectives.append(colour)
+    where = ''
+    if relation is not None:
+        where = pick(relation.phrases).format(*(_anchor(room, i, pick)
+                                                for i in anchors))
+    if reference.largest is not None:
+        frames = SUPERLATIVE_PLACED if where else SUPERLATIVE
+    elif where:
+        frames = PLACED
+    else:
+        frames = PLAIN if reference.colour is None else COLOURED
+    np_ = ' '.join([*adjectives, noun])
+    return pick(frames).format(
+        np=np_, a_np=f'a {np_}', noun=noun, colour=colour, where=where)
+
+
+def _true_relation(
+        room: Room, target: int, rng: np.random.Generator
+) -> Tuple[Optional[Relation], Tuple[int, ...]]:
+    """A view-independent relation that holds for the object, if any."""
+    options = [
+        reference for reference in _relational(
+            room, target, Reference(room.objects[target].kind))
+        if reference.relation.holds_for(room, target, reference.anchors)
+    ]
+    if not options:
+        return None, ()
+    chosen = options[int(rng.integers(len(options)))]
+    return chosen.relation, chosen.anchors
+
+
+def _anchor(room: Room, index: int, pick: Callable[[Sequence[str]],
+                                                   str]) -> str:
+    name = _name(room, index)
+    words = ['the']
+    if name.colour is not None:
+        words.append(pick(COLOUR_WORDS.get(name.colour, (name.colour, ))))
+    return ' '.join([*words, pick(KINDS[room.objects[index].kind].words)])
+
+
+def item_name(item: ToyObject) -> str:
+    """ScanRefer's spelling of an object's class, for example trash_can."""
+    return KINDS[item.kind].words[0].replace(' ', '_')

@@ -1,0 +1,183 @@
+"""Annotation files: which sentences mean which objects of which scan."""
+from __future__ import annotations
+import json
+import re
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+from mmlangseg.fileio import PathLike, write_text
+from .scan_files import check_scene_id
+
+VIEW_WORDS = ('front', 'behind', 'back', 'left', 'right', 'facing', 'leftmost',
+              'rightmost', 'looking', 'across')
+_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[^\w\s]|_")
+
+
+class AnnotationError(ValueError):
+    """An annotation file is malformed; the message says where and how."""
+
+
+def tokenize(sentence: str) -> List[str]:
+    """Split a sentence as ScanRefer does: lower case, marks are tokens."""
+    return _TOKEN.findall(sentence.lower())
+
+
+def load_json(path: PathLike) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        AnnotationError: It is not valid JSON; says line and column.
+    """
+    try:
+        text = Path(path).read_text(encoding='utf-8')
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'{path} does not exist. Make annotation files with '
+            'tools/dataset_converters/scanrefer.py or own_scans.py') from None
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f'{path} is not UTF-8 text: {error}') from None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise AnnotationError(
+            f'{path} is not valid JSON: {error}. Download or make the file '
+            'again') from None
+
+
+def _integer(value: Any, field: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise ValueError(f'"{field}" is {value!r}, not an integer')
+    try:
+        number = int(value)
+    except ValueError:
+        raise ValueError(f'"{field}" is {value!r}, not an integer') from None
+    if number < 0:
+        raise ValueError(f'"{field}" is {number}, but ids count from 0')
+    return number
+
+
+def _strings(value: Any, field: str) -> List[str]:
+    if (not isinstance(value, (list, tuple))
+            or not all(isinstance(item, str) for item in value)):
+        raise ValueError(f'"{field}" is not a list of strings')
+    return list(value)
+
+
+def clean_row(row: Any) -> dict:
+    """Check one row of ScanRefer's schema and complete it.
+
+    Args:
+        row: Has ``scene_id``, ``object_id`` or ``object_ids``, ``ann_id``,
+            ``description`` or ``token``, and maybe ``object_name`` and
+            ``groups``.
+
+    Returns:
+        A dict with ``scene_id`` (str), ``object_ids`` (list of int, empty
+        for a sentence without target), ``object_name``, ``ann_id``,
+        ``description`` (str), ``token`` and ``groups`` (lists of str).
+
+    Raises:
+        ValueError: A field is missing or wrong; the message names it.
+    """
+    if not isinstance(row, dict):
+        raise ValueError(f'it is a {type(row).__name__}, not an object')
+    missing = [key for key in ('scene_id', 'ann_id') if key not in row]
+    if missing:
+        raise ValueError(f'"{missing[0]}" is missing')
+    try:
+        scene_id = check_scene_id(row['scene_id'])
+    except ValueError as error:
+        raise ValueError(f'"scene_id": {error}') from None
+    if 'object_ids' in row:
+        if not isinstance(row['object_ids'], (list, tuple)):
+            raise ValueError('"object_ids" is not a list')
+        object_ids = [_integer(i, 'object_ids') for i in row['object_ids']]
+    elif 'object_id' in row:
+        object_ids = [_integer(row['object_id'], 'object_id')]
+    else:
+        raise ValueError('"object_id" is missing')
+    description = row.get('description', '')
+    if not isinstance(description, str):
+        raise ValueError('"description" is not a string')
+    token = _strings(row.get('token') or tokenize(description), 'token')
+    if not ''.join(token).strip():
+        raise ValueError('"description" is empty: write a sentence or '
+                         'remove the row')
+    return dict(
+        scene_id=scene_id,
+        object_ids=sorted(set(object_ids)),
+        object_name=str(row.get('object_name', '')),
+        ann_id=str(row['ann_id']),
+        description=description.strip() or ' '.join(token),
+        token=token,
+        groups=_strings(row.get('groups', []), 'groups'))
+
+
+def read_annotations(path: PathLike) -> Tuple[dict, List[dict]]:
+    """Read an annotation file or a raw ScanRefer list.
+
+    Returns:
+        The meta information and the rows as :func:`clean_row` returns them.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        AnnotationError: The file is malformed; names the row and the field.
+    """
+    content = load_json(path)
+    if isinstance(content, dict) and isinstance(
+            content.get('data_list'), list):
+        metainfo, rows = content.get('metainfo', {}), content['data_list']
+    elif isinstance(content, list):
+        metainfo, rows = {}, content
+    else:
+        raise AnnotationError(
+            f'{path} is neither a list of rows nor an object with '
+            '"data_list". Convert it with tools/dataset_converters/'
+            'scanrefer.py')
+    if not rows:
+        raise AnnotationError(f'{path} has no rows')
+    return dict(metainfo), clean_rows(rows, path)
+
+
+def clean_rows(rows: Sequence[Any], path: PathLike) -> List[dict]:
+    """Apply :func:`clean_row` to all rows and report all faults at once.
+
+    Raises:
+        AnnotationError: Names the file, the rows and the fields.
+    """
+    cleaned, faults = [], []
+    for index, row in enumerate(rows):
+        try:
+            cleaned.append(clean_row(row))
+        except ValueError as error:
+            faults.append(f'row {index}: {error}')
+    raise_faults(path, faults)
+    return cleaned
+
+
+def raise_faults(path: PathLike, faults: Sequence[str]) -> None:
+    """Raise an :class:`AnnotationError` that lists the first ten faults."""
+    if faults:
+        more = len(faults) - 10
+        lines = [f'{path}:', *faults[:10]]
+        if more > 0:
+            lines.append(f'... and {more} more')
+        raise AnnotationError('\n  '.join(lines))
+
+
+def write_annotations(path: PathLike, metainfo: Dict[str, str],
+                      rows: Sequence[dict]) -> None:
+    """Write an annotation file, one row per line.
+
+    Rows keep ScanRefer's keys (``object_id`` is the first target, '' if
+    there is none) and add ``object_ids`` and ``groups``.
+    """
+    lines = []
+    for row in rows:
+        ids = row['object_ids']
+        lines.append(
+            json.dumps(dict(row, object_id=str(ids[0]) if ids else '')))
+    write_text(
+        path, '{"metainfo": %s,\n"data_list": [\n%s\n]}\n' %
+        (json.dumps(metainfo), ',\n'.join(lines)))

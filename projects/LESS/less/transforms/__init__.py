@@ -1,0 +1,11 @@
+"""Per-sample work on scans with referring expressions."""
+from .normalize_scan_color import NormalizeScanColor
+from .pack_referring import PackReferring3DInputs
+from .referring_augment import (ReferringAugment3D, apply_rigid_augmentation,
+                                is_view_dependent)
+from .referring_masks import BuildReferringMasks
+
+__all__ = [
+    'BuildReferringMasks', 'NormalizeScanColor', 'PackReferring3DInputs',
+    'ReferringAugment3D', 'apply_rigid_augmentation', 'is_view_dependent'
+]
