@@ -1,0 +1,14 @@
+"""Headless pictures of referred objects, in scans and in images."""
+from .expressions import draw_expressions, expression_name, transforms_of
+from .html import write_html
+from .image_io import read_image, write_png
+from .overlay import draw_overlay
+from .ply import write_ply
+from .referring_visualization_hook import ReferringVisualizationHook
+from .scan_painter import ScanPainter
+
+__all__ = [
+    'ReferringVisualizationHook', 'ScanPainter', 'draw_expressions',
+    'draw_overlay', 'expression_name', 'read_image', 'transforms_of',
+    'write_html', 'write_ply', 'write_png'
+]

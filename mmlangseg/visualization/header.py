@@ -1,0 +1,81 @@
+"""Text above pictures: the sentence and what is known about the mask."""
+from __future__ import annotations
+import os
+from typing import Sequence
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+MARGIN = 14
+INK, GREY, PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
+
+
+def load_font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """Open DejaVu Sans, which comes with matplotlib."""
+    name = 'DejaVuSans-Bold.ttf' if bold else 'DejaVuSans.ttf'
+    folder = os.path.join(matplotlib.get_data_path(), 'fonts', 'ttf')
+    return ImageFont.truetype(os.path.join(folder, name), size)
+
+
+def wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """Break a text into lines of at most ``width`` pixels."""
+    lines = ['']
+    for word in text.split():
+        while font.getlength(word) > width:  # no space to break at
+            count = len(word) - 1
+            while count > 1 and font.getlength(word[:count]) > width:
+                count -= 1
+            lines.append(word[:count])
+            word = word[count:]
+        longer = f'{lines[-1]} {word}'.strip()
+        if font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [line for line in lines if line]
+
+
+def add_header(
+    image: np.ndarray,
+    title: str,
+    subtitle: str = '',
+    legend: Sequence[tuple[str, tuple[int, int, int]]] = (),
+    max_lines: int = 4,
+) -> np.ndarray:
+    """Put a wrapped title, a line below it and a colour legend on top.
+
+    Args:
+        image: uint8 (H, W, 3).
+        title: The sentence. Cut with dots after ``max_lines`` lines.
+        subtitle: One line, e.g. scene and IoU.
+        legend: Names with their colours.
+        max_lines: Of the title.
+
+    Returns:
+        np.ndarray: uint8 (H + header, W, 3).
+    """
+    size = int(np.clip(image.shape[1] / 60, 13, 22))
+    title_font, small_font = load_font(size, bold=True), load_font(size - 2)
+    room = image.shape[1] - 2 * MARGIN
+    lines = wrap(title, title_font, room)
+    if len(lines) > max_lines:
+        lines = lines[:max_lines]
+        lines[-1] = lines[-1][:-3] + '...'
+    line_height = int(1.35 * size)
+    height = 2 * MARGIN // 2 + line_height * len(lines)
+    if subtitle or legend:
+        height += line_height
+    header = Image.new('RGB', (image.shape[1], height + MARGIN // 2), PAPER)
+    draw = ImageDraw.Draw(header)
+    y = MARGIN // 2
+    for line in lines:
+        draw.text((MARGIN, y), line, INK, font=title_font)
+        y += line_height
+    draw.text((MARGIN, y), subtitle, GREY, font=small_font)
+    x = MARGIN + small_font.getlength(subtitle) + (24 if subtitle else 0)
+    for name, color in legend:
+        draw.rectangle((x, y + 3, x + size - 3, y + size), fill=color)
+        draw.text((x + size + 3, y), name, INK, font=small_font)
+        x += size + 21 + small_font.getlength(name)
+    return np.concatenate([np.asarray(header), image])

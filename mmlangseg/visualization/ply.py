@@ -1,0 +1,48 @@
+"""Coloured PLY files with the referred object highlighted."""
+from __future__ import annotations
+import os
+from typing import Optional
+
+import numpy as np
+from plyfile import PlyData, PlyElement
+
+from mmlangseg.fileio import atomic_path
+from .colors import highlight
+
+
+def write_ply(path: str | os.PathLike,
+              xyz: np.ndarray,
+              rgb: np.ndarray,
+              mask: np.ndarray,
+              text: Optional[str] = None) -> None:
+    """Write a binary PLY that any viewer shows with the object in red.
+
+    Vertices keep the order of the points. The property ``referred`` is 1
+    inside the mask, for programs that want the mask back.
+
+    Args:
+        path: Of the file, written atomically.
+        xyz: (N, 3).
+        rgb: (N, 3), 0 to 255.
+        mask: bool (N,).
+        text: The sentence, kept as a comment (ASCII, as PLY demands).
+    """
+    mask = np.asarray(mask, bool)
+    vertex = np.empty(
+        len(xyz),
+        dtype=[('x', 'f4'), ('y', 'f4'), ('z', 'f4'), ('red', 'u1'),
+               ('green', 'u1'), ('blue', 'u1'), ('referred', 'u1')])
+    for name, column in zip(('x', 'y', 'z'), np.asarray(xyz).T):
+        vertex[name] = column
+    for name, column in zip(('red', 'green', 'blue'), highlight(rgb, mask).T):
+        vertex[name] = column
+    vertex['referred'] = mask
+    comments = []
+    if text is not None:
+        line = ' '.join(text.encode('ascii', 'replace').decode().split())
+        comments.append(f'text: {line}')
+    data = PlyData([PlyElement.describe(vertex, 'vertex')],
+                   byte_order='<',
+                   comments=comments)
+    with atomic_path(path) as tmp:
+        data.write(str(tmp))
