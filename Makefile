@@ -7,11 +7,23 @@ export VENV
 PYTHON_FILES = mmlangseg projects configs tools tests setup.py
 TOY_DATA = data/less_toy
 TOY_RUN = work_dirs/less_toy
+TOY_OUT = outputs/less_toy
 
 .PHONY: env demo test lint
 
 env:
 	@tools/make_env.sh
+
+# --resume: an interrupted demo continues, a finished one is only tested
+demo: env
+	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less $(TOY_DATA)
+	@$(VENV)/bin/python tools/train.py configs/less_toy.py \
+		--work-dir $(TOY_RUN) --resume
+	@$(VENV)/bin/python tools/test.py configs/less_toy.py \
+		"$$(cat $(TOY_RUN)/last_checkpoint)" --work-dir $(TOY_RUN) \
+		--out $(TOY_OUT)/results.json --show-dir $(TOY_OUT)/pictures
+	@echo "pictures: $(TOY_OUT)/pictures, per sentence: $(TOY_OUT)/results.json"
+	@echo "delete $(TOY_RUN) to train again"
 
 test: lint
 	@$(VENV)/bin/python -m pytest

@@ -104,7 +104,8 @@ def set_visualization(cfg: Config, args: argparse.Namespace) -> None:
         hook.show = True
         hook.wait_time = args.wait_time
     if args.show_dir:
-        hook.test_out_dir = args.show_dir
+        # the hook would take it relative to the folder of the run
+        hook.test_out_dir = os.path.abspath(args.show_dir)
 
 
 def set_tta(cfg: Config) -> None:

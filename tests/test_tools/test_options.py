@@ -199,7 +199,7 @@ class TestShow:
             draw=True,
             show=True,
             wait_time=3,
-            test_out_dir='pictures')
+            test_out_dir=os.path.abspath('pictures'))
 
     def test_needs_the_hook(self):
         with pytest.raises(SystemExit, match='visualization'):

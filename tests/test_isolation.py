@@ -1,0 +1,101 @@
+"""Each part imports without what only the other parts need."""
+from __future__ import annotations
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mmlangseg
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECTS = {'less', 'semires', 'sseg'}
+SHARED = [
+    'mmlangseg.compat', 'mmlangseg.engine', 'mmlangseg.evaluation',
+    'mmlangseg.fileio', 'mmlangseg.text', 'mmlangseg.visualization'
+]
+BLOCK_AND_IMPORT = """
+import importlib, sys
+blocked, modules = sys.argv[1].split(','), sys.argv[2].split(',')
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in blocked:
+            raise ModuleNotFoundError(f'{name} is blocked', name=name)
+
+sys.meta_path.insert(0, Blocker())
+for name in modules:
+    importlib.import_module(name)
+print(','.join(name for name in sys.modules if name.startswith('mmlangseg')))
+"""
+
+
+def imported(modules: list[str], blocked: list[str]) -> list[str]:
+    """Import modules in a new process; give what that loaded of ours."""
+    done = subprocess.run([
+        sys.executable, '-W', 'ignore', '-c', BLOCK_AND_IMPORT,
+        ','.join(blocked), ','.join(modules)
+    ], cwd=ROOT, text=True, capture_output=True)  # yapf: disable
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines()[-1].split(',')
+
+
+def test_the_blocker_blocks():
+    with pytest.raises(AssertionError, match='torch is blocked'):
+        imported(['mmlangseg.compat'], blocked=['torch'])
+
+
+def test_shared_code_without_3d_libraries():
+    loaded = imported(
+        SHARED, blocked=['mmdet3d', 'spconv', 'cumm', 'open3d', 'mmseg'])
+    assert set(SHARED) <= set(loaded)
+    projects = [n for n in loaded if set(n.split('.')[1:2]) & PROJECTS]
+    assert projects == []
+
+
+def test_less_without_2d_libraries():
+    loaded = imported(['mmlangseg.less'],
+                      blocked=['segment_anything', 'sam2', 'mmseg'])
+    assert 'mmlangseg.less' in loaded
+
+
+def test_the_version_needs_no_library():
+    imported(['mmlangseg'], blocked=['torch', 'numpy', 'mmengine'])
+    assert mmlangseg.__version__
+
+
+def own_imports(path: Path, package: str) -> set[str]:
+    """Absolute names of what a file imports from mmlangseg."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split('.')
+            base = parts[:len(parts) - node.level + 1] if node.level else []
+            found |= {
+                '.'.join([*base, *filter(None, [node.module]), alias.name])
+                for alias in node.names
+            }
+    return {name for name in found if name.startswith('mmlangseg.')}
+
+
+def test_arrows_go_one_way():
+    """Shared code names no project, and no project names another one."""
+    checked = 0
+    folders = {
+        folder.parent: f'mmlangseg.{folder.parent.name}'
+        for folder in ROOT.glob('projects/*/*/__init__.py')
+    }
+    folders[ROOT / 'mmlangseg'] = 'mmlangseg'
+    for folder, name in folders.items():
+        others = PROJECTS - {name.rpartition('.')[2]}
+        for path in folder.rglob('*.py'):
+            relative = path.relative_to(folder).parent.parts
+            package = '.'.join([name, *relative])
+            for target in own_imports(path, package):
+                checked += 1
+                assert target.split('.')[1] not in others, (
+                    f'{path.relative_to(ROOT)} imports {target}')
+    assert checked > 10
