@@ -76,13 +76,14 @@ class PointContrast(nn.Module):
                         negative: Tensor) -> Tensor:
         """Loss of normalised features (M, C) and point counts (M,)."""
         is_positive, is_negative = positive > 0, negative > 0
-        weights = (positive[is_positive] / positive.sum()).to(features.dtype)
+        positive, negative = positive.to(features), negative.to(features)
+        weights = positive[is_positive] / positive.sum()
         anchors = features[is_positive]
         prototype = weights @ anchors
-        against = _PairwiseLogSumExp.apply(
-            anchors / self.temperature, features[is_negative],
-            negative[is_negative].log().to(features.dtype),
-            self.chunk_elements)
+        against = _PairwiseLogSumExp.apply(anchors / self.temperature,
+                                           features[is_negative],
+                                           negative[is_negative].log(),
+                                           self.chunk_elements)
         log_s = logsigmoid(anchors @ prototype / self.temperature - against)
         return _REDUCTIONS[self.reduction](log_s, weights)
 

@@ -53,10 +53,11 @@ class QMPLayer(BaseModule):
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
 
-    def forward(self, queries: Tensor, keys: FoldedKeys,
-                blocked: Tensor | None) -> Tensor:
-        """Refine queries (E, K, D); ``blocked`` (E, K, M) bool or None."""
-        attended = keys.attend(self.cross_attn, queries, blocked)
+    def forward(self, queries: Tensor, points: Tensor, log_counts: Tensor,
+                blocked: Tensor) -> Tensor:
+        """Refine queries (E, K, D); see :func:`folded_attention`."""
+        attended = folded_attention(self.cross_attn, queries, points,
+                                    log_counts, blocked)
         queries = self.cross_norm(queries + attended)
         mixed = self.self_attn(
             queries, queries, queries, need_weights=False)[0]
@@ -64,63 +65,42 @@ class QMPLayer(BaseModule):
         return self.ffn_norm(queries + self.ffn(queries))
 
 
-class FoldedKeys:
-    """Keys and values ``LayerNorm(Linear(F))`` that are never materialised.
+def folded_attention(attn: nn.MultiheadAttention, queries: Tensor,
+                     points: Tensor, log_counts: Tensor,
+                     blocked: Tensor) -> Tensor:
+    """Cross attention of few queries over many points.
 
-    There are tens of queries but tens of thousands of voxels, each with a
-    small feature f of C channels. Every D x D projection of the voxels is
-    therefore moved to the query side, which is exact:
-
-    * the layer normalisation divides the affine map ``W'f + b'`` (its mean
-      over channels removed from the weights) by a standard deviation that is
-      a quadratic form of f;
-    * a query's score is then ``(a f + c) / std`` with a C-vector a;
-    * a query's value is the projection of one weighted sum of f.
+    Equal to ``attn(queries, points, points)``, but there are tens of queries
+    and tens of thousands of voxels: the key projection is applied to the
+    queries, and the value projection to the one weighted sum that each query
+    takes, so that keys and values are never made.
 
     Args:
-        features (Tensor): (E, M, C).
+        attn (nn.MultiheadAttention): Its weights are used.
+        queries (Tensor): (E, K, D).
+        points (Tensor): (E, M, D), one row per voxel.
         log_counts (Tensor): (M,) logarithm of the points in every voxel: the
-            attention runs over points, and all points of a voxel are equal.
-        projection (nn.Linear): C to D.
-        norm (nn.LayerNorm): Over D.
+            softmax runs over points, and all points of a voxel are equal.
+        blocked (Tensor): (E, K, M) bool, what a query must not attend to.
+
+    Returns:
+        Tensor: (E, K, D).
     """
-
-    def __init__(self, features: Tensor, log_counts: Tensor,
-                 projection: nn.Linear, norm: nn.LayerNorm) -> None:
-        affine = torch.cat([projection.weight,
-                            projection.bias.unsqueeze(1)], 1)
-        self.affine = affine - affine.mean(0)  # (D, C + 1)
-        self.norm = norm
-        self.features = nn.functional.pad(features, (0, 1), value=1.)
-        gram = self.affine.t() @ self.affine / len(affine)
-        variance = ((self.features @ gram) * self.features).sum(-1)
-        self.inverse_std = (variance.clamp(min=0) + norm.eps).rsqrt()
-        self.log_counts = log_counts
-
-    def attend(self, attn: nn.MultiheadAttention, queries: Tensor,
-               blocked: Tensor | None) -> Tensor:
-        """Cross attention of queries (E, K, D) over all points: (E, K, D)."""
-        heads, head_dim = attn.num_heads, attn.head_dim
-        query_weight, key_weight, value_weight = attn.in_proj_weight.chunk(3)
-        query_bias, _, value_bias = attn.in_proj_bias.chunk(3)
-        q = linear(queries, query_weight, query_bias) / math.sqrt(head_dim)
-        q = q.unflatten(-1, (heads, head_dim)).transpose(1, 2)
-        # (E, H, K, D) in the space of the normalised features. The bias of
-        # the keys and that of the normalisation shift all scores of a query
-        # alike, so the softmax does not see them.
-        q = q @ key_weight.unflatten(0, (heads, head_dim))
-        q = (q * self.norm.weight) @ self.affine  # (E, H, K, C + 1)
-        scores = q @ self.features.transpose(1, 2).unsqueeze(1)
-        scores = scores * self.inverse_std[:, None, None] + self.log_counts
-        if blocked is not None:
-            scores = scores.masked_fill(blocked.unsqueeze(1), -math.inf)
-        weights = scores.softmax(-1) * self.inverse_std[:, None, None]
-        pooled = weights @ self.features.unsqueeze(1)  # (E, H, K, C + 1)
-        pooled = pooled @ self.affine.t() * self.norm.weight + self.norm.bias
-        value_weight = value_weight.unflatten(0, (heads, head_dim))
-        values = pooled @ value_weight.transpose(1, 2)  # (E, H, K, D / H)
-        values = values.transpose(1, 2).flatten(2) + value_bias
-        return attn.out_proj(values)
+    heads, head_dim = attn.num_heads, attn.head_dim
+    query_weight, key_weight, value_weight = attn.in_proj_weight.chunk(3)
+    query_bias, _, value_bias = attn.in_proj_bias.chunk(3)
+    q = linear(queries, query_weight, query_bias) / math.sqrt(head_dim)
+    q = q.unflatten(-1, (heads, head_dim)).transpose(1, 2)
+    # (E, H, K, D). The bias of the keys shifts all scores of a query alike,
+    # so the softmax does not see it.
+    q = q @ key_weight.unflatten(0, (heads, head_dim))
+    scores = q @ points.transpose(1, 2).unsqueeze(1) + log_counts
+    scores = scores.masked_fill(blocked.unsqueeze(1), -math.inf)
+    pooled = scores.softmax(-1) @ points.unsqueeze(1)  # (E, H, K, D)
+    value_weight = value_weight.unflatten(0, (heads, head_dim))
+    values = pooled @ value_weight.transpose(1, 2)  # (E, H, K, D / H)
+    values = values.transpose(1, 2).flatten(2) + value_bias
+    return attn.out_proj(values)
 
 
 @MODELS.register_module()
@@ -172,13 +152,12 @@ class QMP(BaseModule):
         Returns:
             QueryMasks: Queries and mask logits, both float32.
         """
-        # Only C-vectors are multiplied with the voxels here: there is nothing
-        # to gain from half precision, and the quadratic form would lose.
+        # The signs of the mask logits decide what a query sees: half
+        # precision would flip some of them.
         with torch.autocast(features.device.type, enabled=False):
             features = features.to(self.query.weight.dtype)
-            keys = FoldedKeys(features,
-                              counts.log().to(features), self.input_proj,
-                              self.input_norm)
+            points = self.input_norm(self.input_proj(features)).relu()
+            log_counts = counts.to(features).log()
             hidden = self.mask_hidden(features).transpose(1, 2)  # (E, D, M)
             queries = self.out_norm(self.query.weight)
             queries = queries.expand(len(features), -1, -1)
@@ -187,7 +166,8 @@ class QMP(BaseModule):
                 blocked = logits.detach() < 0
                 # A query whose mask is empty attends to all points.
                 blocked &= ~blocked.all(-1, keepdim=True)
-                queries = self.out_norm(layer(queries, keys, blocked))
+                queries = self.out_norm(
+                    layer(queries, points, log_counts, blocked))
                 logits = self._masks(queries, hidden)
         return QueryMasks(queries, logits, initial)
 

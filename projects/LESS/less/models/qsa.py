@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import torch
 from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -30,8 +29,9 @@ class QSA(BaseModule):
     def forward(self, queries: Tensor, sentences: Tensor) -> Tensor:
         """Weigh queries (S, K, D) by sentences (S, C_text): (S, K)."""
         sentences = self.sentence(sentences).to(queries.dtype)
-        scores = torch.einsum('skd,sd->sk', queries, sentences)
-        return scores.float().softmax(-1).to(queries.dtype)
+        # A sum of products, not a matrix product, which autocast would round.
+        scores = (queries * sentences.unsqueeze(1)).sum(-1)
+        return scores.softmax(-1)
 
 
 @MODELS.register_module()
