@@ -1,6 +1,6 @@
 """What makes training resumable and independent of the number of workers."""
 from .checkpoint_backend import AtomicBackend
-from .checkpoint_check import CheckpointMatchHook
+from .checkpoint_check import CheckpointMatchHook, require_matching_checkpoint
 from .epoch_sampler import EpochSampler
 from .iteration_seed_hook import IterationSeedHook
 from .resume import find_resume_checkpoint
@@ -9,5 +9,5 @@ from .seeding import SeededSampleMixin, seeded
 __all__ = [
     'AtomicBackend', 'CheckpointMatchHook', 'EpochSampler',
     'IterationSeedHook', 'SeededSampleMixin', 'find_resume_checkpoint',
-    'seeded'
+    'require_matching_checkpoint', 'seeded'
 ]
