@@ -1,0 +1,136 @@
+"""LESS on own scans: sentences in, masks out."""
+from __future__ import annotations
+import os
+from pathlib import Path
+from typing import Optional, Sequence
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
+from mmengine.utils import import_modules_from_strings
+
+from mmlangseg.compat import repair_checkpoint_loading
+from mmlangseg.engine import require_matching_checkpoint
+from mmlangseg.text.gru import split_words
+from .scan_reader import as_points, read_scan
+from .scan_results import ScanResult, write_scan_results
+
+
+class LESSInferencer:
+    """Finds in a scan what sentences refer to.
+
+    Points go through the test pipeline of the config, so that they are
+    prepared as in testing. All sentences share one pass of what depends on
+    the scan alone.
+
+    Args:
+        config: The config that the checkpoint was trained with, or its path.
+        checkpoint: File of the trained weights, or a URL. None keeps the
+            initial weights, for trying things out.
+        device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
+            one.
+
+    Raises:
+        ValueError: The checkpoint is of another model.
+
+    Example:
+        >>> inferencer = LESSInferencer('configs/less_toy.py', 'epoch_9.pth')
+        >>> result, = inferencer('room.ply', 'the brown chair')
+        >>> result.point_indices, result.score, result.box
+    """
+
+    def __init__(self,
+                 config: str | os.PathLike | Config,
+                 checkpoint: Optional[str],
+                 device: Optional[str] = None) -> None:
+        if not isinstance(config, Config):
+            config = Config.fromfile(config)
+        if 'custom_imports' in config:  # a Config may be made in memory
+            import_modules_from_strings(**config.custom_imports)
+        if device is None:
+            device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        init_default_scope(config.get('default_scope', 'mmdet3d'))
+        model = MODELS.build(config.model)
+        if checkpoint is not None:
+            repair_checkpoint_loading()
+            content = load_checkpoint(
+                model, str(checkpoint), map_location='cpu')
+            require_matching_checkpoint(model, content)
+        self.model = model.to(device).eval()
+        dataset = config.test_dataloader.dataset
+        while 'dataset' in dataset:  # wrapped, for example by RepeatDataset
+            dataset = dataset.dataset
+        self.pipeline = Compose(dataset.pipeline)
+        self.tokenized = dataset.get('text', 'token') == 'token'
+
+    def __call__(self,
+                 scan: str | os.PathLike | np.ndarray,
+                 texts: str | Sequence[str],
+                 out_dir: Optional[str | os.PathLike] = None,
+                 html: bool = False) -> list[ScanResult]:
+        """Find what each sentence refers to.
+
+        Args:
+            scan: File that :func:`read_scan` reads, or points, (N, 6) or
+                (N, 3): x y z in metres with z up, r g b.
+            texts: One or several sentences.
+            out_dir: Folder for pictures and files, see
+                :func:`write_scan_results`.
+            html: Whether to write a 3D viewer there, too.
+
+        Returns:
+            list[ScanResult]: One per sentence.
+        """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        expressions = [self._expression(i, t) for i, t in enumerate(texts)]
+        if not expressions:
+            raise ValueError('texts is empty: give at least one sentence')
+        if isinstance(scan, np.ndarray):
+            name, points = 'scan', as_points(scan)
+        else:
+            name, points = Path(scan).stem, read_scan(scan)
+        masks, scores = self._predict(name, points, expressions)
+        results = []
+        for text, mask, score in zip(texts, masks, scores):
+            found = points[mask, :3]
+            box = np.stack([found.min(0), found.max(0)
+                            ]) if len(found) else None
+            results.append(ScanResult(text, mask, float(score), box))
+        if out_dir is not None:
+            write_scan_results(out_dir, name, points, results, html)
+        return results
+
+    def _expression(self, index: int, text: str) -> dict:
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f'Sentence {index + 1} is empty: {text!r}')
+        # in training the model read ScanRefer's tokens
+        fed = ' '.join(split_words(text)) if self.tokenized else text
+        return dict(
+            text=fed,
+            description=text,
+            object_ids=[],
+            object_name='',
+            ann_id=str(index),
+            groups=[])
+
+    def _predict(self, name: str, points: np.ndarray,
+                 expressions: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+        """Masks, bool (E, N), and scores (E,)."""
+        packed = self.pipeline(
+            dict(
+                scene_id=name,
+                points=points.copy(),
+                axis_align_matrix=np.eye(4),
+                expressions=expressions))
+        if len(packed['inputs']['points']) != len(points):
+            raise ValueError(
+                f'The test pipeline made {len(packed["inputs"]["points"])} '
+                f'of {len(points)} points: take out the transforms that '
+                'sample or filter points')
+        with torch.no_grad():
+            output, = self.model.test_step(pseudo_collate([packed]))
+        pred = output.pred_instances_3d
+        return pred.masks.cpu().numpy(), pred.scores.cpu().numpy()

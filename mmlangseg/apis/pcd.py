@@ -1,0 +1,150 @@
+"""Reading PCD files of the Point Cloud Library, version 0.7.
+
+Open3D, which MMDetection3D brings along, reads them too, but returns what it
+has of a damaged file and only prints a warning.
+"""
+from __future__ import annotations
+import struct
+from pathlib import Path
+
+import numpy as np
+
+KINDS = {'F': 'f', 'I': 'i', 'U': 'u'}
+
+
+def read_pcd(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a PCD file, ascii, binary or binary_compressed.
+
+    Args:
+        path: The file.
+
+    Returns:
+        tuple: xyz (N, 3), and colours: uint8 (N, 3) from the packed field
+        ``rgb`` or ``rgba``, (N, 3) from ``r g b``, or None.
+
+    Raises:
+        ValueError: The file is not a valid PCD file.
+    """
+    content = path.read_bytes()
+    try:
+        header, body = _read_header(content)
+        dtype = _point_type(header)
+        count = int(header['POINTS'][0])
+        kind = header['DATA'][0].lower()
+        if kind == 'ascii':
+            points = _from_ascii(body, dtype, count)
+        elif kind == 'binary':
+            points = np.frombuffer(body, dtype, count)
+        elif kind == 'binary_compressed':
+            points = _from_compressed(body, dtype, count)
+        else:
+            raise ValueError(f'DATA {kind} is not known')
+        return _columns(points)
+    except (ValueError, KeyError, IndexError, struct.error,
+            UnicodeDecodeError) as error:
+        raise ValueError(f'{path} is not a valid PCD file, or it is cut '
+                         f'short: {error!r}') from error
+
+
+def _read_header(content: bytes) -> tuple[dict, bytes]:
+    header, start = {}, 0
+    while 'DATA' not in header:
+        end = content.index(b'\n', start)
+        line = content[start:end].decode('ascii').split('#')[0].split()
+        start = end + 1
+        if line:
+            header[line[0].upper()] = line[1:]
+    return header, content[start:]
+
+
+def _point_type(header: dict) -> np.dtype:
+    counts = header.get('COUNT') or ['1'] * len(header['FIELDS'])
+    fields = []
+    for i, (name, size, kind, count) in enumerate(
+            zip(header['FIELDS'], header['SIZE'], header['TYPE'], counts)):
+        # '_' is padding, which may occur several times
+        name = f'_{i}' if name == '_' else name.lower()
+        fields.append((name, f'<{KINDS[kind]}{size}', (int(count), )))
+    return np.dtype(fields)
+
+
+def _from_ascii(body: bytes, dtype: np.dtype, count: int) -> np.ndarray:
+    rows = [line.split() for line in body.decode('ascii').splitlines() if line]
+    if len(rows) < count:
+        raise ValueError(f'{count} points announced, {len(rows)} found')
+    points = np.zeros(count, dtype)
+    column = 0
+    for name in dtype.names:
+        for k in range(dtype[name].shape[0]):
+            values = [row[column] for row in rows[:count]]
+            points[name][:, k] = np.array(values, dtype[name].base)
+            column += 1
+    return points
+
+
+def _from_compressed(body: bytes, dtype: np.dtype, count: int) -> np.ndarray:
+    """Fields lie one after the other there, not the points."""
+    packed, unpacked = struct.unpack('<II', body[:8])
+    if unpacked != count * dtype.itemsize:
+        raise ValueError(f'{unpacked} bytes do not fit {count} points')
+    data = decompress_lzf(body[8:8 + packed], unpacked)
+    points = np.zeros(count, dtype)
+    start = 0
+    for name in dtype.names:
+        field = dtype[name]
+        size = field.itemsize * count
+        values = np.frombuffer(data[start:start + size], field.base)
+        points[name] = values.reshape(count, -1)
+        start += size
+    return points
+
+
+def decompress_lzf(data: bytes, size: int) -> bytes:
+    """Undo LZF compression (LibLZF's format).
+
+    Raises:
+        ValueError: The data is damaged.
+    """
+    out = bytearray()
+    i = 0
+    while i < len(data):
+        control = data[i]
+        i += 1
+        if control < 32:  # that many bytes and one follow as they are
+            out += data[i:i + control + 1]
+            i += control + 1
+            continue
+        length = control >> 5
+        if length == 7:
+            length += data[i]
+            i += 1
+        start = len(out) - ((control & 31) << 8) - data[i] - 1
+        i += 1
+        length += 2
+        if start < 0:
+            raise ValueError('compressed data refers to before its start')
+        chunk = out[start:start + length]
+        while len(chunk) < length:  # a repetition of what it makes itself
+            chunk += chunk[:length - len(chunk)]
+        out += chunk
+    if len(out) != size:
+        raise ValueError(f'{len(out)} bytes decompressed, {size} announced')
+    return bytes(out)
+
+
+def _columns(points: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    missing = [name for name in 'xyz' if name not in points.dtype.names]
+    if missing:
+        raise ValueError(f'no field {missing[0]}, only {points.dtype.names}')
+    xyz = np.concatenate([points[name] for name in 'xyz'], 1)
+    for name in ('rgb', 'rgba'):
+        if name in points.dtype.names:
+            # four bytes b g r a, whatever number type they are declared as
+            packed = np.ascontiguousarray(points[name][:, 0])
+            if packed.dtype.itemsize != 4:
+                raise ValueError(f'{name} has {packed.dtype.itemsize} bytes, '
+                                 'not 4')
+            return xyz, packed.view(np.uint8).reshape(-1, 4)[:, 2::-1]
+    if all(name in points.dtype.names for name in 'rgb'):
+        return xyz, np.concatenate([points[name] for name in 'rgb'], 1)
+    return xyz, None

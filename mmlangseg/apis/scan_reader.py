@@ -1,0 +1,160 @@
+"""Reading scans of several formats as points with colours."""
+from __future__ import annotations
+import os
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from plyfile import PlyData, PlyParseError
+
+from .pcd import read_pcd
+
+GREY = 127.5
+COLOR_NAMES = (('red', 'green', 'blue'), ('r', 'g', 'b'),
+               ('diffuse_red', 'diffuse_green', 'diffuse_blue'))
+
+
+def read_scan(path: str | os.PathLike) -> np.ndarray:
+    """Read a scan.
+
+    Formats by suffix: ``.ply``; ``.pcd``; ``.npy``, (N, 6) or (N, 3);
+    ``.npz`` with ``points`` (N, 6), or with ``xyz`` and ``rgb``; ``.bin``,
+    processed scans of MMDetection3D, float32 (N, 6).
+
+    Colours from 0 to 1 become 0 to 255. A scan without colours becomes grey,
+    with a warning.
+
+    Args:
+        path: The file.
+
+    Returns:
+        np.ndarray: float32 (N, 6): x, y, z in the unit of the file, which
+        should be metres, then red, green, blue from 0 to 255.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The format is not known, or the file is damaged, has no
+            points, or has values that are not finite.
+    """
+    path = Path(path)
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise ValueError(f'{path}: scans of this format are not read; convert '
+                         f'it to one of {", ".join(READERS)}')
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} does not exist')
+    xyz, rgb = reader(path)
+    return _check(path, xyz, rgb)
+
+
+def as_points(array: np.ndarray, name: str = 'scan') -> np.ndarray:
+    """Check points (N, 6) or (N, 3) given as an array; see read_scan."""
+    xyz, rgb = _split(name, np.asarray(array))
+    return _check(name, xyz, rgb)
+
+
+def _check(name: str | Path, xyz: np.ndarray,
+           rgb: np.ndarray | None) -> np.ndarray:
+    if len(xyz) == 0:
+        raise ValueError(f'{name} has no points')
+    if rgb is None:
+        warnings.warn(f'{name} has no colours, all points become grey: expect '
+                      'poor results, for the model looks at colours')
+        rgb = np.full(xyz.shape, GREY)
+    points = np.concatenate([xyz, rgb], 1).astype(np.float32)
+    finite = np.isfinite(points).all(1)
+    if not finite.all():
+        raise ValueError(
+            f'{name}: {(~finite).sum()} of {len(points)} points have NaN or '
+            f'infinite values, the first is point {finite.argmin()}. Remove '
+            'these points from the file')
+    colors = points[:, 3:]
+    if colors.min() < 0 or colors.max() > 255:
+        raise ValueError(f'{name}: colours go from {colors.min():g} to '
+                         f'{colors.max():g}; they must be in 0..255 or 0..1')
+    is_integer = np.issubdtype(rgb.dtype, np.integer)
+    if not is_integer and 0 < colors.max() <= 1:
+        points[:, 3:] *= 255
+    return points
+
+
+def _split(name: str | Path,
+           array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Take (N, 3) or (N, 6) apart."""
+    if (array.ndim != 2 or array.shape[1] not in (3, 6)
+            or not np.issubdtype(array.dtype, np.number)):
+        raise ValueError(
+            f'{name}: expected numbers of shape (N, 6), x y z r g b, or '
+            f'(N, 3), got {array.dtype} of shape {array.shape}')
+    if array.shape[1] == 3:
+        return array, None
+    return array[:, :3], array[:, 3:]
+
+
+def _read_ply(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    try:
+        data = PlyData.read(str(path))
+    except (PlyParseError, ValueError, UnicodeDecodeError) as error:
+        raise ValueError(f'{path} is not a valid PLY file, or it is cut '
+                         f'short: {error}') from error
+    if 'vertex' not in data:
+        raise ValueError(f'{path}: the PLY file has no element "vertex"')
+    vertex = data['vertex'].data
+    names = vertex.dtype.names or ()
+    missing = [name for name in 'xyz' if name not in names]
+    if missing:
+        raise ValueError(f'{path}: vertices have no property '
+                         f'"{missing[0]}", only {list(names)}')
+    xyz = np.stack([vertex[name] for name in 'xyz'], 1)
+    for colors in COLOR_NAMES:
+        if all(name in names for name in colors):
+            return xyz, np.stack([vertex[name] for name in colors], 1)
+    return xyz, None
+
+
+def _read_npy(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f'{path} is not a valid array: {error}') from error
+    return _split(path, array)
+
+
+def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arrays = {key: data[key] for key in data.files}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f'{path} is not a valid archive: {error}') from error
+    if 'points' in arrays:
+        return _split(path, arrays['points'])
+    if 'xyz' not in arrays:
+        raise ValueError(f'{path}: expected "points", or "xyz" and "rgb", '
+                         f'found {sorted(arrays)}')
+    xyz, rgb = arrays['xyz'], arrays.get('rgb')
+    if rgb is None:
+        return _split(path, xyz)
+    if xyz.ndim != 2 or xyz.shape[1] != 3 or rgb.shape != xyz.shape:
+        raise ValueError(f'{path}: xyz {xyz.shape} and rgb {rgb.shape} must '
+                         'both be (N, 3)')
+    return xyz, rgb
+
+
+def _read_bin(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    size = path.stat().st_size
+    if size % 24:
+        raise ValueError(f'{path}: {size} bytes are no multiple of 24; '
+                         'expected float32 (N, 6). The file is cut short, or '
+                         'its points have another number of values')
+    points = np.fromfile(path, '<f4').reshape(-1, 6)
+    return points[:, :3], points[:, 3:]
+
+
+READERS = {
+    '.ply': _read_ply,
+    '.pcd': read_pcd,
+    '.npy': _read_npy,
+    '.npz': _read_npz,
+    '.bin': _read_bin,
+}

@@ -1,0 +1,170 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.model import BaseDataPreprocessor, BaseModel
+from mmengine.structures import InstanceData
+from plyfile import PlyData
+from torch import nn
+
+pytest.importorskip('mmdet3d')
+from mmdet3d.registry import MODELS  # noqa: E402
+
+from mmlangseg.apis import LESSInferencer  # noqa: E402
+
+
+@MODELS.register_module(force=True)
+class NearestColorModel(BaseModel):
+    """Finds the points whose normalised red is large, if asked for red."""
+
+    def __init__(self, channels=3):
+        super().__init__(BaseDataPreprocessor())
+        self.layer = nn.Linear(channels, channels)
+        self.batches = []
+
+    def forward(self, inputs, data_samples, mode):
+        assert mode == 'predict'
+        self.batches.append((inputs, data_samples))
+        for points, sample in zip(inputs['points'], data_samples):
+            red = points[:, 3] > 0.3
+            masks = torch.stack([
+                red & ('red' in expression['text'].split())
+                for expression in sample.expressions
+            ])
+            sample.pred_instances_3d = InstanceData(
+                masks=masks,
+                logits=masks.float(),
+                scores=torch.full((len(masks), ), 0.75))
+        return data_samples
+
+
+def make_config(channels=3, **dataset):
+    pipeline = [
+        dict(
+            type='LoadPointsFromDict',
+            coord_type='DEPTH',
+            load_dim=6,
+            use_dim=6,
+            use_color=True),
+        dict(type='GlobalAlignment', rotation_axis=2),
+        dict(type='NormalizeScanColor'),
+        dict(type='BuildReferringMasks'),
+        dict(type='PackReferring3DInputs'),
+    ]
+    dataset = dict(dict(type='ScanReferDataset', pipeline=pipeline), **dataset)
+    return Config(
+        dict(
+            default_scope='mmdet3d',
+            custom_imports=dict(
+                imports=['mmlangseg.less'], allow_failed_imports=False),
+            model=dict(type='NearestColorModel', channels=channels),
+            test_dataloader=dict(
+                dataset=dict(type='RepeatDataset', dataset=dataset))))
+
+
+def make_points(n_points=60):
+    rng = np.random.default_rng(0)
+    points = np.c_[rng.random((n_points, 3)), rng.random((n_points, 3)) * 255]
+    return points.astype('f4')
+
+
+def save_checkpoint(path, model):
+    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+    return str(path)
+
+
+@pytest.fixture
+def inferencer():
+    return LESSInferencer(make_config(), None, device='cpu')
+
+
+def test_sentences_share_one_pass(inferencer):
+    points = make_points()
+    results = inferencer(points, ['The RED box.', 'the blue box'])
+    (inputs, samples), = inferencer.model.batches
+    fed, = inputs['points']
+    np.testing.assert_allclose(fed[:, :3], points[:, :3], rtol=1e-6)
+    # normalised as the config says
+    np.testing.assert_allclose(
+        fed[:, 3:], (points[:, 3:] - [109.8, 97.2, 83.8]) / 256, atol=1e-6)
+    assert [e['text'] for e in samples[0].expressions
+            ] == ['the red box .', 'the blue box']
+    red, blue = results
+    inside = (points[:, 3] - 109.8) / 256 > 0.3
+    assert 0 < inside.sum() < len(points)
+    assert (red.mask == inside).all() and red.n_points == inside.sum()
+    assert red.point_indices.tolist() == np.flatnonzero(inside).tolist()
+    assert red.text == 'The RED box.' and red.score == 0.75
+    np.testing.assert_allclose(red.box[0], points[inside, :3].min(0))
+    np.testing.assert_allclose(red.box[1], points[inside, :3].max(0))
+    assert blue.n_points == 0 and blue.box is None
+
+
+def test_raw_sentence_if_trained_on_it():
+    inferencer = LESSInferencer(
+        make_config(text='description'), None, device='cpu')
+    inferencer(make_points(), 'The RED box.')
+    (_, samples), = inferencer.model.batches
+    assert samples[0].expressions[0]['text'] == 'The RED box.'
+
+
+def test_files(tmp_path, inferencer):
+    points = make_points()
+    np.save(tmp_path / 'room.npy', points)
+    out = tmp_path / 'out'
+    results = inferencer(
+        tmp_path / 'room.npy', ['red', 'blue'], out_dir=out, html=True)
+    assert sorted(path.name for path in out.iterdir()) == [
+        'room.html', 'room.json', 'room_0.ply', 'room_0.png', 'room_1.ply',
+        'room_1.png'
+    ]
+    vertex = PlyData.read(str(out / 'room_0.ply'))['vertex'].data
+    assert (vertex['referred'] == results[0].mask).all()
+    written = json.loads((out / 'room.json').read_text())
+    first, second = written['results']
+    assert written['n_points'] == 60
+    assert first['point_indices'] == results[0].point_indices.tolist()
+    assert first['box']['max'] == pytest.approx(results[0].box[1].tolist())
+    assert first['text'] == 'red' and first['score'] == 0.75
+    assert second['box'] is None and second['point_indices'] == []
+
+
+def test_scan_of_one_point(tmp_path, inferencer):
+    result, = inferencer(make_points(1), 'red', out_dir=tmp_path)
+    assert result.mask.shape == (1, )
+
+
+@pytest.mark.parametrize('texts', ['', ' \n', ['red', ''], [None]])
+def test_empty_sentence(inferencer, texts):
+    with pytest.raises(ValueError, match='Sentence [12] is empty'):
+        inferencer(make_points(), texts)
+
+
+def test_bad_input(inferencer):
+    with pytest.raises(ValueError, match='at least one sentence'):
+        inferencer(make_points(), [])
+    points = make_points()
+    points[3, 2] = np.inf
+    with pytest.raises(ValueError, match='first is point 3'):
+        inferencer(points, 'red')
+    config = make_config()
+    pipeline = config.test_dataloader.dataset.dataset.pipeline
+    pipeline.insert(3, dict(type='PointSample', num_points=10))
+    with pytest.raises(ValueError, match='10 of 60 points'):
+        LESSInferencer(config, None, device='cpu')(make_points(), 'red')
+
+
+def test_checkpoints(tmp_path, inferencer):
+    path = save_checkpoint(tmp_path / 'a.pth', inferencer.model)
+    loaded = LESSInferencer(make_config(), path, device='cpu')
+    assert torch.equal(loaded.model.layer.weight,
+                       inferencer.model.layer.weight)
+    assert not loaded.model.training
+    other = save_checkpoint(tmp_path / 'b.pth',
+                            nn.Sequential(nn.Conv2d(1, 2, 3)))
+    with pytest.raises(ValueError, match='of another model'):
+        LESSInferencer(make_config(), other, device='cpu')
+    with pytest.raises(ValueError, match='differ in size'):
+        LESSInferencer(make_config(channels=4), path, device='cpu')

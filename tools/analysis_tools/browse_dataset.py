@@ -1,0 +1,77 @@
+"""Draw samples of a dataset as they leave its pipeline."""
+from __future__ import annotations
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import DATASETS, init_default_scope
+from mmengine.utils import ProgressBar
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
+
+from mmlangseg.visualization import draw_expressions  # noqa: E402
+from mmlangseg.visualization import read_image, transforms_of, write_png
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Draw samples with their sentences and true masks, after '
+        'the augmentation of the pipeline')
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--split', choices=['train', 'val', 'test'], default='train')
+    parser.add_argument(
+        '--out', default='browse', metavar='DIR', help='folder for pictures')
+    parser.add_argument(
+        '--number',
+        type=int,
+        default=20,
+        help='of samples, evenly spread over the dataset')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override values of the config')
+    args = parser.parse_args()
+    if not os.path.isfile(args.config):
+        parser.error(f'config {args.config} does not exist')
+    if args.number < 1:
+        parser.error(f'--number {args.number} must be at least 1')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
+    number = min(args.number, len(dataset))
+    bar = ProgressBar(number)
+    count = 0
+    for step in range(number):
+        index = step * len(dataset) // number
+        packed = dataset[index]
+        sample = packed['data_samples']
+        if 'expressions' in sample:
+            inputs = packed['inputs']['points']
+        else:
+            inputs = read_image(sample.img_path)
+        for name, picture in draw_expressions(sample, inputs,
+                                              transforms_of(dataset)):
+            # with the index: augmentation shows a scene differently
+            path = os.path.join(args.out, f'{index:06d}_{name}.png')
+            write_png(path, picture)
+            count += 1
+        bar.update()
+    print(f'\n{count} pictures in {args.out}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,65 @@
+"""Segment what sentences refer to in your own data."""
+from __future__ import annotations
+import argparse
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Segment what sentences refer to in a scan (LESS)')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument(
+        '--scan',
+        metavar='FILE',
+        help='a scan in metres with z up: .ply, .pcd, .npy, .npz or .bin')
+    parser.add_argument(
+        '--text',
+        action='append',
+        required=True,
+        metavar='SENTENCE',
+        help='what to look for; may be given several times')
+    parser.add_argument(
+        '--out', required=True, metavar='DIR', help='folder for the results')
+    parser.add_argument(
+        '--html',
+        action='store_true',
+        help='write a 3D viewer for the browser, too')
+    parser.add_argument(
+        '--device', help='such as cuda:0 or cpu, a GPU if there is one')
+    args = parser.parse_args()
+    if not os.path.isfile(args.config):
+        parser.error(f'config {args.config} does not exist')
+    if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
+        parser.error(f'checkpoint {args.checkpoint} does not exist')
+    return args
+
+
+def infer_scan(args: argparse.Namespace) -> None:
+    """Run LESS and print a line per sentence."""
+    from mmlangseg.apis import LESSInferencer
+    inferencer = LESSInferencer(args.config, args.checkpoint, args.device)
+    results = inferencer(args.scan, args.text, args.out, html=args.html)
+    for result in results:
+        print(f'{result.n_points:8,} points, score {result.score:.2f}: '
+              f'{result.text}')
+    print(f'written to {args.out}')
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        infer_scan(args)
+    except (OSError, ValueError, RuntimeError) as error:
+        sys.exit(f'error: {error}')
+
+
+if __name__ == '__main__':
+    main()
