@@ -1,0 +1,99 @@
+"""The shell scripts, with the programs they start replaced by echo."""
+from __future__ import annotations
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Run a script; give the command lines of what it starts."""
+    for name in ('python', 'srun'):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@"\n')
+        program.chmod(0o755)
+
+    def run(name: str, *args: str, **env: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            ['bash', str(ROOT / 'tools' / name), *args],
+            env={
+                'PATH': f'{tmp_path}:{os.environ["PATH"]}',
+                **env
+            },
+            text=True,
+            capture_output=True)
+
+    return run
+
+
+def test_dist_train(script):
+    out = script('dist_train.sh', 'a b.py', '4', '--amp', PORT='1234').stdout
+    assert '--nproc_per_node=4' in out and '--master_port=1234' in out
+    assert out.rstrip().endswith('train.py a b.py --launcher pytorch --amp')
+
+
+def test_dist_test(script):
+    out = script('dist_test.sh', 'c.py', 'c.pth', '2', '--out',
+                 'r.json').stdout
+    assert '-m torch.distributed.run' in out and '--nproc_per_node=2' in out
+    assert out.rstrip().endswith(
+        'test.py c.py c.pth --launcher pytorch --out r.json')
+
+
+@pytest.mark.parametrize('name, last, expected', [
+    ('slurm_train.sh', 'work',
+     'train.py c.py --work-dir work --launcher slurm --resume'),
+    ('slurm_test.sh', 'c.pth', 'test.py c.py c.pth --launcher slurm --resume')
+])  # yapf: disable
+def test_slurm(script, name, last, expected):
+    out = script(
+        name,
+        'gpu',
+        'job',
+        'c.py',
+        last,
+        '--resume',
+        GPUS='4',
+        SRUN_ARGS='--mem 10G').stdout
+    for option in ('--partition=gpu', '--job-name=job', '--ntasks=4',
+                   '--gres=gpu:4', '--mem 10G'):
+        assert option in out
+    assert out.rstrip().endswith(expected)
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh'])
+def test_usage(script, name):
+    done = script(name, 'only-one-argument')
+    assert done.returncode != 0
+    assert f'{name} ' in done.stderr and 'usage:' in done.stderr
+
+
+class TestMakeEnv:
+
+    def test_no_python(self, script, tmp_path):
+        done = script(
+            'make_env.sh',
+            PYTHON='/nonexistent/python',
+            VENV=str(tmp_path / 'venv'))
+        assert done.returncode == 1
+        assert done.stderr.splitlines() == [
+            'make_env: no Python 3.10, 3.11 or 3.12 with venv found, '
+            'name one: PYTHON=...'
+        ]
+        assert not (tmp_path / 'venv').exists()
+
+    def test_no_disk(self, script, tmp_path):
+        df = tmp_path / 'df'
+        df.write_text('#!/bin/sh\necho header\necho disk 9 9 1048576 9 /\n')
+        df.chmod(0o755)
+        done = script('make_env.sh', VENV=str(tmp_path / 'venv'))
+        assert done.returncode == 1
+        assert done.stderr.splitlines() == [
+            'make_env: 1 GB of disk are free here, the environment needs 6'
+        ]
