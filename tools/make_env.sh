@@ -26,7 +26,7 @@ die() {
 
 # step TITLE COMMAND...: run it, say every 20 seconds that it still does
 step() {
-    local title=$1 started=$SECONDS pid
+    local title=$1 started=$SECONDS next=$((SECONDS + 20)) pid
     shift
     echo "make_env: $title"
     "$@" >>"$LOG" 2>&1 &
@@ -34,7 +34,8 @@ step() {
     trap 'kill $pid 2>/dev/null; exit 130' INT TERM
     while kill -0 "$pid" 2>/dev/null; do
         sleep 1
-        if (((SECONDS - started) % 20 == 19)); then
+        if ((SECONDS >= next)); then
+            next=$((SECONDS + 20))
             echo "make_env: ... $title, $(((SECONDS - started) / 60)) min" \
                 "$(((SECONDS - started) % 60)) s"
         fi
