@@ -23,8 +23,7 @@ import scannet  # noqa: E402
 import scanrefer  # noqa: E402
 
 from mmlangseg.fileio import write_json  # noqa: E402
-from mmlangseg.toy.scannet_files import (read_sentences,  # noqa: E402
-                                         write_toy_scannet)
+from mmlangseg.toy import scannet_files  # noqa: E402
 from mmlangseg.toy.text_model import write_text_model  # noqa: E402
 from mmlangseg.version import __version__  # noqa: E402
 
@@ -55,7 +54,7 @@ def prepare(root: Path, options: dict) -> bool:
 def make_less(root: Path, num_train: int, num_val: int, seed: int) -> int:
     """Make the toy set of LESS; returns the exit status."""
     print(f'writing {num_train} + {num_val} rooms to {root}')
-    write_toy_scannet(root, num_train, num_val, seed)
+    scannet_files.write_toy_scannet(root, num_train, num_val, seed)
     commands = [(scannet.main, [str(root)])]
     for split in ('train', 'val'):
         source = root / f'ScanRefer_filtered_{split}.json'
@@ -69,7 +68,8 @@ def make_less(root: Path, num_train: int, num_val: int, seed: int) -> int:
         status = main(arguments)
         if status:
             return status
-    sentences = read_sentences(root / 'ScanRefer_filtered_train.json')
+    sentences = scannet_files.read_sentences(root /
+                                             'ScanRefer_filtered_train.json')
     write_text_model(root / 'text_model', sentences, seed=seed)
     print(f'\nwrote {root / "text_model"}')
     return 0

@@ -21,15 +21,13 @@ from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 from mmengine.utils import ProgressBar
-from plyfile import PlyData, PlyParseError
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.less.datasets.scan_files import (check_scene_id,  # noqa: E402
-                                                read_infos, scan_size,
-                                                write_infos, write_scan)
+from mmlangseg.less.datasets import ply_files  # noqa: E402
+from mmlangseg.less.datasets import scan_files  # noqa: E402
 
 MESH = '{scan}_vh_clean_2.ply'
 SEGMENTS = '{scan}_vh_clean_2.0.010000.segs.json'
@@ -56,22 +54,15 @@ def read_label_map(path: Path) -> Dict[str, int]:
 
 def read_mesh(path: Path) -> np.ndarray:
     """Read vertex positions and colours of a PLY mesh, (N, 6) float32."""
-    try:
-        vertex = PlyData.read(str(path), known_list_len={})['vertex']
-    except FileNotFoundError:
-        raise ConversionError(f'{path} is missing') from None
-    except (PlyParseError, KeyError, ValueError, EOFError) as error:
-        raise ConversionError(
-            f'{path} is truncated or not a PLY mesh: {error}') from None
     names = ('x', 'y', 'z', 'red', 'green', 'blue')
-    absent = [name for name in names if name not in vertex.data.dtype.names]
-    if absent:
-        raise ConversionError(f'{path}: vertex property "{absent[0]}" is '
-                              'missing')
-    points = np.stack([vertex[name] for name in names], axis=1)
+    try:
+        points = ply_files.vertex_columns(
+            ply_files.read_ply_vertices(path, names), names)
+    except (OSError, ValueError) as error:
+        raise ConversionError(str(error)) from None
     if not np.isfinite(points).all():
         raise ConversionError(f'{path}: coordinates are not finite')
-    return points.astype(np.float32)
+    return points
 
 
 def read_json(path: Path, key: str) -> list:
@@ -132,7 +123,7 @@ def label_vertices(folder: Path, scan: str, num_vertices: int,
             semantics[vertices] = label_map[group['label']]
         except (KeyError, TypeError, ValueError) as error:
             raise ConversionError(
-                f'{path}: object {group.get("objectId")!r} is not usable: '
+                f'{path}: object {str(group)[:60]} is not usable: '
                 f'{error!r}. A segment is not in the mesh, or a label is not '
                 f'in {LABELS}') from None
     return instances, semantics
@@ -143,7 +134,7 @@ def convert_scan(raw: Path, out: Path, scan: str,
     """Convert one scan unless it is complete."""
     folder = raw / 'scans' / scan
     mesh = folder / MESH.format(scan=scan)
-    size = scan_size(out, scan)
+    size = scan_files.scan_size(out, scan)
     if size is not None:
         if not mesh.is_file():  # a processed tree without its raw files
             return
@@ -151,7 +142,7 @@ def convert_scan(raw: Path, out: Path, scan: str,
             return
     points = read_mesh(mesh)
     instances, semantics = label_vertices(folder, scan, len(points), label_map)
-    write_scan(out, scan, points, instances, semantics)
+    scan_files.write_scan(out, scan, points, instances, semantics)
 
 
 def num_vertices(mesh: Path) -> Optional[int]:
@@ -172,7 +163,7 @@ def try_scan(*args) -> Optional[str]:
         convert_scan(*args)
     except ConversionError as error:
         return str(error)
-    except OSError as error:
+    except Exception as error:  # one bad scan must not stop the others
         return f'{type(error).__name__}: {error}'
     return None
 
@@ -212,14 +203,14 @@ def write_split_infos(path: Path, raw: Path, out: Path,
                       scans: List[str]) -> None:
     """Write an info file, or keep one that covers the scans already."""
     if path.is_file():
-        if set(read_infos(path, out)) >= set(scans):
+        if set(scan_files.read_infos(path, out)) >= set(scans):
             print(f'{path} is complete and kept')
             return
     alignments = {
         scan: read_alignment(raw / 'scans' / scan / META.format(scan=scan))
         for scan in scans
     }
-    write_infos(path, alignments, dataset='scannet')
+    scan_files.write_infos(path, alignments, dataset='scannet')
     print(f'wrote {path}')
 
 
@@ -238,7 +229,7 @@ def read_split(raw: Path, split: str, present_only: bool) -> List[str]:
     path = find_meta(raw, f'scannetv2_{split}.txt')
     scans = sorted(set(path.read_text(encoding='utf-8').split()))
     try:
-        scans = [check_scene_id(scan) for scan in scans]
+        scans = [scan_files.check_scene_id(scan) for scan in scans]
     except ValueError as error:
         raise ConversionError(f'{path}: {error}') from None
     if present_only:

@@ -22,13 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.less.datasets.annotations import (VIEW_WORDS,  # noqa: E402
-                                                 AnnotationError, clean_rows,
-                                                 load_json, raise_faults,
-                                                 tokenize, write_annotations)
-from mmlangseg.less.datasets.scan_files import (object_ids_in,  # noqa: E402
-                                                read_infos, read_instances,
-                                                scan_size)
+from mmlangseg.less.datasets import annotations  # noqa: E402
+from mmlangseg.less.datasets import scan_files  # noqa: E402
 
 FORMATS = dict(
     scanrefer='ScanRefer',
@@ -58,11 +53,12 @@ def read_classes(path: Path) -> Dict[str, str]:
                 for row in csv.DictReader(file, delimiter='\t')
             }
     except FileNotFoundError:
-        raise AnnotationError(
+        raise annotations.AnnotationError(
             f'{path} does not exist. It comes with ScanNet; name it with '
             '--label-table') from None
     except KeyError as error:
-        raise AnnotationError(f'{path} has no column {error}') from None
+        raise annotations.AnnotationError(
+            f'{path} has no column {error}') from None
 
 
 def add_unique_groups(rows: List[dict], classes: Dict[str, str]) -> None:
@@ -86,8 +82,8 @@ def add_unique_groups(rows: List[dict], classes: Dict[str, str]) -> None:
 def read_scanrefer(path: Path) -> List[dict]:
     """Read ScanRefer's JSON; a key ``groups`` is kept if there is one."""
     rows = _json_rows(path)
-    rows = clean_rows(rows, path)
-    raise_faults(path, [
+    rows = annotations.clean_rows(rows, path)
+    annotations.raise_faults(path, [
         f'row {i}: it has {len(row["object_ids"])} targets, but ScanRefer '
         'has one; use --format multi3drefer'
         for i, row in enumerate(rows) if len(row['object_ids']) != 1
@@ -102,21 +98,22 @@ def read_multi3drefer(path: Path) -> List[dict]:
     (wo_d) distractors.
     """
     rows = _json_rows(path)
-    raise_faults(path, [
+    annotations.raise_faults(path, [
         f'row {i}: "{key}" is missing' for i, row in enumerate(rows)
         for key in ('object_ids', 'eval_type')
         if isinstance(row, dict) and key not in row
     ])
-    return clean_rows([
+    return annotations.clean_rows([
         dict(row, groups=[row['eval_type']]) if isinstance(row, dict) else row
         for row in rows
     ], path)
 
 
 def _json_rows(path: Path) -> list:
-    rows = load_json(path)
+    rows = annotations.load_json(path)
     if not isinstance(rows, list) or not rows:
-        raise AnnotationError(f'{path} is not a non-empty list of rows')
+        raise annotations.AnnotationError(
+            f'{path} is not a non-empty list of rows')
     return rows
 
 
@@ -148,7 +145,8 @@ def read_referit3d(path: Path, scenes: Iterable[str],
                   'instance_type')
         absent = [n for n in needed if n not in (reader.fieldnames or ())]
         if absent:
-            raise AnnotationError(f'{path} has no column "{absent[0]}"')
+            raise annotations.AnnotationError(
+                f'{path} has no column "{absent[0]}"')
         for index, item in enumerate(reader):
             if item['scan_id'] not in scenes:
                 continue
@@ -160,11 +158,12 @@ def read_referit3d(path: Path, scenes: Iterable[str],
                 rows.append(_referit3d_row(item, index))
             except (ValueError, SyntaxError) as error:
                 faults.append(f'row {index}: {error}')
-    raise_faults(path, faults)
+    annotations.raise_faults(path, faults)
     if not rows:
-        raise AnnotationError(f'{path} has no row of these scans: is it the '
-                              'right split?')
-    return clean_rows(rows, path), dropped
+        raise annotations.AnnotationError(
+            f'{path} has no row of these scans: is it the '
+            'right split?')
+    return annotations.clean_rows(rows, path), dropped
 
 
 def _referit3d_row(item: Dict[str, str], index: int) -> dict:
@@ -172,10 +171,10 @@ def _referit3d_row(item: Dict[str, str], index: int) -> dict:
     parts = item['stimulus_id'].split('-')
     if len(parts) < 4 or not parts[2].isdigit():
         raise ValueError(f'"stimulus_id" {item["stimulus_id"]!r} is malformed')
-    token = tokenize(item['utterance'])
+    token = annotations.tokenize(item['utterance'])
     if item.get('tokens'):
         token = [str(word) for word in ast.literal_eval(item['tokens'])]
-    view = bool(set(VIEW_WORDS) & set(token))
+    view = bool(set(annotations.VIEW_WORDS) & set(token))
     return dict(
         scene_id=item['scan_id'],
         object_id=item['target_id'],
@@ -192,25 +191,25 @@ def _referit3d_row(item: Dict[str, str], index: int) -> dict:
 def check_scans(path: Path, rows: List[dict], data_root: Path,
                 info_file: Path) -> None:
     """Check that the scans and the objects of all rows exist."""
-    infos = read_infos(info_file, data_root)
+    infos = scan_files.read_infos(info_file, data_root)
     by_scene: Dict[str, List[int]] = {}
     for index, row in enumerate(rows):
         by_scene.setdefault(row['scene_id'], []).append(index)
     faults = []
     for scene, indices in by_scene.items():
-        size = scan_size(data_root, scene)
+        size = scan_files.scan_size(data_root, scene)
         if scene not in infos or size is None:
             faults.append(f'row {indices[0]}: scene {scene!r} is not in '
                           f'{info_file}; convert it with scannet.py')
             continue
-        labels = read_instances(infos[scene].instances_path, size)
-        present = set(object_ids_in(labels).tolist())
+        labels = scan_files.read_instances(infos[scene].instances_path, size)
+        present = set(scan_files.object_ids_in(labels).tolist())
         for index in indices:
             absent = set(rows[index]['object_ids']) - present
             if absent:
                 faults.append(f'row {index}: object_id {min(absent)} has no '
                               f'points in scene {scene}')
-    raise_faults(path, faults)
+    annotations.raise_faults(path, faults)
 
 
 def report(name: str, split: str, rows: List[dict]) -> List[str]:
@@ -293,7 +292,7 @@ def convert(args: argparse.Namespace) -> None:
     elif args.format == 'multi3drefer':
         rows = read_multi3drefer(args.source)
     else:
-        scenes = read_infos(info_file, args.data_root)
+        scenes = scan_files.read_infos(info_file, args.data_root)
         rows, dropped = read_referit3d(args.source, scenes, args.all_rows)
         if dropped:
             print(f'left out {dropped} utterances that do not name the '
@@ -302,7 +301,8 @@ def convert(args: argparse.Namespace) -> None:
     name = args.name or FORMATS[args.format]
     out = args.out or (args.data_root / 'annotations' /
                        f'{args.format}_{args.split}.json')
-    write_annotations(out, dict(dataset=name, split=args.split), rows)
+    annotations.write_annotations(out, dict(dataset=name, split=args.split),
+                                  rows)
     print(*report(name, args.split, rows), f'wrote {out}', sep='\n')
 
 

@@ -15,7 +15,7 @@ load_pipeline = [
 ]
 train_pipeline = [
     *load_pipeline,
-    dict(type='ReferringAugment3D', centered_noise=True),
+    dict(type='ReferringAugment3D', mirror=True, centered_noise=True),
     dict(type='BuildReferringMasks'),
     dict(type='PackReferring3DInputs'),
 ]

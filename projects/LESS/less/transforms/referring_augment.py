@@ -11,10 +11,18 @@ from scipy.spatial.transform import Rotation
 
 from ..datasets.annotations import VIEW_WORDS
 
-_VIEW_WORD = re.compile(r'\b(' + '|'.join(VIEW_WORDS) + r')\b', re.IGNORECASE)
+_MIRRORED = {
+    'left': 'right',
+    'right': 'left',
+    'leftmost': 'rightmost',
+    'rightmost': 'leftmost'
+}
+_SIDE = re.compile(r'\b(' + '|'.join(_MIRRORED) + r')\b', re.IGNORECASE)
 
 
-def is_view_dependent(sentence: str, word_test: str = 'word') -> bool:
+def is_view_dependent(sentence: str,
+                      word_test: str = 'word',
+                      view_words: Sequence[str] = VIEW_WORDS) -> bool:
     """Whether a sentence holds a word whose meaning depends on the view.
 
     Args:
@@ -22,10 +30,17 @@ def is_view_dependent(sentence: str, word_test: str = 'word') -> bool:
         word_test: ``'word'`` finds whole words anywhere; ``'released'`` is
             the test of the released code, which needs a blank on both sides
             and so misses the first word and words before a comma or a stop.
+        view_words: The words.
     """
     if word_test == 'released':
-        return any(f' {word} ' in f'{sentence} ' for word in VIEW_WORDS)
-    return _VIEW_WORD.search(sentence) is not None
+        return any(f' {word} ' in f'{sentence} ' for word in view_words)
+    words = re.findall(r"[\w'-]+", sentence.lower())
+    return not set(view_words).isdisjoint(words)
+
+
+def mirror_words(sentence: str) -> str:
+    """Exchange left and right, as in a mirror; new words are lower case."""
+    return _SIDE.sub(lambda match: _MIRRORED[match[0].lower()], sentence)
 
 
 def apply_rigid_augmentation(xyz: np.ndarray,
@@ -88,6 +103,10 @@ class ReferringAugment3D(BaseTransform):
         quarter_turns: Turn view-independent scans by multiples of 90
             degrees (``'view_aware'``).
         flip: Mirror x and y with probability 1/2 each.
+        view_words: Words that make a sentence view-dependent.
+        mirror: Also mirror x of scans with view-dependent sentences, with
+            probability 1/2, and exchange "left" and "right" in the sentences
+            (``'view_aware'``). Useful for small data.
     """
 
     def __init__(self,
@@ -100,7 +119,9 @@ class ReferringAugment3D(BaseTransform):
                  shift: float = 0.5,
                  scale: Tuple[float, float] = (0.98, 1.02),
                  quarter_turns: bool = True,
-                 flip: bool = True) -> None:
+                 flip: bool = True,
+                 view_words: Sequence[str] = VIEW_WORDS,
+                 mirror: bool = False) -> None:
         if mode not in ('view_aware', 'simple'):
             raise ValueError(
                 f"mode must be 'view_aware' or 'simple', but is {mode!r}")
@@ -117,6 +138,8 @@ class ReferringAugment3D(BaseTransform):
         self.scale = tuple(scale)
         self.quarter_turns = quarter_turns
         self.flip = flip
+        self.view_words = tuple(view_words)
+        self.mirror = mirror
 
     def transform(self, results: dict) -> dict:
         """Augment one sample."""
@@ -139,10 +162,15 @@ class ReferringAugment3D(BaseTransform):
         turn = np.random.uniform(-self.jitter, self.jitter)
         if free and self.quarter_turns:
             turn += 90 * np.random.randint(4)
+        flips = self._draw_flips()
+        if not free:
+            flips = (self.mirror and bool(np.random.rand() < 0.5), False)
+            if flips[0]:
+                self._mirror_sentences(results)
         low = -self.noise if self.centered_noise else 0.0
         return dict(
             angles=(tilt_x, tilt_y, turn),
-            flips=self._draw_flips() if free else (False, False),
+            flips=flips,
             noise=np.random.uniform(low, self.noise, (count, 3)),
             shift=np.random.uniform(-self.shift, self.shift, 3),
             scale=np.random.uniform(*self.scale))
@@ -153,11 +181,22 @@ class ReferringAugment3D(BaseTransform):
 
     def _keeps_view(self, expression: dict) -> bool:
         key = 'description' if self.word_test == 'released' else 'text'
-        return is_view_dependent(expression[key], self.word_test)
+        return is_view_dependent(expression[key], self.word_test,
+                                 self.view_words)
+
+    def _mirror_sentences(self, results: dict) -> None:
+        results['expressions'] = [
+            dict(
+                expression,
+                text=mirror_words(expression['text']),
+                description=mirror_words(expression['description']))
+            for expression in results['expressions']
+        ]
 
     def __repr__(self) -> str:
         names = ('mode', 'word_test', 'jitter', 'tilt', 'noise',
-                 'centered_noise', 'shift', 'scale', 'quarter_turns', 'flip')
+                 'centered_noise', 'shift', 'scale', 'quarter_turns', 'flip',
+                 'view_words', 'mirror')
         options = ', '.join(f'{name}={getattr(self, name)!r}'
                             for name in names)
         return f'{self.__class__.__name__}({options})'

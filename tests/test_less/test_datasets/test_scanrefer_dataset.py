@@ -1,0 +1,237 @@
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from scan_data import make_row, write_scans
+
+from mmlangseg.less.datasets import (AnnotationError, ScanReferDataset,
+                                     scan_files)
+
+PIPELINE = [
+    dict(
+        type='LoadPointsFromDict',
+        coord_type='DEPTH',
+        load_dim=6,
+        use_dim=[0, 1, 2, 3, 4, 5],
+        use_color=True),
+    dict(type='GlobalAlignment', rotation_axis=2),
+    dict(type='NormalizeScanColor'),
+    dict(type='PointSample', num_points=20),
+    dict(type='ReferringAugment3D'),
+    dict(type='BuildReferringMasks'),
+    dict(type='PackReferring3DInputs'),
+]
+SENTENCES = 5 + 6 + 7  # of write_scans
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('mmdet3d')
+
+
+@pytest.fixture
+def root(tmp_path):
+    write_scans(tmp_path)
+    return tmp_path
+
+
+def build(root, **kwargs):
+    return ScanReferDataset(
+        data_root=str(root),
+        ann_file='train.json',
+        info_file='infos_train.pkl',
+        **kwargs)
+
+
+def expressions(dataset, epoch=0):
+    """(scene, ann_id) of all expressions of an epoch, sample by sample."""
+    return [[(sample['scene_id'], e['ann_id']) for e in sample['expressions']]
+            for sample in (dataset[i + epoch * len(dataset)]
+                           for i in range(len(dataset)))]
+
+
+def test_item(root):
+    sample = build(root, test_mode=True)[8]
+    assert sample['scene_id'] == 'scene0001_00'
+    assert sample['points'].shape == (61, 6)
+    assert sample['points'].dtype == np.float32
+    assert sample['pts_instance_mask'].dtype == np.int64
+    assert sample['axis_align_matrix'][2, 3] == 3
+    assert sample['expressions'] == [
+        dict(
+            text='the chair number 0 , please .',
+            description='the chair number 0, please.',
+            object_ids=[0],
+            object_name='chair',
+            ann_id='3',
+            groups=[])
+    ]
+
+
+def test_description_as_text(root):
+    sample = build(root, text='description')[0]
+    expression = sample['expressions'][0]
+    assert expression['text'] == expression['description']
+
+
+@pytest.mark.parametrize('per_scene, length', [(1, SENTENCES), (3, 2 + 2 + 3),
+                                               (64, 3)])
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_each_expression_once(root, per_scene, length, test_mode):
+    dataset = build(root, expressions_per_scene=per_scene, test_mode=test_mode)
+    assert len(dataset) == length
+    samples = expressions(dataset)
+    assert max(map(len, samples)) <= per_scene
+    assert all(len({scene for scene, _ in s}) == 1 for s in samples)
+    flat = [e for sample in samples for e in sample]
+    assert len(flat) == len(set(flat)) == SENTENCES
+    if test_mode:
+        assert flat == sorted(flat)
+
+
+def test_dealt_anew_each_epoch(root):
+    dataset = build(root, expressions_per_scene=3)
+    first, second = expressions(dataset, 0), expressions(dataset, 1)
+    assert first != second
+    assert first == expressions(dataset, 0)
+    assert sorted(sum(first, [])) == sorted(sum(second, []))
+    dataset.sample_seed = 1
+    assert first != expressions(dataset, 0)
+
+
+def test_tests_do_not_depend_on_the_epoch(root):
+    dataset = build(root, expressions_per_scene=3, test_mode=True)
+    assert expressions(dataset, 0) == expressions(dataset, 3)
+
+
+@pytest.mark.parametrize('num_workers', [0, 2])
+def test_epochs_are_the_same_for_any_number_of_workers(root, num_workers):
+
+    def epochs(workers):
+        loader = Runner.build_dataloader(
+            dict(
+                batch_size=2,
+                num_workers=workers,
+                persistent_workers=workers > 0,
+                sampler=dict(type='EpochSampler', shuffle=True),
+                dataset=build(
+                    root, expressions_per_scene=2, pipeline=PIPELINE)),
+            seed=3)
+        result = []
+        for epoch in range(2):
+            loader.sampler.set_epoch(epoch)
+            for batch in loader:
+                result += batch['inputs']['points']
+        return result
+
+    reference, other = epochs(0), epochs(num_workers)
+    assert len(reference) == len(other) == 2 * (3 + 3 + 4)
+    assert all(map(torch.equal, reference, other))
+    assert len({p.sum().item() for p in reference}) == len(reference)
+
+
+def test_packed_sample(root):
+    sample = build(root, expressions_per_scene=3, pipeline=PIPELINE)[0]
+    data_sample = sample['data_samples']
+    points = sample['inputs']['points']
+    masks = data_sample.gt_instances_3d.masks
+    assert points.shape == (20, 6) and points.dtype == torch.float32
+    assert masks.shape == (len(data_sample.expressions), 20)
+    assert masks.dtype == torch.bool
+    assert data_sample.scene_id == 'scene0000_00'
+
+
+def test_testing_keeps_points_in_order(root):
+    pipeline = [t for t in PIPELINE if t['type'][:5] not in ('Point', 'Refer')]
+    dataset = build(
+        root, expressions_per_scene=9, test_mode=True, pipeline=pipeline)
+    sample = dataset[2]
+    raw = scan_files.read_points(root / 'points' / 'scene0002_00.bin')
+    points = sample['inputs']['points'].numpy()
+    # The alignment of write_scans: a quarter turn and a shift.
+    expected = np.stack([1 - raw[:, 1], 2 + raw[:, 0], 3 + raw[:, 2]], axis=1)
+    np.testing.assert_allclose(points[:, :3], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        points[:, 3:], (raw[:, 3:] - [109.8, 97.2, 83.8]) / 256, atol=1e-5)
+    masks = sample['data_samples'].gt_instances_3d.masks.numpy()
+    labels = np.arange(len(raw)) % 4
+    for mask, item in zip(masks, sample['data_samples'].expressions):
+        np.testing.assert_array_equal(mask,
+                                      labels == item['object_ids'][0] + 1)
+
+
+def test_cache_is_bounded_and_safe(root):
+    dataset = build(root, expressions_per_scene=64, cache_scenes=2)
+    first = dataset[0]['points']
+    first[:] = 0
+    assert dataset[0]['points'].any()  # the cache holds another copy
+    for index in (1, 2, 0, 1):
+        dataset[index]
+        assert len(dataset._cache) <= 2
+    assert len(pickle.loads(pickle.dumps(dataset))._cache) == 0
+    none = build(root, cache_scenes=0)
+    none[0]
+    assert len(none._cache) == 0
+
+
+def test_memory_does_not_grow_with_samples(root):
+    """A sample's record does not repeat the sentences of its scene."""
+    rows = [make_row('scene0000_00', 0, j) for j in range(500)]
+    (root / 'train.json').write_text(json.dumps(rows))
+    dataset = build(root)
+    assert len(dataset) == 500
+    assert dataset.data_bytes.nbytes < 500 * 200
+
+
+def test_annotation_file_of_the_converter(root):
+    rows = [make_row('scene0000_00', 0, object_ids=[0, 2], groups=['mt'])]
+    content = dict(metainfo=dict(dataset='Multi3DRefer'), data_list=rows)
+    (root / 'train.json').write_text(json.dumps(content))
+    dataset = build(root, pipeline=PIPELINE[:1] + PIPELINE[-2:])
+    assert dataset.metainfo['dataset'] == 'Multi3DRefer'
+    sample = dataset[0]['data_samples']
+    assert sample.expressions[0]['groups'] == ['mt']
+    np.testing.assert_array_equal(sample.gt_instances_3d.masks[0],
+                                  np.isin(np.arange(60) % 4, [1, 3]))
+
+
+def test_unknown_scene(root):
+    rows = [make_row('scene0000_00', 0), make_row('scene0999_00', 0)]
+    (root / 'train.json').write_text(json.dumps(rows))
+    with pytest.raises(
+            AnnotationError, match="row 1: scene 'scene0999_00' is not in"):
+        build(root)
+
+
+def test_object_without_points(root):
+    rows = [make_row('scene0000_00', 9, 4)]
+    (root / 'train.json').write_text(json.dumps(rows))
+    with pytest.raises(
+            AnnotationError,
+            match='scene0000_00, ann_id 4: object_id 9 has no points'):
+        build(root)[0]
+
+
+def test_damaged_scan(root):
+    path = root / 'points' / 'scene0000_00.bin'
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(ValueError, match='scene0000_00.bin is truncated'):
+        build(root)[0]
+
+
+@pytest.mark.parametrize('option', [
+    dict(expressions_per_scene=0),
+    dict(text='words'),
+])
+def test_bad_options(root, option):
+    with pytest.raises(ValueError, match=next(iter(option))):
+        build(root, **option)
+
+
+def test_misspelt_option(root):
+    with pytest.raises(TypeError, match='expressions_per_scan'):
+        build(root, expressions_per_scan=3)

@@ -1,0 +1,285 @@
+"""Convert your own scans and sentences.
+
+Example:
+    python tools/dataset_converters/own_scans.py my_scans data/my_scans
+
+reads from ``my_scans``
+
+- ``<scene>.ply``: vertices x, y, z in metres (z up), red, green, blue and an
+  integer label per point, 0 = background, otherwise the object;
+- ``referring.json``: list of rows in ScanRefer's schema with ``scene_id``,
+  ``object_id`` (the label; or ``object_ids``, a list), ``ann_id``,
+  ``description`` and maybe ``object_name``, ``token``, ``kind``;
+- ``train.txt``, ``val.txt``: scene names, one per line;
+
+and writes processed scans, ``infos_<split>.pkl`` and
+``annotations/<split>.json``. ``kind`` becomes the group by which results are
+reported. All faults are listed at the end; until they are gone neither infos
+nor annotations are written.
+"""
+from __future__ import annotations
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import numpy as np
+from mmengine.utils import ProgressBar
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
+
+from mmlangseg.less.datasets import annotations  # noqa: E402
+from mmlangseg.less.datasets import ply_files  # noqa: E402
+from mmlangseg.less.datasets import scan_files  # noqa: E402
+
+COLOURS = ('red', 'green', 'blue')
+SMALLEST, LARGEST = 0.05, 200.0  # metres, believable extents of a scan
+FEW_POINTS = 10
+
+
+class ScanError(ValueError):
+    """A scan cannot be used; the message names file, fault and remedy."""
+
+
+def read_scan(path: Path, args: argparse.Namespace) -> np.ndarray:
+    """Read and check one PLY file.
+
+    Returns:
+        (N, 7) float64: x y z in metres, r g b in [0, 255], label.
+    """
+    vertices = ply_files.read_ply_vertices(path)
+    xyz = ply_files.vertex_columns(vertices,
+                                   ('x', 'y', 'z')).astype(float) * args.scale
+    rgb = read_colours(path, vertices, args.grey)
+    labels = read_labels(path, vertices, args.label)
+    finite = np.isfinite(xyz).all(axis=1)
+    if not finite.all():
+        if not args.drop_invalid:
+            raise ScanError(
+                f'{path}: {int((~finite).sum())} of {len(xyz)} points have '
+                'NaN or infinite coordinates; remove them, or pass '
+                '--drop-invalid')
+        xyz, rgb, labels = xyz[finite], rgb[finite], labels[finite]
+    extent = float(np.ptp(xyz, axis=0).max()) if len(xyz) else 0.0
+    if not SMALLEST <= extent <= LARGEST:
+        raise ScanError(
+            f'{path}: its extent is {extent:.4g}, which is not credible in '
+            'metres; for millimetres pass --scale 0.001, for centimetres '
+            '--scale 0.01')
+    return np.column_stack([xyz, rgb, labels])
+
+
+def read_colours(path: Path, vertices: np.ndarray, grey: bool) -> np.ndarray:
+    """Colours in [0, 255], (N, 3)."""
+    names = vertices.dtype.names
+    absent = [name for name in COLOURS if name not in names]
+    if absent:
+        if grey:
+            return np.full((len(vertices), 3), 128.0)
+        raise ScanError(f'{path} has no vertex property "{absent[0]}"; add '
+                        'colours, or pass --grey to do without')
+    rgb = ply_files.vertex_columns(vertices, COLOURS)
+    low, high = rgb.min(), rgb.max()
+    if not (low >= 0 and high <= 255):  # NaN fails, too
+        raise ScanError(f'{path}: colours lie in [{low}, {high}]; convert '
+                        'them to 0..255')
+    if vertices['red'].dtype.kind == 'f' and high <= 1:
+        rgb = rgb * 255
+    return rgb
+
+
+def read_labels(path: Path, vertices: np.ndarray, name: str) -> np.ndarray:
+    """Object labels, (N,)."""
+    if name not in vertices.dtype.names:
+        raise ScanError(f'{path} has no vertex property "{name}"; name the '
+                        'property that holds the object with --label')
+    labels = vertices[name]
+    if labels.dtype.kind not in 'iu' or (labels < 0).any():
+        raise ScanError(f'{path}: "{name}" must hold integers from 0 (0 = '
+                        'background)')
+    return labels
+
+
+def check_targets(rows: List[dict], counts: Counter,
+                  source: Path) -> List[str]:
+    """Faults of the rows of one scan.
+
+    Args:
+        rows: Rows of the scan.
+        counts: Number of points of each label.
+        source: Annotation file, for the messages.
+    """
+    faults = []
+    known = ', '.join(str(label) for label in sorted(counts) if label)
+    for row in rows:
+        where = f'{source}: scene {row["scene_id"]}, ann_id {row["ann_id"]}'
+        for object_id in row['object_ids']:
+            if object_id == 0:
+                faults.append(f'{where}: object_id 0 is the background')
+            elif not counts[object_id]:
+                faults.append(
+                    f'{where}: no point has label {object_id}; the labels '
+                    f'of the scan are {known or "all 0"}')
+    return faults
+
+
+def read_rows(path: Path) -> List[dict]:
+    """Read ``referring.json``; ``kind`` becomes the group."""
+    rows = annotations.load_json(path)
+    if not isinstance(rows, list) or not rows:
+        raise annotations.AnnotationError(
+            f'{path} is not a non-empty list of rows')
+    return annotations.clean_rows([
+        dict(row, groups=[row['kind']])
+        if isinstance(row, dict) and 'kind' in row else row for row in rows
+    ], path)
+
+
+def read_splits(source: Path, names: Optional[List[str]],
+                known: List[str]) -> Dict[str, List[str]]:
+    """Read the lists of scenes; a scene may be in one split only."""
+    if not names:
+        names = [
+            name for name in ('train', 'val', 'test')
+            if (source / f'{name}.txt').is_file()
+        ]
+    if not names:
+        raise annotations.AnnotationError(
+            f'{source} has no train.txt or val.txt: list '
+            'the scenes of each split, one per line')
+    splits, owner = {}, {}
+    for name in names:
+        path = source / f'{name}.txt'
+        splits[name] = path.read_text(encoding='utf-8').split()
+        if not splits[name]:
+            raise annotations.AnnotationError(f'{path} is empty')
+        for scene in splits[name]:
+            if scan_files.check_scene_id(scene) not in known:
+                raise annotations.AnnotationError(
+                    f'{path}: scene {scene!r} has no {scene}.ply')
+            if owner.setdefault(scene, name) != name:
+                raise annotations.AnnotationError(
+                    f'{path}: scene {scene!r} is in '
+                    f'{owner[scene]}.txt already')
+    return splits
+
+
+def convert(args: argparse.Namespace) -> List[str]:
+    """Convert everything; returns the faults."""
+    source = args.annotations or args.source / 'referring.json'
+    rows = read_rows(source)
+    known = sorted(path.stem for path in args.source.glob('*.ply'))
+    splits = read_splits(args.source, args.splits, known)
+    by_scene: Dict[str, List[dict]] = {scene: [] for scene in known}
+    for row in rows:
+        if row['scene_id'] not in by_scene:
+            raise annotations.AnnotationError(
+                f'{source}: scene {row["scene_id"]!r} has '
+                f'no {row["scene_id"]}.ply')
+        by_scene[row['scene_id']].append(row)
+
+    faults, notes = [], []
+    used = [scene for scenes in splits.values() for scene in scenes]
+    progress = ProgressBar(len(used))
+    for scene in used:
+        try:
+            scan = read_scan(args.source / f'{scene}.ply', args)
+        except (OSError, ValueError) as error:
+            faults.append(str(error))
+        else:
+            labels = scan[:, 6].astype(np.int64)
+            counts = Counter(labels.tolist())
+            faults += check_targets(by_scene[scene], counts, source)
+            notes += notes_on(scene, by_scene[scene], counts)
+            # objectId = label, and the mask holds objectId + 1.
+            scan_files.write_scan(args.out, scene, scan[:, :6],
+                                  np.where(labels > 0, labels + 1, 0))
+        progress.update()
+    print()
+    unused = sorted(set(known) - set(used))
+    if unused:
+        notes.append(f'{len(unused)} scans are in no split: '
+                     f'{", ".join(unused[:5])}')
+    for note in notes:
+        print(f'note: {note}')
+    if not faults:
+        write_splits(args.out, args.name or args.source.name, splits, by_scene)
+    return faults
+
+
+def notes_on(scene: str, rows: List[dict], counts: Counter) -> List[str]:
+    """What is allowed but probably not meant."""
+    targets = {i for row in rows for i in row['object_ids']}
+    notes = [
+        f'{scene}: object {i} has only {counts[i]} points'
+        for i in sorted(targets) if 0 < counts[i] < FEW_POINTS
+    ]
+    return notes if rows else [f'{scene} has no sentences']
+
+
+def write_splits(out: Path, name: str, splits: Dict[str, List[str]],
+                 by_scene: Dict[str, List[dict]]) -> None:
+    """Write info and annotation files."""
+    for split, scenes in splits.items():
+        rows = [row for scene in scenes for row in by_scene[scene]]
+        scan_files.write_infos(out / f'infos_{split}.pkl',
+                               {scene: np.eye(4)
+                                for scene in scenes}, name)
+        annotations.write_annotations(out / 'annotations' / f'{split}.json',
+                                      dict(dataset=name, split=split), rows)
+        groups = Counter(group for row in rows for group in row['groups'])
+        print(
+            f'{split}: {len(scenes)} scans, {len(rows)} sentences',
+            *[f'{group} {count}' for group, count in groups.items()],
+            sep=', ')
+
+
+def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', type=Path, help='folder of PLY files')
+    parser.add_argument('out', type=Path, help='data root to write')
+    parser.add_argument(
+        '--annotations', type=Path, help='by default SOURCE/referring.json')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        help='names of lists SOURCE/<split>.txt, by default those of train, '
+        'val and test that exist')
+    parser.add_argument('--name', help='name of the data set')
+    parser.add_argument(
+        '--label',
+        default='label',
+        help='vertex property that holds the object')
+    parser.add_argument(
+        '--scale', type=float, default=1.0, help='factor to metres')
+    parser.add_argument(
+        '--grey', action='store_true', help='accept scans without colours')
+    parser.add_argument(
+        '--drop-invalid',
+        action='store_true',
+        help='drop points with NaN or infinite coordinates')
+    return parser.parse_args(argv)
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run the converter; returns the exit status."""
+    try:
+        faults = convert(parse_args(argv))
+    except (OSError, ValueError) as error:
+        faults = [str(error)]
+    if faults:
+        shown = faults[:20]
+        if len(faults) > 20:
+            shown.append(f'... and {len(faults) - 20} more')
+        print('error:', *shown, sep='\n  ', file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
