@@ -1,0 +1,135 @@
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+pytest.importorskip('mmdet3d')
+pytest.importorskip('spconv')
+
+TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'infer.py'
+CONFIG = """
+default_scope = 'mmdet3d'
+custom_imports = dict(imports=['mmlangseg.less'], allow_failed_imports=False)
+model = dict(
+    type='LESS',
+    data_preprocessor=dict(type='LESSDataPreprocessor', voxel_size=0.05),
+    text_encoder=dict(
+        type='GRUTextEncoder', vocabulary={vocabulary!r}, embed_dims=8,
+        hidden_channels=8),
+    backbone=dict(
+        type='LESSUNet', in_channels=6, channels=[8, 16], block_reps=1,
+        fusion=dict(type='PWCA')),
+    decoder=dict(
+        type='QMP', embed_dims=16, num_queries=4, num_layers=1, num_heads=1,
+        feedforward_channels=16),
+    aggregator=dict(type='QSA'),
+    losses=dict(seg=dict(type='WeightedBCE')))
+pipeline = [
+    dict(type='LoadPointsFromDict', coord_type='DEPTH', load_dim=6,
+         use_dim=6, use_color=True),
+    dict(type='GlobalAlignment', rotation_axis=2),
+    dict(type='NormalizeScanColor'),
+    dict(type='PackReferring3DInputs'),
+]
+test_dataloader = dict(
+    dataset=dict(type='ScanReferDataset', pipeline=pipeline))
+"""
+
+
+def infer_in_process(monkeypatch, *args):
+    """Run the tool without paying for the imports again."""
+    spec = importlib.util.spec_from_file_location('infer', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(sys, 'argv', ['infer.py', *map(str, args)])
+    module.main()
+
+
+def make_scan(path, n_points=500):
+    rng = np.random.default_rng(0)
+    np.save(
+        path, np.c_[rng.random((n_points, 3)),
+                    rng.random((n_points, 3)) * 255].astype('f4'))
+    return path
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Config and checkpoint of a tiny LESS with random weights."""
+    from mmengine.registry import MODELS, init_default_scope
+    folder = tmp_path_factory.mktemp('less')
+    (folder / 'words.txt').write_text('the\nchair\nbrown\n')
+    config = folder / 'tiny.py'
+    config.write_text(CONFIG.format(vocabulary=str(folder / 'words.txt')))
+    cfg = Config.fromfile(config)
+    init_default_scope('mmdet3d')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    checkpoint = folder / 'epoch_1.pth'
+    torch.save(dict(state_dict=model.state_dict(), meta={}), checkpoint)
+    return config, checkpoint
+
+
+def test_infer(tmp_path, trained):
+    scan = make_scan(tmp_path / 'room.npy')
+    args = (*trained, '--scan', scan, '--text', 'The brown chair.', '--text',
+            'a chair', '--out', tmp_path / 'out', '--html', '--device', 'cpu')
+    done = subprocess.run([sys.executable, TOOL, *map(str, args)],
+                          text=True,
+                          capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert 'The brown chair.' in done.stdout
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'room.html', 'room.json', 'room_0.ply', 'room_0.png', 'room_1.ply',
+        'room_1.png'
+    ]
+    written = json.loads((tmp_path / 'out' / 'room.json').read_text())
+    texts = [row['text'] for row in written['results']]
+    assert texts == ['The brown chair.', 'a chair']
+
+
+def test_one_point_and_a_very_long_sentence(tmp_path, trained, monkeypatch):
+    scan = make_scan(tmp_path / 'room.npy', 1)
+    text = 'a chair ' * 300
+    infer_in_process(monkeypatch, *trained, '--scan', scan, '--text', text,
+                     '--out', tmp_path / 'out', '--device', 'cpu')
+    written = json.loads((tmp_path / 'out' / 'room.json').read_text())
+    assert written['n_points'] == 1
+    assert written['results'][0]['text'] == text
+
+
+def test_same_masks_alone_and_together(trained):
+    from mmlangseg.apis import LESSInferencer
+    points = np.load(make_scan(trained[0].parent / 'room.npy'))
+    inferencer = LESSInferencer(*map(str, trained), device='cpu')
+    texts = ['the brown chair', 'the chair', 'brown']
+    together = inferencer(points, texts)
+    for text, expected in zip(texts, together):
+        alone, = inferencer(points, text)
+        assert (alone.mask == expected.mask).mean() > 0.99
+        assert alone.score == pytest.approx(expected.score, abs=1e-3)
+
+
+def test_one_clear_line_for_bad_input(tmp_path, trained, monkeypatch, capsys):
+    config, checkpoint = trained
+    scan = make_scan(tmp_path / 'room.npy')
+    other = tmp_path / 'other.pth'
+    torch.save(dict(state_dict=torch.nn.Linear(2, 2).state_dict()), other)
+
+    def refuse(message, config, checkpoint, scan, text):
+        with pytest.raises(SystemExit) as stop:
+            infer_in_process(monkeypatch, config, checkpoint, '--scan', scan,
+                             '--text', text, '--out', tmp_path / 'out')
+        assert message in f'{stop.value} {capsys.readouterr().err}'
+        assert not (tmp_path / 'out').exists()
+
+    refuse('none.py does not exist', 'none.py', checkpoint, scan, 'a')
+    refuse('Sentence 1 is empty', config, checkpoint, scan, ' ')
+    refuse('none.ply does not exist', config, checkpoint, 'none.ply', 'a')
+    refuse('of another model', config, other, scan, 'a')
