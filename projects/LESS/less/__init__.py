@@ -1,5 +1,8 @@
 """LESS: label-efficient and single-stage referring 3D segmentation."""
-import mmlangseg.text  # noqa: F401  (registers the text encoders)
+import mmlangseg.engine  # noqa: F401  (these four register shared parts)
+import mmlangseg.evaluation  # noqa: F401
+import mmlangseg.text  # noqa: F401
+import mmlangseg.visualization  # noqa: F401
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.spconv_cpu import repair_spconv_cpu
 from .datasets import *  # noqa: F401,F403
