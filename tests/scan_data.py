@@ -1,7 +1,8 @@
 """Small processed scans and converters, for tests."""
 from __future__ import annotations
-import importlib.util
+import importlib
 import json
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -14,12 +15,11 @@ NUM_POINTS = 60
 
 
 def load_converter(name: str) -> ModuleType:
-    """Import ``tools/dataset_converters/<name>.py``."""
-    spec = importlib.util.spec_from_file_location(name,
-                                                  CONVERTERS / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """Import ``tools/dataset_converters/<name>.py`` as a script would."""
+    # By name, since worker processes find its functions that way.
+    if str(CONVERTERS) not in sys.path:
+        sys.path.append(str(CONVERTERS))
+    return importlib.import_module(name)
 
 
 def make_row(scene: str, target: int, ann: int = 0, **fields) -> dict:

@@ -1,0 +1,250 @@
+"""tools/dataset_converters/own_scans.py on small scans."""
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from plyfile import PlyData, PlyElement
+from scan_data import load_converter, make_row
+
+from mmlangseg.less.datasets import (ScanReferDataset, read_annotations,
+                                     scan_files)
+
+REALDATA = Path(
+    os.environ.get('MMLANGSEG_REALDATA',
+                   Path(__file__).parents[3] / 'shared' / 'realdata'))
+FIELDS = dict(
+    x='f4', y='f4', z='f4', red='u1', green='u1', blue='u1', label='i4')
+
+
+@pytest.fixture(scope='module')
+def own_scans():
+    return load_converter('own_scans')
+
+
+def write_ply(path, text=False, drop=(), types=None, **columns):
+    """Write 40 points with labels 0 to 3; columns may be replaced."""
+    rng = np.random.default_rng(1)
+    types = {**FIELDS, **(types or {})}
+    names = [name for name in types if name not in drop]
+    data = np.empty(40, dtype=[(name, types[name]) for name in names])
+    for name in names:
+        data[name] = rng.uniform(0, 2, 40)
+    for name in set(names) & {'red', 'green', 'blue'}:
+        data[name] = rng.integers(0, 256, 40)
+    if 'label' in names:
+        data['label'] = np.arange(40) % 4
+    for name, values in columns.items():
+        data[name] = values
+    PlyData([PlyElement.describe(data, 'vertex')], text=text).write(path)
+
+
+@pytest.fixture
+def source(tmp_path):
+    source = tmp_path / 'mine'
+    source.mkdir()
+    rows = []
+    for scene in ('a', 'b', 'c'):
+        write_ply(source / f'{scene}.ply')
+        rows += [make_row(scene, i + 1, i, kind='colour') for i in range(3)]
+    write_rows(source, rows)
+    (source / 'train.txt').write_text('a\nb\n')
+    (source / 'val.txt').write_text('c\n')
+    return source
+
+
+def write_rows(source, rows):
+    (source / 'referring.json').write_text(json.dumps(rows))
+
+
+def run(own_scans, source, *args):
+    out = source.parent / 'out'
+    return own_scans.main([str(source), str(out), *args]), out
+
+
+def fails(own_scans, source, capsys, *args):
+    """Run, expect failure without infos; returns the message."""
+    status, out = run(own_scans, source, *args)
+    assert status == 1
+    assert not list(out.glob('infos_*')) and not list(out.glob('anno*'))
+    return capsys.readouterr().err
+
+
+def test_layout_and_content(own_scans, source):
+    status, out = run(own_scans, source)
+    assert status == 0
+    vertex = PlyData.read(source / 'b.ply')['vertex']
+    points, instances, _ = scan_files.scan_paths(out, 'b')
+    points = scan_files.read_points(points)
+    for column, name in enumerate(list(FIELDS)[:6]):
+        np.testing.assert_array_equal(points[:, column], vertex[name])
+    # objectId = label: the mask holds label + 1, and 0 for the background.
+    label = vertex['label']
+    np.testing.assert_array_equal(
+        scan_files.read_instances(instances, 40),
+        np.where(label > 0, label + 1, 0))
+    metainfo, rows = read_annotations(out / 'annotations' / 'train.json')
+    assert metainfo == dict(dataset='mine', split='train')
+    assert [row['scene_id'] for row in rows] == ['a'] * 3 + ['b'] * 3
+    assert rows[0]['groups'] == ['colour']
+
+
+def test_dataset_reads_it(own_scans, source):
+    _, out = run(own_scans, source)
+    dataset = ScanReferDataset(
+        data_root=str(out),
+        ann_file='annotations/val.json',
+        info_file='infos_val.pkl',
+        expressions_per_scene=8,
+        test_mode=True)
+    sample = dataset[0]
+    assert sample['scene_id'] == 'c' and len(sample['expressions']) == 3
+    label = PlyData.read(source / 'c.ply')['vertex']['label']
+    for item in sample['expressions']:
+        mask = sample['pts_instance_mask'] == item['object_ids'][0] + 1
+        np.testing.assert_array_equal(mask, label == item['object_ids'][0])
+
+
+def test_ascii_ply(own_scans, source):
+    write_ply(source / 'a.ply', text=True)
+    assert run(own_scans, source)[0] == 0
+
+
+@pytest.mark.parametrize('factor, scale', [(1000, '0.001'), (100, '0.01')])
+def test_units(own_scans, source, capsys, factor, scale):
+    values = factor * np.linspace(0, 3, 40)
+    for scene in 'abc':
+        write_ply(source / f'{scene}.ply', x=values)
+    error = fails(own_scans, source, capsys)
+    assert 'a.ply' in error and f'--scale {scale}' in error
+    status, out = run(own_scans, source, '--scale', scale)
+    assert status == 0
+    points = scan_files.read_points(scan_files.scan_paths(out, 'a')[0])
+    np.testing.assert_allclose(points[:, 0], values / factor, rtol=1e-5)
+
+
+def test_not_finite_points(own_scans, source, capsys):
+    x = np.linspace(0, 1, 40)
+    x[[3, 8]] = np.nan, np.inf
+    write_ply(source / 'b.ply', x=x)
+    error = fails(own_scans, source, capsys)
+    assert 'b.ply: 2 of 40 points have NaN' in error
+    status, out = run(own_scans, source, '--drop-invalid')
+    assert status == 0 and scan_files.scan_size(out, 'b') == 38
+
+
+def test_missing_colours(own_scans, source, capsys):
+    write_ply(source / 'b.ply', drop=['green'])
+    error = fails(own_scans, source, capsys)
+    assert 'b.ply has no vertex property "green"' in error
+    status, out = run(own_scans, source, '--grey')
+    points = scan_files.read_points(scan_files.scan_paths(out, 'b')[0])
+    assert status == 0 and (points[:, 3:] == 128).all()
+
+
+def test_float_colours(own_scans, source, capsys):
+    types = dict(red='f4', green='f4', blue='f4')
+    colours = dict(red=0.5, green=1.0, blue=0.0)
+    write_ply(source / 'b.ply', types=types, **colours)
+    status, out = run(own_scans, source)
+    points = scan_files.read_points(scan_files.scan_paths(out, 'b')[0])
+    assert status == 0
+    np.testing.assert_allclose(points[0, 3:], [127.5, 255, 0])
+
+
+@pytest.mark.parametrize('change, message', [
+    (dict(red=-3, types=dict(red='i4')), 'convert them to 0..255'),
+    (dict(red=np.nan, types=dict(red='f4')), 'convert them to 0..255'),
+    (dict(label=-1), '"label" must hold integers'),
+    (dict(types=dict(label='f4')), '"label" must hold integers'),
+    (dict(drop=['label']), 'no vertex property "label"'),
+    (dict(drop=['z']), 'no vertex property "z"'),
+])
+def test_bad_properties(own_scans, source, capsys, change, message):
+    write_ply(source / 'b.ply', **change)
+    error = fails(own_scans, source, capsys)
+    assert message in error and 'b.ply' in error
+
+
+def test_other_label_property(own_scans, source):
+    for scene in 'abc':
+        write_ply(
+            source / f'{scene}.ply',
+            drop=['label'],
+            types=dict(thing='u2'),
+            thing=np.arange(40) % 4)
+    assert run(own_scans, source, '--label', 'thing')[0] == 0
+
+
+def test_truncated_ply(own_scans, source, capsys):
+    path = source / 'b.ply'
+    path.write_bytes(path.read_bytes()[:-20])
+    error = fails(own_scans, source, capsys)
+    assert 'b.ply is truncated' in error
+    path.write_bytes(path.read_bytes()[:30])
+    assert 'b.ply is truncated' in fails(own_scans, source, capsys)
+
+
+@pytest.mark.parametrize('row, message', [
+    (make_row('b', 7), 'scene b, ann_id 0: no point has label 7; the labels '
+     'of the scan are 1, 2, 3'),
+    (make_row('b', 0), 'object_id 0 is the background'),
+    (make_row('zz', 1), "scene 'zz' has no zz.ply"),
+    (make_row('b', 1, description='', token=[]), '"description" is empty'),
+    (make_row('b', 1, kind=3), '"groups"'),
+])
+def test_bad_rows(own_scans, source, capsys, row, message):
+    write_rows(source, [make_row('a', 1), row])
+    error = fails(own_scans, source, capsys)
+    assert message in error and 'referring.json' in error
+
+
+def test_all_faults_at_once(own_scans, source, capsys):
+    write_ply(source / 'a.ply', drop=['label'])
+    write_rows(source, [make_row('b', 7), make_row('c', 8)])
+    error = fails(own_scans, source, capsys)
+    assert 'a.ply' in error and 'label 7' in error and 'label 8' in error
+
+
+def test_malformed_json(own_scans, source, capsys):
+    (source / 'referring.json').write_text('[{"scene_id": }]')
+    error = fails(own_scans, source, capsys)
+    assert 'referring.json is not valid JSON' in error and 'line 1' in error
+
+
+@pytest.mark.parametrize('train, val, message', [
+    ('a\nq\n', 'c', "train.txt: scene 'q' has no q.ply"),
+    ('a', 'a', "scene 'a' is in train.txt already"),
+    ('', 'c', 'train.txt is empty'),
+    ('../a', 'c', 'not a scene name'),
+    (None, None, 'no train.txt or val.txt'),
+])
+def test_split_lists(own_scans, source, capsys, train, val, message):
+    for name, text in (('train', train), ('val', val)):
+        path = source / f'{name}.txt'
+        path.unlink() if text is None else path.write_text(text)
+    assert message in fails(own_scans, source, capsys)
+
+
+def test_notes(own_scans, source, capsys):
+    write_ply(source / 'a.ply', label=np.arange(40) // 35)
+    write_rows(source, [make_row('a', 1)])
+    (source / 'train.txt').write_text('a')
+    assert run(own_scans, source)[0] == 0
+    out = capsys.readouterr().out
+    assert 'a: object 1 has only 5 points' in out
+    assert 'c has no sentences' in out
+    assert '1 scans are in no split: b' in out
+
+
+@pytest.mark.skipif(
+    not (REALDATA / 'osd3d').is_dir(), reason='the real scans are not here')
+def test_table_top_scans(own_scans, tmp_path, capsys):
+    source = REALDATA / 'osd3d'
+    assert own_scans.main([str(source), str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert 'train: 35 scans' in out and 'val: 10 scans' in out
+    rows = sum((read_annotations(tmp_path / 'annotations' / f'{s}.json')[1]
+                for s in ('train', 'val')), [])
+    assert len(rows) == 679

@@ -1,0 +1,233 @@
+"""tools/dataset_converters/scanrefer.py on a few rows."""
+import csv
+import json
+
+import numpy as np
+import pytest
+from scan_data import load_converter, make_row
+
+from mmlangseg.less.datasets import read_annotations, scan_files
+
+TABLE = (('chair', 'chair'), ('office chair', 'chair'), ('lamp', 'lamp'),
+         ('plant', 'otherprop'), ('table', 'table'))
+
+
+@pytest.fixture(scope='module')
+def scanrefer():
+    return load_converter('scanrefer')
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two scans with objects 0 to 4 and ScanNet's label table."""
+    for scene in ('scene0000_00', 'scene0001_00'):
+        scan_files.write_scan(tmp_path, scene, np.zeros((12, 6)),
+                              np.arange(12) % 6)
+    scan_files.write_infos(
+        tmp_path / 'scannet_infos_val.pkl',
+        {scene: np.eye(4)
+         for scene in ('scene0000_00', 'scene0001_00')}, 'scannet')
+    lines = ['id\traw_category\tnyu40id\tnyu40class']
+    lines += [f'1\t{raw}\t1\t{name}' for raw, name in TABLE]
+    (tmp_path / 'meta_data').mkdir()
+    (tmp_path / 'meta_data' / 'scannetv2-labels.combined.tsv').write_text(
+        '\n'.join(lines))
+    return tmp_path
+
+
+def convert(scanrefer, root, rows, name='ScanRefer_filtered_val.json'):
+    """Convert rows; returns the status and the rows written."""
+    source = root / name
+    if name.endswith('.csv'):
+        with open(source, 'w', newline='') as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        source.write_text(json.dumps(rows))
+    status = scanrefer.main([str(source), str(root), '--split', 'val'])
+    written = list((root / 'annotations').glob('*.json'))
+    return status, read_annotations(written[0])[1] if written else None
+
+
+def test_unique_and_multiple(scanrefer, root):
+    rows = [
+        # Two chairs of different raw categories: multiple.
+        make_row('scene0000_00', 0, object_name='chair'),
+        make_row('scene0000_00', 1, object_name='office_chair'),
+        # One table, described twice: unique.
+        make_row('scene0000_00', 2, 0, object_name='table'),
+        make_row('scene0000_00', 2, 1, object_name='table'),
+        # Lamp and plant are both "others": multiple.
+        make_row('scene0000_00', 3, object_name='lamp'),
+        make_row('scene0000_00', 4, object_name='plant'),
+        # The only chair of another scene: unique.
+        make_row('scene0001_00', 0, object_name='chair', groups=['colour']),
+        # A name that the table lacks is "others", alone here: unique.
+        make_row('scene0001_00', 1, object_name='gizmo'),
+    ]
+    status, written = convert(scanrefer, root, rows)
+    assert status == 0
+    groups = [row['groups'] for row in written]
+    assert groups == [['multiple'], ['multiple'], ['unique'], ['unique'],
+                      ['multiple'], ['multiple'], ['unique', 'colour'],
+                      ['unique']]
+    assert written[1]['object_ids'] == [1]
+
+
+def test_report_says_what_differs(scanrefer, root, capsys):
+    rows = [make_row('scene0000_00', 0), make_row('scene0000_00', 0)]
+    assert convert(scanrefer, root, rows)[0] == 0
+    out = capsys.readouterr().out
+    assert '1 scenes, 1 objects, 2 expressions' in out
+    assert ('differs from the published set: scenes 1 instead of 141, '
+            'objects 1 instead of 2068, expressions 2 instead of 9508, '
+            'unique 2 instead of 1845') in out
+    assert 'occur more than once' in out
+
+
+@pytest.mark.parametrize('split, counts', [
+    ('train', (562, 7875, 36665, 7108)),
+    ('val', (141, 2068, 9508, 1845)),
+])
+def test_report_on_the_published_counts(scanrefer, split, counts):
+    scenes, objects, expressions, unique = counts
+    rows = [
+        dict(
+            scene_id=str(i % objects % scenes),
+            object_ids=[i % objects],
+            ann_id=str(i),
+            groups=['unique' if i < unique else 'multiple'])
+        for i in range(expressions)
+    ]
+    lines = scanrefer.report('ScanRefer', split, rows)
+    assert lines[-1] == '  equals the published set'
+    lines = scanrefer.report('ScanRefer', split, rows[:-1])
+    assert f'expressions {expressions - 1} instead of' in lines[-1]
+    assert 'published' not in ''.join(scanrefer.report('Mine', split, rows))
+
+
+def nr3d_row(utterance, stimulus, **fields):
+    scene, kind, _, target = stimulus.split('-')[:4]
+    row = dict(
+        assignmentid='17',
+        stimulus_id=stimulus,
+        utterance=utterance,
+        correct_guess='True',
+        speaker_id='1',
+        listener_id='2',
+        scan_id=scene,
+        instance_type=kind,
+        target_id=target,
+        tokens=str(utterance.lower().split()),
+        dataset='nr3d',
+        mentions_target_class='True',
+        uses_object_lang='True',
+        uses_spatial_lang='True',
+        uses_color_lang='False',
+        uses_shape_lang='False')
+    row.update(fields)
+    return row
+
+
+def test_nr3d(scanrefer, root, capsys):
+    rows = [
+        nr3d_row('The chair on the left', 'scene0000_00-office chair-2-1-3'),
+        nr3d_row('the big chair', 'scene0001_00-chair-3-4-0-2'),
+        nr3d_row(
+            'the big thing',
+            'scene0001_00-chair-3-4-0-2',
+            mentions_target_class='False'),
+        nr3d_row('the chair', 'scene0700_00-chair-2-4-0'),  # another split
+    ]
+    status, written = convert(scanrefer, root, rows, 'nr3d.csv')
+    assert status == 0
+    assert 'left out 1 utterances' in capsys.readouterr().out
+    assert [row['groups'] for row in written] == [['easy', 'view_dependent'],
+                                                  ['hard', 'view_independent']]
+    assert written[0]['object_ids'] == [1]
+    assert written[0]['object_name'] == 'office_chair'
+    assert written[0]['token'] == ['the', 'chair', 'on', 'the', 'left']
+    assert written[0]['ann_id'] == '17'
+
+
+def test_sr3d(scanrefer, root):
+    row = dict(
+        scan_id='scene0000_00',
+        target_id='2',
+        distractor_ids='[4]',
+        utterance='choose the chair left of the table',
+        stimulus_id='scene0000_00-chair-2-2-4',
+        coarse_reference_type='horizontal',
+        reference_type='closest',
+        instance_type='chair',
+        anchors_types="['table']",
+        anchor_ids='[3]')
+    status, written = convert(scanrefer, root, [row, row], 'sr3d.csv')
+    assert status == 0
+    assert [row['ann_id'] for row in written] == ['0', '1']
+    assert written[0]['groups'] == ['easy', 'view_dependent']
+    assert written[0]['token'][-1] == 'table'
+
+
+def test_multi3drefer(scanrefer, root):
+    rows = [
+        dict(
+            scene_id='scene0000_00',
+            object_ids=ids,
+            object_name='chair',
+            ann_id=i,
+            eval_type=kind,
+            description='All the chairs.',
+            spatial=True,
+            color=False,
+            texture=False,
+            shape=False)
+        for i, (ids, kind) in enumerate([([],
+                                          'zt_w_d'), ([2],
+                                                      'st_wo_d'), ([3, 1],
+                                                                   'mt')])
+    ]
+    status, written = convert(scanrefer, root, rows, 'multi3drefer_val.json')
+    assert status == 0
+    assert [row['object_ids'] for row in written] == [[], [2], [1, 3]]
+    assert [row['groups'] for row in written] == [['zt_w_d'], ['st_wo_d'],
+                                                  ['mt']]
+    assert written[0]['token'] == ['all', 'the', 'chairs', '.']
+
+
+@pytest.mark.parametrize('name, row, message', [
+    ('scanrefer.json', make_row('scene0009_00',
+                                0), "row 0: scene 'scene0009_00' is not in"),
+    ('scanrefer.json', make_row('scene0000_00', 8),
+     'row 0: object_id 8 has no points in scene scene0000_00'),
+    ('scanrefer.json', make_row('scene0000_00', 0,
+                                object_ids=[1, 2]), 'row 0: it has 2 targets'),
+    ('scanrefer.json', make_row('scene0000_00', 0, token=[], description=''),
+     'row 0: "description" is empty'),
+    ('multi3drefer.json', make_row('scene0000_00',
+                                   0), 'row 0: "object_ids" is missing'),
+    ('nr3d.csv', dict(a=1), 'no column "scan_id"'),
+    ('nr3d.csv', nr3d_row('a', 'scene0005_00-a-2-1'), 'the right split?'),
+    ('nr3d.csv', nr3d_row('a', 'scene0000_00-a-x-1'), '"stimulus_id"'),
+    ('nr3d.csv', nr3d_row('a', 'scene0000_00-a-2-1', tokens='[a'), 'row 0'),
+    ('nr3d.csv', nr3d_row('a', 'scene0000_00-a-2-1',
+                          target_id='x'), '"object_id" is \'x\''),
+])
+def test_faults(scanrefer, root, capsys, name, row, message):
+    status, written = convert(scanrefer, root, [row], name)
+    error = capsys.readouterr().err
+    assert status == 1 and written is None
+    assert message in error and name in error
+
+
+def test_missing_files(scanrefer, root, capsys):
+    source = root / 'scanrefer.json'
+    assert scanrefer.main([str(source), str(root), '--split', 'val']) == 1
+    assert 'scanrefer.json does not exist' in capsys.readouterr().err
+    source.write_text(json.dumps([make_row('scene0000_00', 0)]))
+    assert scanrefer.main([str(source), str(root), '--split', 'train']) == 1
+    assert 'scannet_infos_train.pkl does not' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        scanrefer.main([str(root / 'x.json'), str(root), '--split', 'val'])
+    assert '--format' in capsys.readouterr().err
