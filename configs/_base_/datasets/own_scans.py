@@ -19,16 +19,18 @@ load_pipeline = [
         use_dim=[0, 1, 2, 3, 4, 5],
         use_color=True),
     dict(type='GlobalAlignment', rotation_axis=2),
-    dict(type='NormalizeScanColor'),
 ]
 train_pipeline = [
     *load_pipeline,
+    dict(type='JitterScanColor'),
+    dict(type='NormalizeScanColor'),
     dict(type='PointSample', num_points=num_points),
     dict(
         type='ReferringAugment3D',
         view_words=view_words,
-        mirror=True,
         quarter_turns=False,
+        flip=False,
+        mirror=True,
         jitter=10.0,
         noise=0.001,
         centered_noise=True,
@@ -39,6 +41,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     *load_pipeline,
+    dict(type='NormalizeScanColor'),
     dict(type='BuildReferringMasks'),
     dict(type='PackReferring3DInputs'),
 ]

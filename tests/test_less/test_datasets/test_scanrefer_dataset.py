@@ -216,6 +216,15 @@ def test_object_without_points(root):
         build(root)[0]
 
 
+def test_scan_of_one_point(root):
+    scan_files.write_scan(root, 'scene0000_00', np.ones((1, 6)), np.ones(1))
+    rows = [make_row('scene0000_00', 0)]
+    (root / 'train.json').write_text(json.dumps(rows))
+    sample = build(root, pipeline=PIPELINE)[0]
+    assert sample['inputs']['points'].shape == (20, 6)  # drawn repeatedly
+    assert sample['data_samples'].gt_instances_3d.masks.all()
+
+
 def test_damaged_scan(root):
     path = root / 'points' / 'scene0000_00.bin'
     path.write_bytes(path.read_bytes()[:-4])

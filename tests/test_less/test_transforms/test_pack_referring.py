@@ -5,7 +5,8 @@ from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures import Det3DDataSample
 from mmdet3d.structures.points import DepthPoints
 
-from mmlangseg.less.transforms import (BuildReferringMasks, NormalizeScanColor,
+from mmlangseg.less.transforms import (BuildReferringMasks, JitterScanColor,
+                                       NormalizeScanColor,
                                        PackReferring3DInputs)
 
 
@@ -54,6 +55,29 @@ def test_color_does_not_warn(recwarn):
     assert not recwarn.list
 
 
+def test_color_jitter():
+    results = make_results()
+    raw = results['points'].tensor.clone()
+    raw[:, 3:] = torch.tensor([100., 50., 250.])
+    ratios = []
+    for seed in range(20):
+        np.random.seed(seed)
+        results['points'].tensor = raw.clone()
+        points = JitterScanColor(0.3, 0.1)(results)['points'].tensor
+        assert torch.equal(points[:, :3], raw[:, :3])
+        assert points[:, 3:].max() <= 255
+        ratios.append((points / raw)[0, 3:5])
+    ratios = torch.stack(ratios)
+    assert 0.7 * 0.9 <= ratios.min() < 0.8 and 1.2 < ratios.max() <= 1.43
+    balance = ratios[:, 0] / ratios[:, 1]
+    assert 0.81 < balance.min() < 0.97 and 1.03 < balance.max() < 1.23
+
+
+def test_color_jitter_bounds():
+    with pytest.raises(ValueError, match='brightness'):
+        JitterScanColor(brightness=1.0)
+
+
 def test_pack():
     results = BuildReferringMasks()(make_results())
     packed = PackReferring3DInputs()(results)
@@ -75,8 +99,8 @@ def test_inference_needs_no_masks():
 
 
 @pytest.mark.parametrize('name', [
-    'BuildReferringMasks', 'NormalizeScanColor', 'PackReferring3DInputs',
-    'ReferringAugment3D'
+    'BuildReferringMasks', 'JitterScanColor', 'NormalizeScanColor',
+    'PackReferring3DInputs', 'ReferringAugment3D'
 ])
 def test_registered_in_mmdet3d(name):
     transform = TRANSFORMS.build(dict(type=name))

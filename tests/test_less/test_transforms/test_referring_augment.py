@@ -191,6 +191,26 @@ def test_mirror_keeps_sentences_true():
     assert seen == {1, -1}
 
 
+def test_mirror_without_flips():
+    """Scans seen from one side: x only, view-dependent or not."""
+    transform = ReferringAugment3D(
+        flip=False,
+        mirror=True,
+        quarter_turns=False,
+        jitter=0,
+        tilt=0,
+        noise=0,
+        shift=0,
+        scale=(1, 1))
+    signs = set()
+    for seed in range(10):
+        before, after, _ = run(transform, 'a chair', seed=seed)
+        sign = np.sign(after[0] / before[0])
+        np.testing.assert_allclose(after, before * sign, atol=1e-6)
+        signs.add(tuple(sign))
+    assert signs == {(1, 1, 1), (-1, 1, 1)}
+
+
 @pytest.mark.parametrize('option', [
     dict(mode='none'),
     dict(word_test='regex'),

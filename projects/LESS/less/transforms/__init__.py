@@ -1,4 +1,5 @@
 """Per-sample work on scans with referring expressions."""
+from .jitter_scan_color import JitterScanColor
 from .normalize_scan_color import NormalizeScanColor
 from .pack_referring import PackReferring3DInputs
 from .referring_augment import (ReferringAugment3D, apply_rigid_augmentation,
@@ -6,6 +7,7 @@ from .referring_augment import (ReferringAugment3D, apply_rigid_augmentation,
 from .referring_masks import BuildReferringMasks
 
 __all__ = [
-    'BuildReferringMasks', 'NormalizeScanColor', 'PackReferring3DInputs',
-    'ReferringAugment3D', 'apply_rigid_augmentation', 'is_view_dependent'
+    'BuildReferringMasks', 'JitterScanColor', 'NormalizeScanColor',
+    'PackReferring3DInputs', 'ReferringAugment3D', 'apply_rigid_augmentation',
+    'is_view_dependent'
 ]

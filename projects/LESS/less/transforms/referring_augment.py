@@ -102,11 +102,12 @@ class ReferringAugment3D(BaseTransform):
         scale: Range of the scale factor.
         quarter_turns: Turn view-independent scans by multiples of 90
             degrees (``'view_aware'``).
-        flip: Mirror x and y with probability 1/2 each.
+        flip: Mirror x and y of view-independent scans with probability 1/2
+            each (``'view_aware'``).
         view_words: Words that make a sentence view-dependent.
-        mirror: Also mirror x of scans with view-dependent sentences, with
-            probability 1/2, and exchange "left" and "right" in the sentences
-            (``'view_aware'``). Useful for small data.
+        mirror: Mirror x of the other scans with probability 1/2 and exchange
+            "left" and "right" in their sentences (``'view_aware'``). Neither
+            the paper nor the released code does this; it helps small data.
     """
 
     def __init__(self,
@@ -163,8 +164,8 @@ class ReferringAugment3D(BaseTransform):
         if free and self.quarter_turns:
             turn += 90 * np.random.randint(4)
         flips = self._draw_flips()
-        if not free:
-            flips = (self.mirror and bool(np.random.rand() < 0.5), False)
+        if not (free and self.flip):
+            flips = (self.mirror and flips[0], False)
             if flips[0]:
                 self._mirror_sentences(results)
         low = -self.noise if self.centered_noise else 0.0
@@ -177,7 +178,7 @@ class ReferringAugment3D(BaseTransform):
 
     def _draw_flips(self) -> Tuple[bool, bool]:
         x, y = np.random.rand(2) < 0.5
-        return self.flip and bool(x), self.flip and bool(y)
+        return bool(x), bool(y)
 
     def _keeps_view(self, expression: dict) -> bool:
         key = 'description' if self.word_test == 'released' else 'text'
