@@ -63,19 +63,35 @@ def add_header(
         lines = lines[:max_lines]
         lines[-1] = lines[-1][:-3] + '...'
     line_height = int(1.35 * size)
-    height = 2 * MARGIN // 2 + line_height * len(lines)
-    if subtitle or legend:
-        height += line_height
-    header = Image.new('RGB', (image.shape[1], height + MARGIN // 2), PAPER)
+    spots = _flow(subtitle, [name for name, _ in legend], small_font, room,
+                  size + 3)
+    rows = len(lines) + (spots[-1][1] + 1 if subtitle or legend else 0)
+    height = line_height * rows + 3 * MARGIN // 2
+    header = Image.new('RGB', (image.shape[1], height), PAPER)
     draw = ImageDraw.Draw(header)
     y = MARGIN // 2
     for line in lines:
         draw.text((MARGIN, y), line, INK, font=title_font)
         y += line_height
     draw.text((MARGIN, y), subtitle, GREY, font=small_font)
-    x = MARGIN + small_font.getlength(subtitle) + (24 if subtitle else 0)
-    for name, color in legend:
-        draw.rectangle((x, y + 3, x + size - 3, y + size), fill=color)
-        draw.text((x + size + 3, y), name, INK, font=small_font)
-        x += size + 21 + small_font.getlength(name)
+    for (name, color), (x, row) in zip(legend, spots[1:]):
+        top = y + row * line_height
+        draw.rectangle(
+            (MARGIN + x, top + 3, MARGIN + x + size - 3, top + size),
+            fill=color)
+        draw.text((MARGIN + x + size + 3, top), name, INK, font=small_font)
     return np.concatenate([np.asarray(header), image])
+
+
+def _flow(subtitle: str, names: Sequence[str], font: ImageFont.FreeTypeFont,
+          room: int, indent: int) -> list[tuple[float, int]]:
+    """Offset and row of the subtitle and of each legend entry."""
+    spots, x, row = [(0., 0)], font.getlength(subtitle), 0
+    for name in names:
+        width = indent + font.getlength(name)
+        x += 18 if x else 0
+        if x and x + width > room:
+            x, row = 0., row + 1
+        spots.append((x, row))
+        x += width
+    return spots

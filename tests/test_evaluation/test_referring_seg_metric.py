@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,8 @@ from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
 from mmlangseg.evaluation import ReferringSegMetric
 
-PARITY = Path(__file__).parents[3] / 'shared' / 'parity'
+ROOT = Path(__file__).resolve().parents[2]
+PARITY = ROOT.parent / 'shared' / 'parity'
 FALLBACK = dict(min_points=100, topk=5000)
 
 
@@ -180,9 +183,7 @@ def test_clear_errors():
         evaluate([scan_sample(mask, mask, groups=[['overall']] * 2)])
 
 
-def _evaluate_in_process(rank, world_size, folder, round_up):
-    os.environ.update(RANK=str(rank), WORLD_SIZE=str(world_size))
-    torch.set_num_threads(1)
+def evaluate_in_process(rank, world_size, folder, round_up):
     torch.distributed.init_process_group(
         'gloo',
         init_method=f'file://{folder}/rendezvous',
@@ -207,8 +208,18 @@ def _evaluate_in_process(rank, world_size, folder, round_up):
 def test_two_processes_give_the_numbers_of_one(tmp_path, round_up):
     one = tmp_path / 'one.json'
     expected = evaluate(random_samples(count=7), out_file=str(one))
-    torch.multiprocessing.spawn(
-        _evaluate_in_process, (2, str(tmp_path), round_up), nprocs=2)
+    # not multiprocessing: it imports this file by the name pytest gave it
+    processes = [
+        subprocess.Popen([
+            sys.executable, __file__,
+            str(rank),
+            str(tmp_path),
+            str(round_up)
+        ],
+                         env=dict(os.environ, PYTHONPATH=str(ROOT)))
+        for rank in range(2)
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
     for rank in range(2):  # every rank gets the metrics
         got = json.loads((tmp_path / f'metrics_{rank}.json').read_text())
         assert got == expected
@@ -274,3 +285,8 @@ def test_parity_images():
     assert metrics['oIoU'] == pytest.approx(100 * data['oiou'])
     for t, precision in zip(data['thresholds'], data['precision_at']):
         assert metrics[f'P@{t:g}'] == pytest.approx(100 * (precision + credit))
+
+
+if __name__ == '__main__':
+    evaluate_in_process(
+        int(sys.argv[1]), 2, sys.argv[2], round_up=sys.argv[3] == 'True')

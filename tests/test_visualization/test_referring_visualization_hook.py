@@ -11,6 +11,7 @@ from mmengine.visualization import Visualizer
 from mmlangseg.visualization import (ReferringVisualizationHook, draw_overlay,
                                      expression_name, read_image, write_png)
 from mmlangseg.visualization.expressions import safe_name
+from mmlangseg.visualization.header import add_header
 
 
 def scan_batch(n_points=40):
@@ -166,6 +167,19 @@ def test_overlay():
     assert lined[10, 15].tolist() == [0, 110, 255]
     with pytest.raises(ValueError, match='gt has the shape'):
         draw_overlay(image, 'x', gt=mask.T)
+
+
+def test_legend_of_a_narrow_image_wraps():
+    note = 'a long note that takes most of a line'
+    legend = [('predicted', (255, 0, 0)), ('ground truth', (0, 0, 255))]
+    heights = []
+    for width in (600, 200):
+        image = np.zeros((10, width, 3), np.uint8)
+        picture = add_header(image, 'title', note, legend).astype(int)
+        assert (picture[..., 0] - picture[..., 2] > 200).any()
+        assert (picture[..., 2] - picture[..., 0] > 200).any()
+        heights.append(len(picture))
+    assert heights[1] > heights[0]
 
 
 def test_read_image_errors(tmp_path):
