@@ -76,6 +76,7 @@ def test_many_faults_are_summed_up(tmp_path):
     ('[{"scene_id": "s", ]', 'line 1 column'),
     ('{"a": 1}', 'neither a list'),
     ('[]', 'no rows'),
+    ('{"metainfo": 3, "data_list": []}', '"metainfo" is not'),
     ('\xff', 'not UTF-8'),
 ])
 def test_malformed_files(tmp_path, text, message):

@@ -128,6 +128,8 @@ def read_annotations(path: PathLike) -> Tuple[dict, List[dict]]:
     if isinstance(content, dict) and isinstance(
             content.get('data_list'), list):
         metainfo, rows = content.get('metainfo', {}), content['data_list']
+        if not isinstance(metainfo, dict):
+            raise AnnotationError(f'{path}: "metainfo" is not an object')
     elif isinstance(content, list):
         metainfo, rows = {}, content
     else:
