@@ -2,6 +2,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import torch
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
@@ -94,8 +95,11 @@ def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
             if not line.strip():
                 continue
             word, *values = line.split()
+            if vectors and len(values) > len(vectors[0]) > 0:
+                # glove.840B has a few words with blanks inside
+                word, *values = line.rsplit(maxsplit=len(vectors[0]))
             try:
-                vectors.append([float(v) for v in values])
+                vectors.append(np.array(values, dtype=np.float32))
             except ValueError:
                 raise ValueError(
                     f'{path}:{number}: expected a word and numbers, got '
@@ -107,4 +111,5 @@ def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
             words.append(word)
     if not words:
         raise ValueError(f'{path}: the vocabulary is empty')
-    return words, torch.tensor(vectors) if vectors[0] else None
+    return words, torch.from_numpy(np.stack(vectors)) if len(
+        vectors[0]) else None

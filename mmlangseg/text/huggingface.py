@@ -48,7 +48,12 @@ class HuggingFaceTextEncoder(BaseModule):
             hf_config = AutoConfig.for_model(**{**config, **overrides})
             self.encoder = AutoModel.from_config(hf_config)
         else:
-            hf_config = AutoConfig.from_pretrained(pretrained, **overrides)
+            hf_config = AutoConfig.from_pretrained(pretrained)
+            unknown = [key for key in overrides if not hasattr(hf_config, key)]
+            if unknown:
+                raise ValueError(f'config_overrides: {pretrained} has no '
+                                 f'{", ".join(unknown)}')
+            hf_config.update(overrides)
             self.encoder = AutoModel.from_pretrained(
                 pretrained, config=hf_config)
         # Its output is not used, so in training it would have no gradient.

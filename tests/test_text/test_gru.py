@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.registry import MODELS
+
+import mmlangseg.text  # noqa: F401  (registers the encoders)
+from mmlangseg.text.gru import split_words
+
+
+@pytest.fixture
+def vocabulary(tmp_path):
+    path = tmp_path / 'words.txt'
+    path.write_text('the\nchair\nis\nred\n.\n')
+    return path
+
+
+@pytest.fixture
+def glove(tmp_path):
+    path = tmp_path / 'glove.txt'
+    path.write_text('the 1 2 3\n. . 4 5 6\n\nchair 0.5 -1 2e-1\n')
+    return path
+
+
+def build(path, **settings):
+    torch.manual_seed(0)
+    return MODELS.build(
+        dict(
+            type='GRUTextEncoder',
+            vocabulary=str(path),
+            **dict(hidden_channels=4, **settings)))
+
+
+def test_split_words():
+    assert split_words("The chair's RED, 2nd.") == [
+        'the', "chair's", 'red', ',', '2nd', '.'
+    ]
+
+
+def test_words_and_sentence(vocabulary):
+    encoder = build(vocabulary, embed_dims=6)
+    assert encoder.out_channels == 8
+    text = encoder(['the chair is red .', 'Red chair'])
+    assert text.words.shape == (2, 5, 8)
+    assert text.word_mask.tolist() == [[True] * 5, [True] * 2 + [False] * 3]
+    # The sentence is the end of the forward and the start of the backward
+    # direction.
+    last = torch.stack([text.words[0, 4, :4], text.words[1, 1, :4]])
+    torch.testing.assert_close(text.sentence[:, :4], last)
+    torch.testing.assert_close(text.sentence[:, 4:], text.words[:, 0, 4:])
+
+
+@pytest.mark.parametrize('num_layers', [1, 2])
+def test_padding_changes_nothing(vocabulary, num_layers):
+    encoder = build(vocabulary, num_layers=num_layers)
+    together = encoder(['the chair is red .', 'red chair', 'chair'])
+    for i, sentence in enumerate(['the chair is red .', 'red chair', 'chair']):
+        alone = encoder([sentence])
+        torch.testing.assert_close(together.sentence[i], alone.sentence[0])
+        torch.testing.assert_close(together.words[i][together.word_mask[i]],
+                                   alone.words[0])
+
+
+def test_unknown_words_share_a_vector(vocabulary):
+    encoder = build(vocabulary)
+    a, b, c, empty = (
+        encoder([t]).sentence
+        for t in ('the lamp', 'the sofa', 'the chair', ''))
+    assert torch.equal(a, b) and not torch.equal(a, c)
+    torch.testing.assert_close(empty, encoder(['sofa']).sentence)
+
+
+@pytest.mark.parametrize('frozen', [True, False])
+def test_glove(glove, frozen):
+    encoder = build(glove, freeze_vectors=frozen)
+    weight = encoder.vectors.weight
+    assert weight.shape == (5, 3)
+    assert weight.requires_grad != frozen
+    assert weight[encoder.index['chair']].tolist() == pytest.approx(
+        [0.5, -1, 0.2])
+    assert weight[encoder.index['. .']].tolist() == [4, 5, 6]
+    encoder(['the chair']).sentence.sum().backward()
+    assert (weight.grad is None) == frozen
+
+
+def test_init_weights_keeps_the_vectors(glove):
+    encoder = build(glove)
+    encoder.init_weights()
+    assert encoder.vectors.weight[encoder.index['the']].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize('content, message', [
+    ('the 1 2\nchair 1 x\n', r'words.txt:2: expected a word and numbers'),
+    ('the 1 2\nchair 1\n', r'words.txt:2: 1 numbers, the first line has 2'),
+    ('\n \n', 'the vocabulary is empty'),
+])
+def test_malformed_files(tmp_path, content, message):
+    path = tmp_path / 'words.txt'
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        build(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no such vocabulary'):
+        build(tmp_path / 'none.txt')

@@ -1,0 +1,151 @@
+from __future__ import annotations
+import warnings
+
+import pytest
+import torch
+from mmengine.model import BaseModule
+from mmengine.registry import MODELS
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
+
+import mmlangseg.text  # noqa: F401  (registers the encoders)
+
+SPECIAL = ['<s>', '<pad>', '</s>', '<unk>']
+SETTINGS = dict(
+    vocab_size=20,
+    hidden_size=16,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=24,
+    max_position_embeddings=12,
+    type_vocab_size=1,
+    pad_token_id=1)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A tiny RoBERTa with its tokenizer, as the hub has them."""
+    folder = tmp_path_factory.mktemp('roberta')
+    words = SPECIAL + 'the chair is red left of a table door lamp'.split()
+    tokenizer = Tokenizer(
+        WordLevel({
+            w: i
+            for i, w in enumerate(words)
+        }, unk_token='<unk>'))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(
+        single='<s> $A </s>', special_tokens=[('<s>', 0), ('</s>', 2)])
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token='<s>',
+        pad_token='<pad>',
+        eos_token='</s>',
+        unk_token='<unk>').save_pretrained(folder)
+    torch.manual_seed(0)
+    RobertaModel(RobertaConfig(**SETTINGS)).save_pretrained(folder)
+    return folder
+
+
+def build(**settings):
+    return MODELS.build(dict(type='HuggingFaceTextEncoder', **settings))
+
+
+def test_words_and_sentence(folder):
+    encoder = build(pretrained=str(folder)).eval()
+    text = encoder(['the chair is red', 'the lamp'])
+    assert encoder.out_channels == 16
+    # <s> is the sentence; </s> is a word
+    assert text.words.shape == (2, 5, 16)
+    assert text.word_mask.tolist() == [[True] * 5, [True] * 3 + [False] * 2]
+    reference = RobertaModel.from_pretrained(folder).eval()
+    with torch.no_grad():
+        hidden = reference(torch.tensor([[0, 4, 13, 2]])).last_hidden_state
+    torch.testing.assert_close(text.sentence[1], hidden[0, 0])
+    torch.testing.assert_close(text.words[1, :3], hidden[0, 1:])
+
+
+def test_init_weights_keeps_pretrained_weights(folder):
+
+    class Model(BaseModule):
+
+        def __init__(self):
+            super().__init__()
+            self.text = build(pretrained=str(folder))
+
+    model = Model()
+    model.init_weights()
+    expected = RobertaModel.from_pretrained(folder).state_dict()
+    state = model.text.encoder.state_dict()
+    assert state and all(
+        torch.equal(value, expected[name]) for name, value in state.items())
+
+
+def test_every_parameter_gets_a_gradient(folder):
+    encoder = build(pretrained=str(folder)).train()
+    text = encoder(['the chair', 'a red door'])
+    (text.words.sum() + text.sentence.square().sum()).backward()
+    assert all(p.grad is not None for p in encoder.parameters())
+
+
+def test_overlong_sentences_are_cut_with_a_warning(folder):
+    # 12 positions, of which RoBERTa cannot use the first two
+    encoder = build(pretrained=str(folder)).eval()
+    assert encoder.max_length == 10
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        fits = encoder(['the ' * 8, 'a lamp'])
+    assert fits.words.shape[1] == 9
+    with pytest.warns(UserWarning, match='of 11 tokens is cut to 10: "the'):
+        cut = encoder(['the ' * 9, 'a lamp'])
+    torch.testing.assert_close(cut.words, fits.words)
+    with pytest.warns(UserWarning, match='cut to 4'):
+        short = build(pretrained=str(folder), max_length=4)(['the ' * 5])
+    assert short.words.shape[1] == 3
+
+
+def test_frozen(folder):
+    encoder = build(pretrained=str(folder), frozen=True).train()
+    assert not encoder.encoder.training
+    assert not encoder(['the lamp']).words.requires_grad
+    assert not any(p.requires_grad for p in encoder.parameters())
+
+
+def test_config_overrides(folder):
+    encoder = build(
+        pretrained=str(folder),
+        config_overrides=dict(
+            hidden_dropout_prob=0., attention_probs_dropout_prob=0.)).train()
+    a, b = encoder(['the lamp']).words, encoder(['the lamp']).words
+    assert torch.equal(a, b)
+    with pytest.raises(ValueError, match='has no hidden_dropout$'):
+        build(pretrained=str(folder), config_overrides=dict(hidden_dropout=0.))
+
+
+def test_random_weights(folder):
+    encoder = build(
+        config=dict(model_type='roberta', **SETTINGS), tokenizer=str(folder))
+    assert encoder(['the lamp']).words.shape == (1, 3, 16)
+    with pytest.raises(ValueError, match='set `tokenizer`'):
+        build(config=dict(model_type='roberta', **SETTINGS))(['the lamp'])
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [dict(), dict(pretrained='x', config=dict(model_type='bert'))])
+def test_either_weights_or_architecture(settings):
+    with pytest.raises(ValueError, match='either `pretrained` or `config`'):
+        build(**settings)
+
+
+def test_bert_uses_all_positions():
+    encoder = build(
+        config=dict(
+            model_type='bert',
+            **{
+                **SETTINGS, 'pad_token_id': 0,
+                'type_vocab_size': 2
+            }))
+    assert encoder.max_length == 12
