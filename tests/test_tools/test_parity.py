@@ -1,0 +1,92 @@
+from __future__ import annotations
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'analysis_tools'
+# Where the outputs of the research code are, if they are there.
+FIXTURES = Path(os.environ.get('MMLANGSEG_PARITY', '/work/shared/parity'))
+sys.path.insert(0, str(FOLDER))
+
+from parity_report import Report, parameter  # noqa: E402
+
+
+def run_parity(*args) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, FOLDER / 'parity.py', *args],
+                          text=True,
+                          capture_output=True)
+
+
+@pytest.mark.skipif(
+    not (FIXTURES / 'less_eval.npz').is_file(),
+    reason='no parity fixtures; set MMLANGSEG_PARITY to their folder')
+def test_less():
+    done = run_parity('less', str(FIXTURES))
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if 'tolerance' in line]
+    assert len(lines) > 300 and 'FAILED' not in done.stdout
+    for name in ('less_eval logits', 'less_grads head64/input_conv.0.weight',
+                 'less_train buffer/', 'less_val iou', 'less_losses c/p2p',
+                 'less_metric agg_miou', 'less_augment view/out_xyz'):
+        assert any(line.startswith(name) for line in lines), name
+
+
+def test_missing_fixtures(tmp_path):
+    done = run_parity('less', str(tmp_path))
+    assert done.returncode == 2
+    assert 'less_config.json' in done.stderr
+
+
+class TestReport:
+
+    @pytest.mark.parametrize('method, passing, failing', [
+        ('absolute', [1.0, 2.05], [1.0, 2.2]),
+        ('relative', [1.0, 2.15], [1.15, 2.0]),
+        ('relative_l2', [1.2, 2.0], [1.0, 2.3]),
+    ])
+    def test_tolerances(self, method, passing, failing, capsys):
+        report = Report()
+        getattr(report, method)('one', passing, [1.0, 2.0], 0.1)
+        assert report.failed == []
+        getattr(report, method)('two', torch.tensor(failing), [1.0, 2.0], 0.1)
+        assert report.failed == ['two'] and report.count == 2
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].endswith('ok') and lines[1].endswith('FAILED')
+
+    def test_exact(self):
+        report = Report()
+        report.exact('same', [1, 2], np.array([1, 2]))
+        report.exact('other', [1, 2], [1, 3])
+        assert report.failed == ['other']
+
+    def test_nan_fails(self):
+        report = Report()
+        report.absolute('nan', [float('nan')], [1.], 1.)
+        assert report.failed == ['nan']
+
+    def test_shapes_must_agree(self):
+        with pytest.raises(ValueError, match=r'a: shape \(1,\)'):
+            Report().absolute('a', [1.], [1., 2.], 1.)
+
+
+def test_parameters_of_the_rule():
+    """Scales of the generated weights; the numbers come from the name."""
+    kernel = parameter('unet.conv.2.weight', (64, 2, 2, 2, 32), 0)
+    assert kernel.dtype == np.float32
+    assert kernel.std() == pytest.approx(1.5 / 16, rel=0.05)
+    assert np.array_equal(
+        kernel, parameter('unet.conv.2.weight', (64, 2, 2, 2, 32), 0))
+    assert not np.array_equal(
+        kernel, parameter('unet.conv.2.weight', (64, 2, 2, 2, 32), 1))
+    assert (parameter('a.running_var', (500, ), 0) >= 0.5).all()
+    assert parameter('norm.weight', (500, ), 0).mean() == pytest.approx(
+        1, abs=0.02)
+    assert parameter('norm.bias', (500, ), 0).mean() == pytest.approx(
+        0, abs=0.02)
+    one = parameter('i_branch.0.weight', (64, 1, 1, 1, 100), 0)
+    assert one.std() == pytest.approx(0.1, rel=0.05)
