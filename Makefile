@@ -8,6 +8,8 @@ PYTHON_FILES = mmlangseg projects configs tools tests setup.py
 TOY_DATA = data/less_toy
 TOY_RUN = work_dirs/less_toy
 TOY_OUT = outputs/less_toy
+TOY_TEST = $(VENV)/bin/python tools/test.py configs/less_toy.py \
+	"$$(cat $(TOY_RUN)/last_checkpoint)" --work-dir $(TOY_RUN)
 
 .PHONY: env demo test lint
 
@@ -19,9 +21,12 @@ demo: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less $(TOY_DATA)
 	@$(VENV)/bin/python tools/train.py configs/less_toy.py \
 		--work-dir $(TOY_RUN) --resume
-	@$(VENV)/bin/python tools/test.py configs/less_toy.py \
-		"$$(cat $(TOY_RUN)/last_checkpoint)" --work-dir $(TOY_RUN) \
-		--out $(TOY_OUT)/results.json --show-dir $(TOY_OUT)/pictures
+	@echo "drawing the predictions of two rooms into $(TOY_OUT)/pictures"
+	@mkdir -p $(TOY_OUT)
+	@$(TOY_TEST) --show-dir $(TOY_OUT)/pictures \
+		--cfg-options test_dataloader.dataset.indices=2 \
+		>$(TOY_OUT)/pictures.log 2>&1 || (tail $(TOY_OUT)/pictures.log; false)
+	@$(TOY_TEST) --out $(TOY_OUT)/results.json
 	@echo "pictures: $(TOY_OUT)/pictures, per sentence: $(TOY_OUT)/results.json"
 	@echo "delete $(TOY_RUN) to train again"
 
