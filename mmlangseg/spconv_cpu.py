@@ -15,6 +15,7 @@ threads (2.3.8, the newest release in November 2026, is affected).
 
 from __future__ import annotations
 import functools
+from typing import Iterator
 
 import torch
 from torch import Tensor
@@ -85,13 +86,11 @@ def _indice_conv(features: Tensor,
         out = features.new_zeros((num_activate_out, weights.shape[0]),
                                  dtype=_sum_dtype(features.dtype))
     gathered = features.new_empty((_ROWS_PER_STEP, features.shape[1]))
-    for k, rows_in, rows_out in _pairs(indice_pairs, indice_pair_num, inverse,
+    by_position = weights.transpose(0, 1).contiguous()  # (K, C_out, C_in)
+    for k, rows_in, rows_out in _steps(indice_pairs, indice_pair_num, inverse,
                                        subm):
-        weight = weights[:, k].contiguous()
-        for start in range(0, len(rows_in), _ROWS_PER_STEP):
-            step = slice(start, start + _ROWS_PER_STEP)
-            x = _gather(features, rows_in[step], gathered)
-            out.index_add_(0, rows_out[step], _linear(x, weight).to(out.dtype))
+        x = _gather(features, rows_in, gathered)
+        _scatter_add(out, rows_out, _linear(x, by_position[k]))
     return out.to(features.dtype)
 
 
@@ -118,23 +117,20 @@ def _indice_conv_backward(features: Tensor,
         grad_in = torch.zeros_like(features, dtype=_sum_dtype(dtype))
     gathered_in = features.new_empty((_ROWS_PER_STEP, features.shape[1]))
     gathered_out = features.new_empty((_ROWS_PER_STEP, out_bp.shape[1]))
-    for k, rows_in, rows_out in _pairs(indice_pairs, indice_pair_num, inverse,
+    by_position = weights.permute(1, 2, 0).contiguous()  # (K, C_in, C_out)
+    for k, rows_in, rows_out in _steps(indice_pairs, indice_pair_num, inverse,
                                        subm):
-        weight_t = weights[:, k].t().contiguous()
-        for start in range(0, len(rows_in), _ROWS_PER_STEP):
-            step = slice(start, start + _ROWS_PER_STEP)
-            x = _gather(features, rows_in[step], gathered_in)
-            g = _gather(out_bp, rows_out[step], gathered_out)
-            grad_in.index_add_(0, rows_in[step],
-                               _linear(g, weight_t).to(grad_in.dtype))
-            grad_weights[:, k] += _outer(g, x)
+        x = _gather(features, rows_in, gathered_in)
+        g = _gather(out_bp, rows_out, gathered_out)
+        _scatter_add(grad_in, rows_in, _linear(g, by_position[k]))
+        grad_weights[:, k] += _outer(g, x)
     return (grad_in.to(dtype),
             grad_weights.to(filters.dtype).reshape(filters.shape))
 
 
-def _pairs(indice_pairs: Tensor, indice_pair_num: Tensor, inverse: bool,
-           subm: bool):
-    """Yield (kernel position, input rows, output rows), int64 rows.
+def _steps(indice_pairs: Tensor, indice_pair_num: Tensor, inverse: bool,
+           subm: bool) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Yield (kernel position, input rows, output rows) of small steps.
 
     A submanifold table counts only the pairs of the first half of the kernel;
     the second half mirrors them, and the centre, the identity, is left to the
@@ -143,20 +139,27 @@ def _pairs(indice_pairs: Tensor, indice_pair_num: Tensor, inverse: bool,
     rows_in, rows_out = indice_pairs[int(inverse)], indice_pairs[1 -
                                                                  int(inverse)]
     counts = indice_pair_num.tolist()
+    if subm:
+        half = len(counts) // 2
+        counts = counts[:half] + [0] + counts[:half][::-1]
     for k, count in enumerate(counts):
-        if subm and k == len(counts) // 2:
-            continue
-        if subm and k > len(counts) // 2:
-            count = counts[len(counts) - 1 - k]
-        if count > 0:
+        for start in range(0, count, _ROWS_PER_STEP):
+            step = slice(start, min(start + _ROWS_PER_STEP, count))
             # index_add_ is several times slower with int32 rows.
-            yield k, rows_in[k, :count].long(), rows_out[k, :count].long()
+            yield k, rows_in[k, step].long(), rows_out[k, step].long()
 
 
 def _gather(source: Tensor, rows: Tensor, buffer: Tensor) -> Tensor:
     out = buffer[:len(rows)]
     torch.index_select(source, 0, rows, out=out)
     return out
+
+
+def _scatter_add(out: Tensor, rows: Tensor, values: Tensor) -> None:
+    """``out[rows] += values``, on the narrowest slice of ``out``: the cost of
+    ``index_add_`` grows with the rows of the tensor it is called on."""
+    first, last = (int(v) for v in rows.aminmax())
+    out[first:last + 1].index_add_(0, rows - first, values.to(out.dtype))
 
 
 def _sum_dtype(dtype: torch.dtype) -> torch.dtype:

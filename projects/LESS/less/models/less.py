@@ -8,6 +8,8 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmlangseg.text import TextFeatures
+from .less_unet import EncodedScenes
 from .qmp import QueryMasks
 from .voxelize import VoxelScene
 
@@ -95,7 +97,8 @@ class LESS(BaseModel):
             return self.predict(scenes, data_samples)
         if mode == 'tensor':
             texts = [_texts(sample) for sample in data_samples]
-            return self.segment(scenes, texts)[0]
+            return self.segment(
+                self.backbone.encode_scenes(scenes), scenes, texts)[0]
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', "
                          f'got {mode!r}')
 
@@ -107,7 +110,8 @@ class LESS(BaseModel):
             dict[str, Tensor]: Scalars, ``loss_<name>``.
         """
         texts = [_texts(sample) for sample in data_samples]
-        logits, features = self.segment(scenes, texts)
+        logits, features = self.segment(
+            self.backbone.encode_scenes(scenes), scenes, texts)
         # Points of the target and of the rest in every voxel, each (E_i, M_i)
         positive = [
             scene.sum_points(sample.gt_instances_3d.masks)
@@ -147,16 +151,19 @@ class LESS(BaseModel):
                            texts: list[str]) -> Tensor:
         """Mask logits (E, M) of one scene, a few expressions at a time."""
         size = self.expressions_per_pass
+        encoded = self.backbone.encode_scenes([scene])
         return torch.cat([
-            self.segment([scene], [texts[start:start + size]])[0][0].float()
+            self.segment(encoded, [scene],
+                         [texts[start:start + size]])[0][0].float()
             for start in range(0, len(texts), size)
         ])
 
-    def segment(self, scenes: list[VoxelScene],
+    def segment(self, encoded: EncodedScenes, scenes: list[VoxelScene],
                 texts: list[list[str]]) -> tuple[list[Tensor], list[Tensor]]:
         """Compute mask logits and features of all voxels.
 
         Args:
+            encoded (EncodedScenes): What the backbone made of the scenes.
             scenes (list[VoxelScene]): Of length B.
             texts (list[list[str]]): Of length B, E_i sentences each.
 
@@ -165,17 +172,20 @@ class LESS(BaseModel):
             features, of length B, each (E_i, M_i, C).
         """
         features, masks, weights = self.extract(
-            scenes, self.text_encoder([t for ts in texts for t in ts]),
+            encoded, scenes,
+            self.text_encoder([t for ts in texts for t in ts]),
             [len(t) for t in texts])
         logits = [self._aggregate(m.logits, w) for m, w in zip(masks, weights)]
         return logits, features
 
     def extract(
-        self, scenes: list[VoxelScene], text, expressions: list[int]
+        self, encoded: EncodedScenes, scenes: list[VoxelScene],
+        text: TextFeatures, expressions: list[int]
     ) -> tuple[list[Tensor], list[QueryMasks], list[Tensor]]:
         """Run backbone, decoder and aggregator on encoded text.
 
         Args:
+            encoded (EncodedScenes): What the backbone made of the scenes.
             scenes (list[VoxelScene]): Of length B.
             text (TextFeatures): S = sum(expressions) encoded sentences.
             expressions (list[int]): Of length B.
@@ -184,7 +194,7 @@ class LESS(BaseModel):
             tuple: Of length B each: voxel features (E_i, M_i, C), query masks
             and query weights (E_i, K).
         """
-        features = self.backbone(scenes, expressions, text.words,
+        features = self.backbone(encoded, expressions, text.words,
                                  text.word_mask)
         masks = [
             self.decoder(rows, scene.counts)

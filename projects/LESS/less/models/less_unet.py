@@ -1,5 +1,6 @@
 from __future__ import annotations
 from collections import OrderedDict
+from dataclasses import dataclass
 from functools import partial
 
 import spconv.pytorch as spconv
@@ -8,8 +9,8 @@ from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from .indice_tables import repeated_indices, shared_indice_dict
 from .ragged import RaggedRows
+from .scene_grid import SceneGrid
 from .voxelize import VoxelScene
 
 # The names of the layers and their order inside `nn.Sequential` are those of
@@ -109,6 +110,20 @@ class UNetLevel(nn.Module):
         return self.blocks_tail(skip)
 
 
+@dataclass
+class EncodedScenes:
+    """The part of the U-Net that does not depend on the words.
+
+    Attributes:
+        grid (SceneGrid): Voxels and index tables.
+        features (list[Tensor]): Of length B, each (M_i, C): output of the
+            input convolution.
+    """
+
+    grid: SceneGrid
+    features: list[Tensor]
+
+
 @MODELS.register_module()
 class LESSUNet(BaseModule):
     """Sparse 3D U-Net whose encoder levels read the sentence (Sec. 3.2).
@@ -120,6 +135,10 @@ class LESSUNet(BaseModule):
         fusion (dict, optional): Config of the module that gives the words to
             an encoder level, applied before its residual blocks. None leaves
             the U-Net blind to the words.
+        pad_grid (bool): Round the extent of the grid up, so that strided
+            convolutions keep every voxel. The released code does not: the
+            voxels on the far side of an odd extent are invisible below that
+            level, and what is odd depends on the other scenes of the batch.
         word_channels (int): Channels of the text encoder.
     """
 
@@ -129,11 +148,13 @@ class LESSUNet(BaseModule):
         channels: list[int] = (32, 64, 96, 128, 160),
         block_reps: int = 2,
         fusion: dict | None = dict(type='PWCA'),
+        pad_grid: bool = True,
         word_channels: int = 768,
     ) -> None:
         super().__init__()
         channels = list(channels)
         self.num_levels = len(channels)
+        self.pad_grid = pad_grid
         self.out_channels = channels[0]
         self.input_conv = spconv.SparseSequential(
             _subm(in_channels, channels[0], 'subm1'))
@@ -141,15 +162,23 @@ class LESSUNet(BaseModule):
         self.output_layer = spconv.SparseSequential(
             _norm(channels[0]), nn.ReLU(inplace=True))
 
-    def forward(self, scenes: list[VoxelScene], expressions: list[int],
-                words: Tensor, word_mask: Tensor) -> list[Tensor]:
-        """Compute voxel features for every expression of every scene.
-
-        What does not depend on the words (index tables on the CPU, the input
-        convolution) is computed once per scene.
+    def encode_scenes(self, scenes: list[VoxelScene]) -> EncodedScenes:
+        """Compute what does not depend on the words, once per scene.
 
         Args:
             scenes (list[VoxelScene]): Of length B.
+        """
+        grid = SceneGrid(scenes, self.num_levels, self.pad_grid)
+        features = torch.cat([scene.features for scene in scenes])
+        x = self.input_conv(grid.tensor(features, [1] * len(scenes)))
+        return EncodedScenes(grid, list(x.features.split(grid.voxels)))
+
+    def forward(self, scenes: EncodedScenes, expressions: list[int],
+                words: Tensor, word_mask: Tensor) -> list[Tensor]:
+        """Compute voxel features for every expression of every scene.
+
+        Args:
+            scenes (EncodedScenes): Of :meth:`encode_scenes`.
             expressions (list[int]): Of length B, number E of expressions of
                 each scene; S is their sum.
             words (Tensor): (S, L, C_text).
@@ -158,49 +187,14 @@ class LESSUNet(BaseModule):
         Returns:
             list[Tensor]: Of length B, each (E_i, M_i, C).
         """
-        coordinates = [scene.coordinates for scene in scenes]
-        shape = self._spatial_shape(coordinates)
-        once = [1] * len(scenes)
-        x = self.input_conv(
-            self._sparse_tensor(
-                torch.cat([scene.features for scene in scenes]), coordinates,
-                once, shape))
-        if expressions != once:
-            repeated = torch.cat([
-                rows.repeat(e, 1) for rows, e in zip(
-                    x.features.split([len(c)
-                                      for c in coordinates]), expressions)
-            ])
-            x = self._sparse_tensor(repeated, coordinates, expressions, shape)
-        x = self.output_layer(self.unet(x, expressions, words, word_mask))
-        layout = RaggedRows(expressions, [len(c) for c in coordinates])
-        return list(layout.split(x.features))
-
-    def _spatial_shape(self, coordinates: list[Tensor]) -> list[int]:
-        """Extent of the grid, at least 128 as in the released code.
-
-        A multiple of the coarsest stride: the strided convolutions would drop
-        the last voxel of an odd extent.
-        """
-        extent = torch.stack([c.amax(0) for c in coordinates]).amax(0) + 1
-        stride = 2**(self.num_levels - 1)
-        return [
-            max(128, -(-side // stride) * stride) for side in extent.tolist()
-        ]
-
-    def _sparse_tensor(self, features: Tensor, coordinates: list[Tensor],
-                       repeats: list[int],
-                       shape: list[int]) -> spconv.SparseConvTensor:
-        tables = None
-        if not features.is_cuda and max(repeats) > 1:
-            tables = shared_indice_dict(coordinates, repeats, shape,
-                                        self.num_levels)
-        return spconv.SparseConvTensor(
-            features,
-            repeated_indices(coordinates, repeats),
-            shape,
-            sum(repeats),
-            indice_dict=tables)
+        features = torch.cat([
+            rows.repeat(e, 1) for rows, e in zip(scenes.features, expressions)
+        ])
+        x = self.unet(
+            scenes.grid.tensor(features, expressions), expressions, words,
+            word_mask)
+        layout = RaggedRows(expressions, scenes.grid.voxels)
+        return list(layout.split(self.output_layer(x).features))
 
 
 def _subm(in_channels: int, out_channels: int,
