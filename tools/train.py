@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.compat import repair_checkpoint_loading  # noqa: E402
-from mmlangseg.engine import find_resume_checkpoint  # noqa: E402
-from mmlangseg.engine.launch import build_runner, load_config  # noqa: E402
+from mmlangseg.compat import repair_checkpoint_loading
+from mmlangseg.engine import find_resume_checkpoint
+from mmlangseg.engine.launch import build_runner, load_config
 
 
 def parse_args() -> argparse.Namespace:

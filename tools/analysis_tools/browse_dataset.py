@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.visualization import draw_expressions  # noqa: E402
-from mmlangseg.visualization import read_image, transforms_of, write_png
+from mmlangseg.visualization import (draw_expressions, read_image,
+                                     transforms_of, write_png)
 
 
 def parse_args() -> argparse.Namespace:

@@ -14,7 +14,7 @@ if (HERE.parents[1] / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(HERE.parents[1]))
 sys.path.insert(0, str(HERE))
 
-from parity_report import Report  # noqa: E402
+from parity_report import Report
 
 # System: module with `check(folder, report)`.
 SYSTEMS = {'less': 'parity_less'}

@@ -21,8 +21,8 @@ import mmlangseg.less  # noqa: F401  (registers the model)
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tools/model_converters'))
 
-import checkpoint_io  # noqa: E402
-import less_reference  # noqa: E402
+import checkpoint_io
+import less_reference
 
 CONFIG = ROOT / 'configs/_base_/models/less_reference.py'
 

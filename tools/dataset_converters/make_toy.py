@@ -19,13 +19,13 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import scannet  # noqa: E402
-import scanrefer  # noqa: E402
+import scannet
+import scanrefer
 
-from mmlangseg.fileio import write_json  # noqa: E402
-from mmlangseg.toy import scannet_files  # noqa: E402
-from mmlangseg.toy.text_model import write_text_model  # noqa: E402
-from mmlangseg.version import __version__  # noqa: E402
+from mmlangseg.fileio import write_json
+from mmlangseg.toy import scannet_files
+from mmlangseg.toy.text_model import write_text_model
+from mmlangseg.version import __version__
 
 STAMP = 'toy.json'
 

@@ -31,9 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.less.datasets import annotations  # noqa: E402
-from mmlangseg.less.datasets import ply_files  # noqa: E402
-from mmlangseg.less.datasets import scan_files  # noqa: E402
+from mmlangseg.less.datasets import annotations, ply_files, scan_files
 
 COLOURS = ('red', 'green', 'blue')
 SMALLEST, LARGEST = 0.05, 200.0  # metres, believable extents of a scan

@@ -26,8 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.less.datasets import ply_files  # noqa: E402
-from mmlangseg.less.datasets import scan_files  # noqa: E402
+from mmlangseg.less.datasets import ply_files, scan_files
 
 MESH = '{scan}_vh_clean_2.ply'
 SEGMENTS = '{scan}_vh_clean_2.0.010000.segs.json'

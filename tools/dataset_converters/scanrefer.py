@@ -22,8 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.less.datasets import annotations  # noqa: E402
-from mmlangseg.less.datasets import scan_files  # noqa: E402
+from mmlangseg.less.datasets import annotations, scan_files
 
 FORMATS = dict(
     scanrefer='ScanRefer',

@@ -18,7 +18,7 @@ if (HERE.parents[1] / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(HERE.parents[1]))
 sys.path.insert(0, str(HERE))
 
-from checkpoint_io import load_weights, report, save_checkpoint  # noqa: E402
+from checkpoint_io import load_weights, report, save_checkpoint
 
 # Pattern of the released name, ours; the first that matches counts. None:
 # the released code computes nothing with it.

@@ -17,9 +17,9 @@ if (HERE.parents[1] / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(HERE.parents[1]))
 sys.path.insert(0, str(HERE))
 
-from checkpoint_io import load_weights, report, save_checkpoint  # noqa: E402
+from checkpoint_io import load_weights, report, save_checkpoint
 
-from mmlangseg.less.models import LESSUNet  # noqa: E402
+from mmlangseg.less.models import LESSUNet
 
 # Permutations of a kernel's axes to (out, k, k, k, in).
 LAYOUTS = {'out_k_k_k_in': (0, 1, 2, 3, 4), 'k_k_k_in_out': (4, 0, 1, 2, 3)}
