@@ -20,9 +20,10 @@ from typing import Iterator
 import torch
 from torch import Tensor
 
-# Rows handled per gather - multiply - scatter step: the two buffers of a step
-# stay in the second-level cache (4096 rows x 96 channels x 4 bytes = 1.5 MB).
-_ROWS_PER_STEP = 4096
+# Size of one buffer of a gather - multiply - scatter step: the two buffers of
+# a step stay in a cache of megabytes, and a step is long enough to hide the
+# calls it takes.
+_BYTES_PER_STEP = 3 * 2**19
 
 
 def repair_spconv_cpu() -> None:
@@ -85,10 +86,11 @@ def _indice_conv(features: Tensor,
     else:
         out = features.new_zeros((num_activate_out, weights.shape[0]),
                                  dtype=_sum_dtype(features.dtype))
-    gathered = features.new_empty((_ROWS_PER_STEP, features.shape[1]))
+    rows = _rows_per_step(features, weights)
+    gathered = features.new_empty((rows, features.shape[1]))
     by_position = weights.transpose(0, 1).contiguous()  # (K, C_out, C_in)
     for k, rows_in, rows_out in _steps(indice_pairs, indice_pair_num, inverse,
-                                       subm):
+                                       subm, rows):
         x = _gather(features, rows_in, gathered)
         _scatter_add(out, rows_out, _linear(x, by_position[k]))
     return out.to(features.dtype)
@@ -115,11 +117,12 @@ def _indice_conv_backward(features: Tensor,
         grad_weights[:, centre] = _outer(out_bp, features)
     else:
         grad_in = torch.zeros_like(features, dtype=_sum_dtype(dtype))
-    gathered_in = features.new_empty((_ROWS_PER_STEP, features.shape[1]))
-    gathered_out = features.new_empty((_ROWS_PER_STEP, out_bp.shape[1]))
+    rows = _rows_per_step(features, weights)
+    gathered_in = features.new_empty((rows, features.shape[1]))
+    gathered_out = features.new_empty((rows, out_bp.shape[1]))
     by_position = weights.permute(1, 2, 0).contiguous()  # (K, C_in, C_out)
     for k, rows_in, rows_out in _steps(indice_pairs, indice_pair_num, inverse,
-                                       subm):
+                                       subm, rows):
         x = _gather(features, rows_in, gathered_in)
         g = _gather(out_bp, rows_out, gathered_out)
         _scatter_add(grad_in, rows_in, _linear(g, by_position[k]))
@@ -129,7 +132,8 @@ def _indice_conv_backward(features: Tensor,
 
 
 def _steps(indice_pairs: Tensor, indice_pair_num: Tensor, inverse: bool,
-           subm: bool) -> Iterator[tuple[int, Tensor, Tensor]]:
+           subm: bool,
+           rows_per_step: int) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Yield (kernel position, input rows, output rows) of small steps.
 
     A submanifold table counts only the pairs of the first half of the kernel;
@@ -143,10 +147,16 @@ def _steps(indice_pairs: Tensor, indice_pair_num: Tensor, inverse: bool,
         half = len(counts) // 2
         counts = counts[:half] + [0] + counts[:half][::-1]
     for k, count in enumerate(counts):
-        for start in range(0, count, _ROWS_PER_STEP):
-            step = slice(start, min(start + _ROWS_PER_STEP, count))
+        for start in range(0, count, rows_per_step):
+            step = slice(start, min(start + rows_per_step, count))
             # index_add_ is several times slower with int32 rows.
             yield k, rows_in[k, step].long(), rows_out[k, step].long()
+
+
+def _rows_per_step(features: Tensor, weights: Tensor) -> int:
+    """Pairs per step, from the wider side of weights (C_out, K, C_in)."""
+    channels = max(weights.shape[0], weights.shape[2])
+    return max(1, _BYTES_PER_STEP // (channels * features.element_size()))
 
 
 def _gather(source: Tensor, rows: Tensor, buffer: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from mmengine.utils import import_modules_from_strings
 
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import require_matching_checkpoint
-from mmlangseg.text.gru import split_words
+from mmlangseg.text import split_words
 from .scan_reader import as_points, read_scan
 from .scan_results import ScanResult, write_scan_results
 

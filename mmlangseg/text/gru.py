@@ -1,5 +1,4 @@
 from __future__ import annotations
-import re
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from .features import TextFeatures
-
-_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[^\sa-z0-9]")
+from .words import split_words
 
 
 @MODELS.register_module()
@@ -76,11 +74,6 @@ class GRUTextEncoder(BaseModule):
             words=words,
             word_mask=(ids > 0).to(device),
             sentence=torch.cat([last[-2], last[-1]], dim=1))
-
-
-def split_words(text: str) -> list[str]:
-    """Split a sentence into lower-case words and punctuation marks."""
-    return _WORD.findall(text.lower())
 
 
 def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:

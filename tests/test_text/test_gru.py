@@ -5,7 +5,7 @@ import torch
 from mmengine.registry import MODELS
 
 import mmlangseg.text  # noqa: F401  (registers the encoders)
-from mmlangseg.text.gru import split_words
+from mmlangseg.text import split_words
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.less.datasets import annotations, scan_files
+from mmlangseg.text import split_words
 
 FORMATS = dict(
     scanrefer='ScanRefer',
@@ -170,7 +171,7 @@ def _referit3d_row(item: Dict[str, str], index: int) -> dict:
     parts = item['stimulus_id'].split('-')
     if len(parts) < 4 or not parts[2].isdigit():
         raise ValueError(f'"stimulus_id" {item["stimulus_id"]!r} is malformed')
-    token = annotations.tokenize(item['utterance'])
+    token = split_words(item['utterance'])
     if item.get('tokens'):
         token = [str(word) for word in ast.literal_eval(item['tokens'])]
     view = bool(set(annotations.VIEW_WORDS) & set(token))

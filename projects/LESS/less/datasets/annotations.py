@@ -1,25 +1,19 @@
 """Annotation files: which sentences mean which objects of which scan."""
 from __future__ import annotations
 import json
-import re
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
 from mmlangseg.fileio import PathLike, write_text
+from mmlangseg.text import split_words, write_vocabulary
 from .scan_files import check_scene_id
 
 VIEW_WORDS = ('front', 'behind', 'back', 'left', 'right', 'facing', 'leftmost',
               'rightmost', 'looking', 'across')
-_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[^\w\s]|_")
 
 
 class AnnotationError(ValueError):
     """An annotation file is malformed; the message says where and how."""
-
-
-def tokenize(sentence: str) -> List[str]:
-    """Split a sentence as ScanRefer does: lower case, marks are tokens."""
-    return _TOKEN.findall(sentence.lower())
 
 
 def load_json(path: PathLike) -> Any:
@@ -100,7 +94,7 @@ def clean_row(row: Any) -> dict:
     description = row.get('description', '')
     if not isinstance(description, str):
         raise ValueError('"description" is not a string')
-    token = _strings(row.get('token') or tokenize(description), 'token')
+    token = _strings(row.get('token') or split_words(description), 'token')
     if not ''.join(token).strip():
         raise ValueError('"description" is empty: write a sentence or '
                          'remove the row')
@@ -173,7 +167,9 @@ def write_annotations(path: PathLike, metainfo: Dict[str, str],
     """Write an annotation file, one row per line.
 
     Rows keep ScanRefer's keys (``object_id`` is the first target, '' if
-    there is none) and add ``object_ids`` and ``groups``.
+    there is none) and add ``object_ids`` and ``groups``. The words of the
+    sentences go into ``<name>.words.txt`` beside it, the vocabulary that a
+    :class:`GRUTextEncoder` needs.
     """
     lines = []
     for row in rows:
@@ -183,3 +179,6 @@ def write_annotations(path: PathLike, metainfo: Dict[str, str],
     write_text(
         path, '{"metainfo": %s,\n"data_list": [\n%s\n]}\n' %
         (json.dumps(metainfo), ',\n'.join(lines)))
+    write_vocabulary(
+        Path(path).with_suffix('.words.txt'),
+        (' '.join(row['token']) for row in rows))

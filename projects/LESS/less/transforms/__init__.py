@@ -1,4 +1,5 @@
 """Per-sample work on scans with referring expressions."""
+from .constant_sentence import ConstantSentence
 from .jitter_scan_color import JitterScanColor
 from .normalize_scan_color import NormalizeScanColor
 from .pack_referring import PackReferring3DInputs
@@ -7,7 +8,7 @@ from .referring_augment import (ReferringAugment3D, apply_rigid_augmentation,
 from .referring_masks import BuildReferringMasks
 
 __all__ = [
-    'BuildReferringMasks', 'JitterScanColor', 'NormalizeScanColor',
-    'PackReferring3DInputs', 'ReferringAugment3D', 'apply_rigid_augmentation',
-    'is_view_dependent'
+    'BuildReferringMasks', 'ConstantSentence', 'JitterScanColor',
+    'NormalizeScanColor', 'PackReferring3DInputs', 'ReferringAugment3D',
+    'apply_rigid_augmentation', 'is_view_dependent'
 ]

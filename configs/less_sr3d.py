@@ -1,0 +1,5 @@
+# LESS on Sr3D, annotations made by tools/dataset_converters/scanrefer.py.
+_base_ = './less_scanrefer.py'
+train_dataloader = dict(dataset=dict(ann_file='annotations/sr3d_train.json'))
+val_dataloader = dict(dataset=dict(ann_file='annotations/sr3d_val.json'))
+test_dataloader = val_dataloader
