@@ -20,9 +20,13 @@ from typing import Iterator
 import torch
 from torch import Tensor
 
-# Size of one buffer of a gather - multiply - scatter step: the two buffers of
-# a step stay in a cache of megabytes, and a step is long enough to hide the
-# calls it takes.
+# Pairs per gather - multiply - scatter step. oneDNN compiles a kernel for every
+# new shape, which takes longer than a small product. It therefore gets steps
+# of one length only, and only where its kernels are well ahead.
+_ONEDNN_ROWS = 1024
+_ONEDNN_MIN_CHANNELS = 48
+_ONEDNN_MIN_PRODUCTS = 2**25
+# Elsewhere the two buffers of a step should stay in a cache of megabytes.
 _BYTES_PER_STEP = 3 * 2**19
 
 
@@ -91,8 +95,9 @@ def _indice_conv(features: Tensor,
     by_position = weights.transpose(0, 1).contiguous()  # (K, C_out, C_in)
     for k, rows_in, rows_out in _steps(indice_pairs, indice_pair_num, inverse,
                                        subm, rows):
-        x = _gather(features, rows_in, gathered)
-        _scatter_add(out, rows_out, _linear(x, by_position[k]))
+        _gather(features, rows_in, gathered)
+        _scatter_add(out, rows_out,
+                     _step_product(gathered, len(rows_in), by_position[k]))
     return out.to(features.dtype)
 
 
@@ -114,7 +119,7 @@ def _indice_conv_backward(features: Tensor,
         centre = weights.shape[1] // 2
         weight_t = weights[:, centre].t().contiguous()
         grad_in = _linear(out_bp, weight_t).to(_sum_dtype(dtype))
-        grad_weights[:, centre] = _outer(out_bp, features)
+        grad_weights[:, centre] = out_bp.t() @ features
     else:
         grad_in = torch.zeros_like(features, dtype=_sum_dtype(dtype))
     rows = _rows_per_step(features, weights)
@@ -125,8 +130,9 @@ def _indice_conv_backward(features: Tensor,
                                        subm, rows):
         x = _gather(features, rows_in, gathered_in)
         g = _gather(out_bp, rows_out, gathered_out)
-        _scatter_add(grad_in, rows_in, _linear(g, by_position[k]))
-        grad_weights[:, k] += _outer(g, x)
+        _scatter_add(grad_in, rows_in,
+                     _step_product(gathered_out, len(g), by_position[k]))
+        grad_weights[:, k] += g.t() @ x
     return (grad_in.to(dtype),
             grad_weights.to(filters.dtype).reshape(filters.shape))
 
@@ -154,9 +160,11 @@ def _steps(indice_pairs: Tensor, indice_pair_num: Tensor, inverse: bool,
 
 
 def _rows_per_step(features: Tensor, weights: Tensor) -> int:
-    """Pairs per step, from the wider side of weights (C_out, K, C_in)."""
-    channels = max(weights.shape[0], weights.shape[2])
-    return max(1, _BYTES_PER_STEP // (channels * features.element_size()))
+    """Pairs per step for weights (C_out, K, C_in)."""
+    channels = weights.shape[0], weights.shape[2]
+    if _onednn(features) and min(channels) >= _ONEDNN_MIN_CHANNELS:
+        return _ONEDNN_ROWS
+    return max(1, _BYTES_PER_STEP // (max(channels) * features.element_size()))
 
 
 def _gather(source: Tensor, rows: Tensor, buffer: Tensor) -> Tensor:
@@ -176,21 +184,31 @@ def _sum_dtype(dtype: torch.dtype) -> torch.dtype:
     return dtype if dtype == torch.float64 else torch.float32
 
 
-def _linear(x: Tensor, weight: Tensor) -> Tensor:
-    """``x @ weight.T``; in float32 by oneDNN.
+def _step_product(buffer: Tensor, count: int, weight: Tensor) -> Tensor:
+    """Product of the first ``count`` rows of a step's buffer and a weight
+    (C_out, C_in)."""
+    if (len(buffer) == _ONEDNN_ROWS and 2 * count > _ONEDNN_ROWS
+            and _onednn(buffer)):
+        # What is left of an earlier step behind these rows is cut off again.
+        return _onednn_linear(buffer, weight)[:count]
+    return buffer[:count] @ weight.t()
 
-    oneDNN uses AVX-512 on every vendor's processors; the BLAS behind
-    ``torch.mm`` was measured at 0.45 of its speed on AMD.
-    """
-    if x.dtype == torch.float32 and _has_onednn_linear():
-        return torch.ops.mkldnn._linear_pointwise(x, weight, None, 'none', [],
-                                                  '')
+
+def _linear(x: Tensor, weight: Tensor) -> Tensor:
+    """``x @ weight.T``, by oneDNN if that is worth a new kernel."""
+    if _onednn(x) and x.numel() * len(weight) >= _ONEDNN_MIN_PRODUCTS:
+        return _onednn_linear(x, weight)
     return x @ weight.t()
 
 
-def _outer(grad: Tensor, x: Tensor) -> Tensor:
-    """``grad.T @ x``, the gradient of the weight of :func:`_linear`."""
-    return _linear(grad.t(), x.t())
+def _onednn_linear(x: Tensor, weight: Tensor) -> Tensor:
+    """oneDNN uses AVX-512 on every vendor's processors; the BLAS behind
+    ``torch.mm`` was measured at 0.45 of its speed on AMD."""
+    return torch.ops.mkldnn._linear_pointwise(x, weight, None, 'none', [], '')
+
+
+def _onednn(x: Tensor) -> bool:
+    return x.dtype == torch.float32 and _has_onednn_linear()
 
 
 @functools.lru_cache(maxsize=1)
