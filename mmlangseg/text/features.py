@@ -17,3 +17,12 @@ class TextFeatures:
     words: Tensor
     word_mask: Tensor
     sentence: Tensor
+
+    def select(self, sentences: slice) -> TextFeatures:
+        """Some of the sentences, padded to the longest of them."""
+        mask = self.word_mask[sentences]
+        longest = max(1, int(mask.sum(1).max()))
+        return TextFeatures(
+            words=self.words[sentences, :longest],
+            word_mask=mask[:, :longest],
+            sentence=self.sentence[sentences])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mmlangseg.less.models import qmp
 from mmlangseg.less.models.qmp import QMP
 
 
@@ -80,6 +81,20 @@ def test_equals_materialised_points(data, settings):
                        [p.grad for p in module.parameters()])
     for a, b in zip(*results):
         torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize('rows', [1, 15, 50])
+def test_chunks_change_nothing(data, rows, monkeypatch):
+    features, counts = data
+    module = make(num_heads=2)
+    whole = module(features, counts)
+    monkeypatch.setattr(qmp, '_ROWS_PER_CHUNK', rows)
+    with torch.no_grad():
+        made_again = module(features, counts)
+    kept = module(features, counts)
+    for a, b, c in zip(*(vars(x).values() for x in (whole, made_again, kept))):
+        torch.testing.assert_close(a, b)
+        torch.testing.assert_close(a, c)
 
 
 def test_masks_block_some_points_but_not_all(data):

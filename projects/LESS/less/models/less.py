@@ -38,7 +38,8 @@ class LESS(BaseModel):
         mask_choice (str): 'weighted_sum' of the masks (Eq. 6), or 'top1': at
             test time only the mask of largest weight (Table 10).
         expressions_per_pass (int): Expressions of a scene that go through the
-            network together at test time; bounds the memory.
+            network together at test time on CUDA; bounds the memory. On the
+            CPU, where that is faster, they go one by one.
     """
 
     def __init__(self,
@@ -96,9 +97,9 @@ class LESS(BaseModel):
         if mode == 'predict':
             return self.predict(scenes, data_samples)
         if mode == 'tensor':
-            texts = [_texts(sample) for sample in data_samples]
             return self.segment(
-                self.backbone.encode_scenes(scenes), scenes, texts)[0]
+                self.backbone.encode_scenes(scenes), scenes,
+                *self._encode_text(data_samples))[0]
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', "
                          f'got {mode!r}')
 
@@ -109,9 +110,9 @@ class LESS(BaseModel):
         Returns:
             dict[str, Tensor]: Scalars, ``loss_<name>``.
         """
-        texts = [_texts(sample) for sample in data_samples]
         logits, features = self.segment(
-            self.backbone.encode_scenes(scenes), scenes, texts)
+            self.backbone.encode_scenes(scenes), scenes,
+            *self._encode_text(data_samples))
         # Points of the target and of the rest in every voxel, each (E_i, M_i)
         positive = [
             scene.sum_points(sample.gt_instances_3d.masks)
@@ -137,7 +138,7 @@ class LESS(BaseModel):
             points (0 for an empty mask).
         """
         for scene, sample in zip(scenes, data_samples):
-            logits = self._segment_in_passes(scene, _texts(sample))
+            logits = self._segment_in_passes(scene, sample)
             logits = logits[:, scene.point_to_voxel]
             masks = logits > 0  # probability above one half
             inside = (logits.sigmoid() * masks).sum(1)
@@ -148,33 +149,46 @@ class LESS(BaseModel):
         return list(data_samples)
 
     def _segment_in_passes(self, scene: VoxelScene,
-                           texts: list[str]) -> Tensor:
+                           sample: Det3DDataSample) -> Tensor:
         """Mask logits (E, M) of one scene, a few expressions at a time."""
-        size = self.expressions_per_pass
         encoded = self.backbone.encode_scenes([scene])
-        return torch.cat([
-            self.segment(encoded, [scene],
-                         [texts[start:start + size]])[0][0].float()
-            for start in range(0, len(texts), size)
-        ])
+        text, (count, ) = self._encode_text([sample])
+        # The features of one expression fit into the cache of a CPU.
+        size = self.expressions_per_pass if scene.features.is_cuda else 1
+        logits = []
+        for start in range(0, count, size):
+            part = text.select(slice(start, start + size))
+            (rows, ), _ = self.segment(encoded, [scene], part,
+                                       [len(part.sentence)])
+            logits.append(rows.float())
+        return torch.cat(logits)
+
+    def _encode_text(
+        self, data_samples: Sequence[Det3DDataSample]
+    ) -> tuple[TextFeatures, list[int]]:
+        """All S sentences of the samples, and the number of each sample."""
+        texts = [[e['text'] for e in sample.expressions]
+                 for sample in data_samples]
+        return (self.text_encoder([t for ts in texts
+                                   for t in ts]), [len(ts) for ts in texts])
 
     def segment(self, encoded: EncodedScenes, scenes: list[VoxelScene],
-                texts: list[list[str]]) -> tuple[list[Tensor], list[Tensor]]:
+                text: TextFeatures,
+                expressions: list[int]) -> tuple[list[Tensor], list[Tensor]]:
         """Compute mask logits and features of all voxels.
 
         Args:
             encoded (EncodedScenes): What the backbone made of the scenes.
             scenes (list[VoxelScene]): Of length B.
-            texts (list[list[str]]): Of length B, E_i sentences each.
+            text (TextFeatures): S = sum(expressions) encoded sentences.
+            expressions (list[int]): Of length B.
 
         Returns:
             tuple: Mask logits, of length B, each (E_i, M_i), and voxel
             features, of length B, each (E_i, M_i, C).
         """
-        features, masks, weights = self.extract(
-            encoded, scenes,
-            self.text_encoder([t for ts in texts for t in ts]),
-            [len(t) for t in texts])
+        features, masks, weights = self.extract(encoded, scenes, text,
+                                                expressions)
         logits = [self._aggregate(m.logits, w) for m, w in zip(masks, weights)]
         return logits, features
 
@@ -212,7 +226,3 @@ class LESS(BaseModel):
             best = weights.argmax(1)
             return logits[torch.arange(len(best), device=best.device), best]
         return torch.einsum('ek,ekm->em', weights, logits)
-
-
-def _texts(sample: Det3DDataSample) -> list[str]:
-    return [expression['text'] for expression in sample.expressions]

@@ -1,12 +1,17 @@
 from __future__ import annotations
 import math
 from dataclasses import dataclass
+from typing import Callable, Iterable
 
 import torch
 from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.functional import linear
+
+# Rows of (voxels, embed_dims) that are made and used up at a time on the CPU:
+# 2 MB at 256 channels, which stays in the cache.
+_ROWS_PER_CHUNK = 2048
 
 
 @dataclass
@@ -53,7 +58,7 @@ class QMPLayer(BaseModule):
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
 
-    def forward(self, queries: Tensor, points: Tensor, log_counts: Tensor,
+    def forward(self, queries: Tensor, points: PointChunks, log_counts: Tensor,
                 blocked: Tensor) -> Tensor:
         """Refine queries (E, K, D); see :func:`folded_attention`."""
         attended = folded_attention(self.cross_attn, queries, points,
@@ -65,8 +70,49 @@ class QMPLayer(BaseModule):
         return self.ffn_norm(queries + self.ffn(queries))
 
 
+class PointChunks:
+    """Rows computed from voxel features, to be multiplied by few queries.
+
+    The (M, D) rows of a scene are by far the largest tensors of the decoder:
+    on the CPU, writing them to memory and reading them takes longer than
+    making them. There they are made a chunk at a time, used while in the
+    cache, and made again when needed again; only a backward pass, which needs
+    them, keeps them. On CUDA there is one chunk.
+
+    Args:
+        features (Tensor): (E, M, C) voxel features.
+        project (Callable): Makes rows (E, m, D) of features (E, m, C).
+    """
+
+    def __init__(self, features: Tensor, project: Callable[[Tensor],
+                                                           Tensor]) -> None:
+        expressions, voxels = features.shape[:2]
+        self.size = voxels if features.is_cuda else max(
+            1, _ROWS_PER_CHUNK // expressions)
+        self.features = features.split(self.size, dim=1)
+        self.project = project
+        self.kept = None
+        if torch.is_grad_enabled() or len(self.features) == 1:
+            self.kept = [project(chunk) for chunk in self.features]
+
+    def products(self, queries: Tensor) -> Tensor:
+        """Product of queries (E, R, D) with every row: (E, R, M)."""
+        queries = queries.transpose(1, 2)
+        return torch.cat([rows @ queries for rows in self._rows()],
+                         dim=1).transpose(1, 2)
+
+    def weighted_sum(self, weights: Tensor) -> Tensor:
+        """Sum of all rows with weights (E, R, M): (E, R, D)."""
+        parts = weights.split(self.size, dim=2)
+        return sum(part @ rows for part, rows in zip(parts, self._rows()))
+
+    def _rows(self) -> Iterable[Tensor]:
+        """The chunks (E, m, D) of all rows."""
+        return self.kept or map(self.project, self.features)
+
+
 def folded_attention(attn: nn.MultiheadAttention, queries: Tensor,
-                     points: Tensor, log_counts: Tensor,
+                     points: PointChunks, log_counts: Tensor,
                      blocked: Tensor) -> Tensor:
     """Cross attention of few queries over many points.
 
@@ -78,7 +124,7 @@ def folded_attention(attn: nn.MultiheadAttention, queries: Tensor,
     Args:
         attn (nn.MultiheadAttention): Its weights are used.
         queries (Tensor): (E, K, D).
-        points (Tensor): (E, M, D), one row per voxel.
+        points (PointChunks): Of rows (E, M, D), one row per voxel.
         log_counts (Tensor): (M,) logarithm of the points in every voxel: the
             softmax runs over points, and all points of a voxel are equal.
         blocked (Tensor): (E, K, M) bool, what a query must not attend to.
@@ -94,9 +140,11 @@ def folded_attention(attn: nn.MultiheadAttention, queries: Tensor,
     # (E, H, K, D). The bias of the keys shifts all scores of a query alike,
     # so the softmax does not see it.
     q = q @ key_weight.unflatten(0, (heads, head_dim))
-    scores = q @ points.transpose(1, 2).unsqueeze(1) + log_counts
+    scores = points.products(q.flatten(1, 2)) + log_counts
+    scores = scores.unflatten(1, (heads, -1))  # (E, H, K, M)
     scores = scores.masked_fill(blocked.unsqueeze(1), -math.inf)
-    pooled = scores.softmax(-1) @ points.unsqueeze(1)  # (E, H, K, D)
+    pooled = points.weighted_sum(scores.softmax(-1).flatten(1, 2))
+    pooled = pooled.unflatten(1, (heads, -1))  # (E, H, K, D)
     value_weight = value_weight.unflatten(0, (heads, head_dim))
     values = pooled @ value_weight.transpose(1, 2)  # (E, H, K, D / H)
     values = values.transpose(1, 2).flatten(2) + value_bias
@@ -139,7 +187,7 @@ class QMP(BaseModule):
         ])
         self.out_norm = nn.LayerNorm(embed_dims)
         self.mask_hidden = nn.Sequential(
-            nn.Linear(in_channels, embed_dims), nn.ReLU())
+            nn.Linear(in_channels, embed_dims), nn.ReLU(inplace=True))
         self.mask_out = nn.Linear(embed_dims, embed_dims)
 
     def forward(self, features: Tensor, counts: Tensor) -> QueryMasks:
@@ -156,9 +204,11 @@ class QMP(BaseModule):
         # precision would flip some of them.
         with torch.autocast(features.device.type, enabled=False):
             features = features.to(self.query.weight.dtype)
-            points = self.input_norm(self.input_proj(features)).relu()
+            points = PointChunks(
+                features,
+                lambda x: self.input_norm(self.input_proj(x)).relu_())
+            hidden = PointChunks(features, self.mask_hidden)
             log_counts = counts.to(features).log()
-            hidden = self.mask_hidden(features).transpose(1, 2)  # (E, D, M)
             queries = self.out_norm(self.query.weight)
             queries = queries.expand(len(features), -1, -1)
             logits = initial = self._masks(queries, hidden)
@@ -171,8 +221,8 @@ class QMP(BaseModule):
                 logits = self._masks(queries, hidden)
         return QueryMasks(queries, logits, initial)
 
-    def _masks(self, queries: Tensor, hidden: Tensor) -> Tensor:
+    def _masks(self, queries: Tensor, hidden: PointChunks) -> Tensor:
         """Product of queries (E, K, D) and mask features, the last layer of
         the mask MLP applied to the few queries instead: (E, K, M)."""
         bias = (queries @ self.mask_out.bias).unsqueeze(-1)
-        return torch.baddbmm(bias, queries @ self.mask_out.weight, hidden)
+        return hidden.products(queries @ self.mask_out.weight) + bias
