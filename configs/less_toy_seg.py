@@ -3,4 +3,4 @@ _base_ = './less_toy.py'
 model = dict(
     losses=dict(
         _delete_=True,
-        seg=dict(type='WeightedBCE', positive_weight=20., loss_weight=1.)))
+        seg=dict(type='WeightedBCE', positive_weight=5., loss_weight=1.)))

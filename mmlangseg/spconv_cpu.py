@@ -20,9 +20,9 @@ from typing import Iterator
 import torch
 from torch import Tensor
 
-# Pairs per gather - multiply - scatter step. oneDNN compiles a kernel for every
-# new shape, which takes longer than a small product. It therefore gets steps
-# of one length only, and only where its kernels are well ahead.
+# Pairs per gather - multiply - scatter step. oneDNN compiles a kernel for
+# every new shape, which takes longer than a small product. It therefore gets
+# steps of one length only, and only where its kernels are well ahead.
 _ONEDNN_ROWS = 1024
 _ONEDNN_MIN_CHANNELS = 48
 _ONEDNN_MIN_PRODUCTS = 2**25

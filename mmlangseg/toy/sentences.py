@@ -17,9 +17,9 @@ from .relations import RELATIONS, Relation
 from .rooms import Room, ToyObject
 
 SENTENCES_PER_ROOM = 24
-SHARES = {'kind': 0.35, 'colour': 0.15, 'size': 0.10, 'relation': 0.40}
+SHARES = {'kind': 0.40, 'colour': 0.30, 'size': 0.10, 'relation': 0.20}
 SIZE_LEAD = 1.15  # least ratio of the scales of two compared objects
-DECORATED = 0.35  # share of non-relational sentences that add a true relation
+DECORATED = 0.10  # share of non-relational sentences that add a true relation
 
 # The frames a sentence may take; {np} is the object, {where} the relation.
 PLAIN = ('this is {a_np} .', 'the {np} .', 'there is {a_np} in the room .',

@@ -11,11 +11,13 @@ load_pipeline = [
         use_dim=[0, 1, 2, 3, 4, 5],
         use_color=True),
     dict(type='GlobalAlignment', rotation_axis=2),
-    dict(type='NormalizeScanColor'),
+    dict(type='NormalizeScanColor', scale=64.),
 ]
 train_pipeline = [
     *load_pipeline,
-    dict(type='ReferringAugment3D', mirror=True, centered_noise=True),
+    dict(
+        type='ReferringAugment3D', mirror=True, centered_noise=True,
+        shift=0.1),
     dict(type='BuildReferringMasks'),
     dict(type='PackReferring3DInputs'),
 ]
