@@ -20,6 +20,8 @@ from typing import Iterator
 import torch
 from torch import Tensor
 
+from .onednn import onednn_linear, uses_onednn
+
 # Pairs per gather - multiply - scatter step. oneDNN compiles a kernel for
 # every new shape, which takes longer than a small product. It therefore gets
 # steps of one length only, and only where its kernels are well ahead.
@@ -162,7 +164,7 @@ def _steps(indice_pairs: Tensor, indice_pair_num: Tensor, inverse: bool,
 def _rows_per_step(features: Tensor, weights: Tensor) -> int:
     """Pairs per step for weights (C_out, K, C_in)."""
     channels = weights.shape[0], weights.shape[2]
-    if _onednn(features) and min(channels) >= _ONEDNN_MIN_CHANNELS:
+    if uses_onednn(features) and min(channels) >= _ONEDNN_MIN_CHANNELS:
         return _ONEDNN_ROWS
     return max(1, _BYTES_PER_STEP // (max(channels) * features.element_size()))
 
@@ -188,30 +190,14 @@ def _step_product(buffer: Tensor, count: int, weight: Tensor) -> Tensor:
     """Product of the first ``count`` rows of a step's buffer and a weight
     (C_out, C_in)."""
     if (len(buffer) == _ONEDNN_ROWS and 2 * count > _ONEDNN_ROWS
-            and _onednn(buffer)):
+            and uses_onednn(buffer)):
         # What is left of an earlier step behind these rows is cut off again.
-        return _onednn_linear(buffer, weight)[:count]
+        return onednn_linear(buffer, weight)[:count]
     return buffer[:count] @ weight.t()
 
 
 def _linear(x: Tensor, weight: Tensor) -> Tensor:
     """``x @ weight.T``, by oneDNN if that is worth a new kernel."""
-    if _onednn(x) and x.numel() * len(weight) >= _ONEDNN_MIN_PRODUCTS:
-        return _onednn_linear(x, weight)
+    if uses_onednn(x) and x.numel() * len(weight) >= _ONEDNN_MIN_PRODUCTS:
+        return onednn_linear(x, weight)
     return x @ weight.t()
-
-
-def _onednn_linear(x: Tensor, weight: Tensor) -> Tensor:
-    """oneDNN uses AVX-512 on every vendor's processors; the BLAS behind
-    ``torch.mm`` was measured at 0.45 of its speed on AMD."""
-    return torch.ops.mkldnn._linear_pointwise(x, weight, None, 'none', [], '')
-
-
-def _onednn(x: Tensor) -> bool:
-    return x.dtype == torch.float32 and _has_onednn_linear()
-
-
-@functools.lru_cache(maxsize=1)
-def _has_onednn_linear() -> bool:
-    return (torch.backends.mkldnn.is_available()
-            and hasattr(torch.ops.mkldnn, '_linear_pointwise'))

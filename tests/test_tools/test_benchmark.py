@@ -42,14 +42,14 @@ def test_memory_of_a_fresh_process():
     """The pairs of the plain loss are in memory, ours never are."""
     done = subprocess.run([
         sys.executable, FOLDER / 'benchmark.py', 'less_contrast', '--points',
-        '20000', '--positives', '2000', '--repeats', '1'
+        '12000', '--positives', '1200', '--repeats', '1'
     ],
                           text=True,
                           capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if ' MB' in line]
     peaks = {row[0]: int(row[row.index('MB') - 1]) for row in rows[-2:]}
-    assert peaks['plain'] > 2000 * 18000 * 4 / 2**20
+    assert peaks['plain'] > 1200 * 10800 * 4 / 2**20
     assert peaks['ours'] < peaks['plain'] / 2
 
 

@@ -28,7 +28,7 @@ def original_spconv() -> Iterator[None]:
 def voxelize(points: Tensor, voxel_size: float) -> tuple[Tensor, ...]:
     """Means (M, C), integer coordinates (M, 3) and voxel of every point (N,);
     the voxels in the order of their first points."""
-    scaled = points[:, :3] / voxel_size
+    scaled = points[:, :3] * (1 / voxel_size)  # rounds as the model does
     coordinates = (scaled - scaled.amin(0)).int()
     coordinates, voxel = torch.unique(coordinates, dim=0, return_inverse=True)
     first = torch.full((len(coordinates), ), len(points))
