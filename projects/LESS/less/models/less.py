@@ -225,4 +225,6 @@ class LESS(BaseModel):
         if self.mask_choice == 'top1' and not self.training:
             best = weights.argmax(1)
             return logits[torch.arange(len(best), device=best.device), best]
-        return torch.einsum('ek,ekm->em', weights, logits)
+        # The sign of the sum is the mask: half precision would move it.
+        with torch.autocast(logits.device.type, enabled=False):
+            return torch.einsum('ek,ekm->em', weights, logits)
