@@ -30,7 +30,7 @@ def run(make_toy, root, *args):
 
 
 @pytest.mark.parametrize('loader', ['train_dataloader', 'val_dataloader'])
-@pytest.mark.parametrize('name', ['less_toy', 'scanrefer'])
+@pytest.mark.parametrize('name', ['toy_rooms', 'scanrefer'])
 def test_base_configs(root, name, loader):
     init_default_scope('mmdet3d')
     config = Config.fromfile(CONFIGS / f'{name}.py')[loader].dataset
