@@ -36,7 +36,7 @@ demo: env
 	@echo "pictures: $(TOY_OUT)/pictures, per sentence: $(TOY_OUT)/results.json"
 	@echo "delete $(TOY_RUN) to train again"
 
-# the tables of projects/LESS/README.md, about an hour on two cores
+# the ablation table of projects/LESS/README.md
 toy-ablation: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less $(TOY_DATA)
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less \

@@ -17,7 +17,7 @@ from .relations import RELATIONS, Relation
 from .rooms import Room, ToyObject
 
 SENTENCES_PER_ROOM = 24
-SHARES = {'kind': 0.40, 'colour': 0.30, 'size': 0.10, 'relation': 0.20}
+SHARES = {'kind': 0.42, 'colour': 0.275, 'size': 0.085, 'relation': 0.22}
 SIZE_LEAD = 1.15  # least ratio of the scales of two compared objects
 DECORATED = 0.10  # share of non-relational sentences that add a true relation
 
