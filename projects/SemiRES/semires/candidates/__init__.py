@@ -1,0 +1,14 @@
+from .cache import CacheError, CandidateCache
+from .candidates import Candidates
+from .draw import draw_candidates
+from .huggingface_sam import HuggingFaceSAM
+from .regions import ImageRegions
+from .released import read_released
+from .segment_anything import SegmentAnything
+from .source import CANDIDATE_SOURCES, CandidateSource
+
+__all__ = [
+    'CANDIDATE_SOURCES', 'CacheError', 'CandidateCache', 'CandidateSource',
+    'Candidates', 'HuggingFaceSAM', 'ImageRegions', 'SegmentAnything',
+    'draw_candidates', 'read_released'
+]

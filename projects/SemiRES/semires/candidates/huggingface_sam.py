@@ -1,0 +1,103 @@
+"""Candidates of the SAM family in HuggingFace's transformers."""
+from __future__ import annotations
+from typing import Iterator, Optional, Tuple
+
+import numpy as np
+import torch
+from mmcv.ops import nms
+from PIL import Image
+from pycocotools import mask as mask_utils
+
+from .source import CANDIDATE_SOURCES, CandidateSource
+
+
+@CANDIDATE_SOURCES.register_module(name='huggingface')
+class HuggingFaceSAM(CandidateSource):
+    """transformers' mask generation: SAM, SAM-HQ, SAM 2, EdgeTAM, ...
+
+    The scores are the predicted IoU. SAM and SAM-HQ work with Pillow; the
+    image processors of the others need torchvision.
+
+    Args:
+        model: Name on the hub or a folder.
+        revision: Commit or tag of the model on the hub.
+        device: Where the model runs.
+        points_per_crop: Side of the grid of point prompts.
+        points_per_batch: Prompts that run at the same time.
+        pred_iou_thresh: Masks with a smaller predicted IoU are dropped. The
+            package of SAM 2 uses 0.8.
+        stability_score_thresh: So are those that change more than this with
+            the cutoff.
+        stability_score_offset: By how much the cutoff is changed for that.
+        mask_threshold: The cutoff, in logits.
+        crops_n_layers: If > 0, crops of the image are searched too; layer i
+            has 2^i crops per side.
+        crops_nms_thresh: Box IoU of duplicates.
+        crop_overlap_ratio: Overlap of the crops of the first layer.
+        crop_n_points_downscale_factor: Layer i has ``points_per_crop``
+            divided by this to the power of i.
+    """
+
+    def __init__(self,
+                 model: str,
+                 revision: Optional[str] = None,
+                 device: str = 'cpu',
+                 points_per_crop: int = 32,
+                 points_per_batch: int = 64,
+                 pred_iou_thresh: float = 0.88,
+                 stability_score_thresh: float = 0.95,
+                 stability_score_offset: float = 1.0,
+                 mask_threshold: float = 0.0,
+                 crops_n_layers: int = 0,
+                 crops_nms_thresh: float = 0.7,
+                 crop_overlap_ratio: float = 512 / 1500,
+                 crop_n_points_downscale_factor: int = 1) -> None:
+        settings = dict(
+            points_per_crop=points_per_crop,
+            pred_iou_thresh=pred_iou_thresh,
+            stability_score_thresh=stability_score_thresh,
+            stability_score_offset=stability_score_offset,
+            mask_threshold=mask_threshold,
+            crops_n_layers=crops_n_layers,
+            crops_nms_thresh=crops_nms_thresh,
+            crop_overlap_ratio=crop_overlap_ratio,
+            crop_n_points_downscale_factor=crop_n_points_downscale_factor)
+        self.parameters = dict(model=model, revision=revision, **settings)
+        self._settings = dict(settings, points_per_batch=points_per_batch)
+        self._pipeline = _build_pipeline(model, revision, device)
+
+    def propose(self, image: np.ndarray) -> Iterator[Tuple[dict, float]]:
+        found = self._pipeline(Image.fromarray(image), **self._settings)
+        for runs, score in zip(found['rle_mask'], found['scores'].tolist()):
+            yield mask_utils.frPyObjects(runs, *runs['size']), score
+
+
+def _build_pipeline(model: str, revision: Optional[str], device: str):
+    from transformers import (AutoImageProcessor, AutoModelForMaskGeneration,
+                              MaskGenerationPipeline)
+
+    class Pipeline(MaskGenerationPipeline):
+        """Gives run lengths only; transformers' step needs torchvision."""
+
+        def postprocess(self, model_outputs, crops_nms_thresh: float = 0.7):
+            runs = [rle for part in model_outputs for rle in part['masks']]
+            scores = torch.cat([part['iou_scores'] for part in model_outputs])
+            boxes = torch.cat([part['boxes'] for part in model_outputs])
+            if not runs:
+                return dict(rle_mask=[], scores=scores.reshape(-1))
+            _, kept = nms(boxes.float(), scores.float(), crops_nms_thresh)
+            return dict(
+                rle_mask=[runs[i] for i in kept.tolist()], scores=scores[kept])
+
+    try:
+        processor = AutoImageProcessor.from_pretrained(
+            model, revision=revision)
+    except ImportError as error:
+        raise ImportError(
+            f'the image processor of {model} needs torchvision (the one made '
+            f'for your torch): pip install torchvision. ({error})') from error
+    return Pipeline(
+        model=AutoModelForMaskGeneration.from_pretrained(
+            model, revision=revision),
+        image_processor=processor,
+        device=device)

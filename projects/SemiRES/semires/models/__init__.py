@@ -1,0 +1,14 @@
+from .cpi import CPI
+from .iom import IOM
+from .keep_pseudo_label import KeepPseudoLabel
+from .language_gate import LanguageGate
+from .lavt import LAVT
+from .lavt_head import LAVTHead
+from .multimodal_swin import MultiModalSwin
+from .pwam import PWAM
+from .refinement import Refinement
+
+__all__ = [
+    'CPI', 'IOM', 'KeepPseudoLabel', 'LAVT', 'LAVTHead', 'LanguageGate',
+    'MultiModalSwin', 'PWAM', 'Refinement'
+]

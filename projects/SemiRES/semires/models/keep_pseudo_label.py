@@ -1,0 +1,28 @@
+"""No refinement: the plain mean teacher."""
+from __future__ import annotations
+from typing import Optional
+
+import numpy as np
+from mmseg.registry import MODELS
+
+from ..candidates import Candidates
+from .refinement import Refinement
+
+
+@MODELS.register_module()
+class KeepPseudoLabel:
+    """Leave every pseudo-label as the teacher makes it.
+
+    Args:
+        trusted: What is reported as ``matched``, and so which term of
+            :class:`PseudoLabelLoss` the sample goes to: the one of refined
+            masks, or the one with pixel weights.
+    """
+
+    def __init__(self, trusted: bool = False) -> None:
+        self.trusted = trusted
+
+    def __call__(self, pseudo: np.ndarray,
+                 candidates: Optional[Candidates]) -> Refinement:
+        """Wrap a mask (H, W); candidates are not looked at."""
+        return Refinement(pseudo, self.trusted)

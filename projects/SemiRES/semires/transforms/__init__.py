@@ -1,0 +1,3 @@
+from .load_mask_candidates import LoadMaskCandidates
+
+__all__ = ['LoadMaskCandidates']

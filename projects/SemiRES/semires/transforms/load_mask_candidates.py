@@ -1,0 +1,65 @@
+"""Adds the mask candidates of an image to the sample."""
+from __future__ import annotations
+from typing import Optional
+
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+
+from ..candidates import CandidateCache
+
+
+@TRANSFORMS.register_module()
+class LoadMaskCandidates(BaseTransform):
+    """Load the mask candidates of an image from a cache.
+
+    Belongs behind the resize, since the masks have the training size. They
+    stay run-length coded.
+
+    Required Keys:
+
+    - img_id
+    - img_shape
+    - flip (optional)
+
+    Added Keys:
+
+    - candidates (Candidates | None)
+
+    Args:
+        cache: Folder that tools/semires/generate_candidates.py made.
+        required: Whether an image without an entry is an error; otherwise
+            its candidates are None and its pseudo-labels stay as they are.
+        expect: Header fields that the cache must have, for example
+            ``dict(dataset='refcoco')``.
+    """
+
+    def __init__(self,
+                 cache: str,
+                 required: bool = False,
+                 expect: Optional[dict] = None) -> None:
+        self.cache = CandidateCache(cache, expect)
+        self.required = required
+
+    def transform(self, results: dict) -> dict:
+        size = tuple(results['img_shape'][:2])
+        if size != self.cache.size:
+            raise ValueError(
+                f'{self.cache.root}: the candidates have the size '
+                f'{self.cache.size}, the image {size}. Put LoadMaskCandidates '
+                'behind the resize, and make the cache with --size '
+                f'{size[0]} {size[1]} if that is the training size')
+        candidates = self.cache.load(results['img_id'])
+        if candidates is None and self.required:
+            raise ValueError(
+                f'{self.cache.root} has no candidates of image '
+                f'{results["img_id"]} ({results.get("img_path")}); run '
+                'tools/semires/generate_candidates.py again, which makes only '
+                'what is missing')
+        if candidates is not None and results.get('flip'):
+            candidates = candidates.flipped()
+        results['candidates'] = candidates
+        return results
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(cache={str(self.cache.root)!r}, '
+                f'required={self.required})')
