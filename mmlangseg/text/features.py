@@ -1,6 +1,7 @@
 from __future__ import annotations
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -26,3 +27,16 @@ class TextFeatures:
             words=self.words[sentences, :longest],
             word_mask=mask[:, :longest],
             sentence=self.sentence[sentences])
+
+    def with_sentence(self) -> tuple[Tensor, Tensor]:
+        """The sentence's vector as one more word, in front of the others.
+
+        Of a HuggingFace encoder these are all its tokens.
+
+        Returns:
+            tuple[Tensor, Tensor]: Words (S, 1 + L, C) and their mask
+            (S, 1 + L).
+        """
+        words = torch.cat([self.sentence.unsqueeze(1), self.words], dim=1)
+        first = self.word_mask.new_ones(len(self.word_mask), 1)
+        return words, torch.cat([first, self.word_mask], dim=1)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 import warnings
+from typing import Sequence
 
 import torch
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from .features import TextFeatures
 
@@ -26,7 +27,13 @@ class HuggingFaceTextEncoder(BaseModule):
             Defaults to ``pretrained``.
         max_length (int, optional): Longest sentence in tokens; longer ones
             are cut, with a warning. Defaults to the encoder's own limit.
+        truncation (str): How a sentence is cut: 'truncate' keeps the closing
+            token, 'slice' drops it with the rest, as in the released LAVT
+            code.
         frozen (bool): Keep the encoder's weights.
+        trainable_layers (Sequence[int], optional): Train these layers only,
+            and keep the others and the embeddings. Trains everything by
+            default.
         config_overrides (dict, optional): Entries of the pretrained config to
             replace, such as dropout probabilities.
     """
@@ -36,12 +43,20 @@ class HuggingFaceTextEncoder(BaseModule):
                  config: dict | None = None,
                  tokenizer: str | None = None,
                  max_length: int | None = None,
+                 truncation: str = 'truncate',
                  frozen: bool = False,
+                 trainable_layers: Sequence[int] | None = None,
                  config_overrides: dict | None = None) -> None:
         super().__init__()
         if (pretrained is None) == (config is None):
             raise ValueError('HuggingFaceTextEncoder needs either '
                              '`pretrained` or `config`')
+        if truncation not in ('truncate', 'slice'):
+            raise ValueError("truncation must be 'truncate' or 'slice', got "
+                             f'{truncation!r}')
+        if frozen and trainable_layers is not None:
+            raise ValueError('`frozen` keeps all weights: leave out '
+                             '`trainable_layers`')
         from transformers import AutoConfig, AutoModel
         overrides = dict(config_overrides or {})
         if pretrained is None:
@@ -62,8 +77,11 @@ class HuggingFaceTextEncoder(BaseModule):
         self._tokenizer = None
         self.out_channels = hf_config.hidden_size
         self.max_length = max_length or self._positions(hf_config)
+        self.truncation = truncation
         self.frozen = frozen
         self.encoder.requires_grad_(not frozen)
+        if trainable_layers is not None:
+            self._train_only(trainable_layers, hf_config.num_hidden_layers)
 
     @staticmethod
     def _positions(hf_config) -> int:
@@ -74,6 +92,19 @@ class HuggingFaceTextEncoder(BaseModule):
                                     'camembert'):
             positions -= (hf_config.pad_token_id or 0) + 1
         return positions
+
+    def _train_only(self, layers: Sequence[int], depth: int) -> None:
+        """Keep everything but some of the Transformer layers."""
+        outside = [i for i in layers if not 0 <= i < depth]
+        if outside:
+            raise ValueError(f'trainable_layers: the encoder has layers 0 to '
+                             f'{depth - 1}, not {outside}')
+        stack = next(
+            module for module in self.encoder.modules()
+            if isinstance(module, nn.ModuleList) and len(module) == depth)
+        self.encoder.requires_grad_(False)
+        for i in layers:
+            stack[i].requires_grad_(True)
 
     @property
     def tokenizer(self):
@@ -112,13 +143,15 @@ class HuggingFaceTextEncoder(BaseModule):
                 f'a sentence of {ids.shape[1]} tokens is cut to '
                 f'{self.max_length}: "{longest[:60]}..."',
                 stacklevel=2)
-            tokens = self.tokenizer(
-                texts,
-                padding=True,
-                truncation=True,
-                max_length=self.max_length,
-                return_tensors='pt')
-            ids, mask = tokens['input_ids'], tokens['attention_mask']
+            if self.truncation == 'truncate':
+                tokens = self.tokenizer(
+                    texts,
+                    padding=True,
+                    truncation=True,
+                    max_length=self.max_length,
+                    return_tensors='pt')
+                ids, mask = tokens['input_ids'], tokens['attention_mask']
+            ids, mask = ids[:, :self.max_length], mask[:, :self.max_length]
         device = next(self.encoder.parameters()).device
         return self.encode(ids.to(device), mask.to(device))
 

@@ -29,7 +29,16 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
         dict[str, Tensor]: Weights by name, without the prefix ``module.``
         of DistributedDataParallel.
     """
-    content = load_from_local(str(path), map_location='cpu')
+    return find_weights(load_from_local(str(path), map_location='cpu'), path)
+
+
+def find_weights(content: object, path: str | Path) -> dict[str, Tensor]:
+    """Take the weights out of the content of a checkpoint.
+
+    Args:
+        content (object): What the file holds, see :func:`load_weights`.
+        path (str | Path): The file, for the message.
+    """
     for name in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
