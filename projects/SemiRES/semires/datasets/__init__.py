@@ -1,0 +1,12 @@
+"""Reading images with referring expressions."""
+from .refcoco_dataset import RefCOCODataset
+from .refer_files import (ReferError, find_images, find_refs_file,
+                          read_image_ids, read_instances, read_refs,
+                          select_split, write_image_ids)
+from .segmentation import check_segmentation, decode_segmentation
+
+__all__ = [
+    'RefCOCODataset', 'ReferError', 'check_segmentation',
+    'decode_segmentation', 'find_images', 'find_refs_file', 'read_image_ids',
+    'read_instances', 'read_refs', 'select_split', 'write_image_ids'
+]
