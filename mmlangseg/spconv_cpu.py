@@ -15,7 +15,7 @@ threads (2.3.8, the newest release in November 2026, is affected).
 
 from __future__ import annotations
 import functools
-from typing import Iterator
+from typing import Iterator, NamedTuple
 
 import torch
 from torch import Tensor
@@ -92,14 +92,14 @@ def _indice_conv(features: Tensor,
     else:
         out = features.new_zeros((num_activate_out, weights.shape[0]),
                                  dtype=_sum_dtype(features.dtype))
-    rows = _rows_per_step(features, weights)
-    gathered = features.new_empty((rows, features.shape[1]))
+    pairs = _Pairs.listed(indice_pairs, indice_pair_num, inverse, subm)
+    plan = _StepPlan.choose(features, weights, pairs)
+    gathered = features.new_empty((plan.rows, features.shape[1]))
     by_position = weights.transpose(0, 1).contiguous()  # (K, C_out, C_in)
-    for k, rows_in, rows_out in _steps(indice_pairs, indice_pair_num, inverse,
-                                       subm, rows):
-        _gather(features, rows_in, gathered)
-        _scatter_add(out, rows_out,
-                     _step_product(gathered, len(rows_in), by_position[k]))
+    for rows, parts in plan.steps(pairs):
+        _gather(features, pairs.rows_in[rows], gathered)
+        _scatter_add(out, pairs.rows_out[rows],
+                     plan.product(gathered, parts, by_position))
     return out.to(features.dtype)
 
 
@@ -124,49 +124,100 @@ def _indice_conv_backward(features: Tensor,
         grad_weights[:, centre] = out_bp.t() @ features
     else:
         grad_in = torch.zeros_like(features, dtype=_sum_dtype(dtype))
-    rows = _rows_per_step(features, weights)
-    gathered_in = features.new_empty((rows, features.shape[1]))
-    gathered_out = features.new_empty((rows, out_bp.shape[1]))
+    pairs = _Pairs.listed(indice_pairs, indice_pair_num, inverse, subm)
+    plan = _StepPlan.choose(features, weights, pairs)
+    gathered_in = features.new_empty((plan.rows, features.shape[1]))
+    gathered_out = features.new_empty((plan.rows, out_bp.shape[1]))
     by_position = weights.permute(1, 2, 0).contiguous()  # (K, C_in, C_out)
-    for k, rows_in, rows_out in _steps(indice_pairs, indice_pair_num, inverse,
-                                       subm, rows):
-        x = _gather(features, rows_in, gathered_in)
-        g = _gather(out_bp, rows_out, gathered_out)
-        _scatter_add(grad_in, rows_in,
-                     _step_product(gathered_out, len(g), by_position[k]))
-        grad_weights[:, k] += g.t() @ x
+    for rows, parts in plan.steps(pairs):
+        x = _gather(features, pairs.rows_in[rows], gathered_in)
+        g = _gather(out_bp, pairs.rows_out[rows], gathered_out)
+        _scatter_add(grad_in, pairs.rows_in[rows],
+                     plan.product(gathered_out, parts, by_position))
+        for k, part in parts:
+            grad_weights[:, k] += g[part].t() @ x[part]
     return (grad_in.to(dtype),
             grad_weights.to(filters.dtype).reshape(filters.shape))
 
 
-def _steps(indice_pairs: Tensor, indice_pair_num: Tensor, inverse: bool,
-           subm: bool,
-           rows_per_step: int) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Yield (kernel position, input rows, output rows) of small steps.
+class _Pairs(NamedTuple):
+    """Input and output row of every pair, by kernel position.
 
     A submanifold table counts only the pairs of the first half of the kernel;
     the second half mirrors them, and the centre, the identity, is left to the
     caller.
     """
-    rows_in, rows_out = indice_pairs[int(inverse)], indice_pairs[1 -
-                                                                 int(inverse)]
-    counts = indice_pair_num.tolist()
-    if subm:
-        half = len(counts) // 2
-        counts = counts[:half] + [0] + counts[:half][::-1]
-    for k, count in enumerate(counts):
-        for start in range(0, count, rows_per_step):
-            step = slice(start, min(start + rows_per_step, count))
-            # index_add_ is several times slower with int32 rows.
-            yield k, rows_in[k, step].long(), rows_out[k, step].long()
+
+    rows_in: Tensor  # (P,) int64: index_add_ is much slower with int32
+    rows_out: Tensor  # (P,) int64
+    counts: list[int]  # of length K, with sum P
+
+    @classmethod
+    def listed(cls, indice_pairs: Tensor, indice_pair_num: Tensor,
+               inverse: bool, subm: bool) -> _Pairs:
+        counts = indice_pair_num.tolist()
+        if subm:
+            half = len(counts) // 2
+            counts = counts[:half] + [0] + counts[:half][::-1]
+        rows_in, rows_out = (
+            torch.cat([r[:n] for r, n in zip(table, counts)]).long()
+            for table in indice_pairs)
+        if inverse:
+            rows_in, rows_out = rows_out, rows_in
+        return cls(rows_in, rows_out, counts)
 
 
-def _rows_per_step(features: Tensor, weights: Tensor) -> int:
-    """Pairs per step for weights (C_out, K, C_in)."""
-    channels = weights.shape[0], weights.shape[2]
-    if uses_onednn(features) and min(channels) >= _ONEDNN_MIN_CHANNELS:
-        return _ONEDNN_ROWS
-    return max(1, _BYTES_PER_STEP // (max(channels) * features.element_size()))
+class _StepPlan(NamedTuple):
+    """How the pairs are cut into gather - multiply - scatter steps."""
+
+    rows: int  # pairs per step
+    onednn: bool  # products of exactly `rows` rows, by oneDNN
+
+    @classmethod
+    def choose(cls, features: Tensor, weights: Tensor,
+               pairs: _Pairs) -> _StepPlan:
+        """Plan for weights (C_out, K, C_in)."""
+        channels = weights.shape[0], weights.shape[2]
+        # A step with less than half of its rows is not worth the fixed length
+        typical = sum(pairs.counts) / len(pairs.counts)
+        if (uses_onednn(features) and min(channels) >= _ONEDNN_MIN_CHANNELS
+                and 2 * typical > _ONEDNN_ROWS):
+            return cls(_ONEDNN_ROWS, True)
+        row_bytes = max(channels) * features.element_size()
+        return cls(max(1, _BYTES_PER_STEP // row_bytes), False)
+
+    def steps(self, pairs: _Pairs) -> Iterator[tuple[slice, list]]:
+        """Yield the pairs of each step, as a slice, and its parts.
+
+        A part is (kernel position, slice within the step). oneDNN's steps
+        have one part; the others are filled with the pairs of several
+        positions, or the calls would take longer than the work of a small
+        table.
+        """
+        start, filled, parts = 0, 0, []
+        for k, count in enumerate(pairs.counts):
+            while count:
+                n = min(count, self.rows - filled)
+                parts.append((k, slice(filled, filled + n)))
+                filled, count = filled + n, count - n
+                if filled == self.rows or self.onednn:
+                    yield slice(start, start + filled), parts
+                    start, filled, parts = start + filled, 0, []
+        if parts:
+            yield slice(start, start + filled), parts
+
+    def product(self, buffer: Tensor, parts: list, weights: Tensor) -> Tensor:
+        """Products of a step's rows with ``weights`` (K, C_out, C_in)."""
+        if self.onednn:
+            (k, part), = parts
+            # Rows left of an earlier step behind these are cut off again.
+            if 2 * part.stop > self.rows:
+                return onednn_linear(buffer, weights[k])[part]
+            return buffer[part] @ weights[k].t()
+        out = buffer.new_empty((parts[-1][1].stop, weights.shape[1]))
+        for k, part in parts:
+            torch.mm(buffer[part], weights[k].t(), out=out[part])
+        return out
 
 
 def _gather(source: Tensor, rows: Tensor, buffer: Tensor) -> Tensor:
@@ -184,16 +235,6 @@ def _scatter_add(out: Tensor, rows: Tensor, values: Tensor) -> None:
 
 def _sum_dtype(dtype: torch.dtype) -> torch.dtype:
     return dtype if dtype == torch.float64 else torch.float32
-
-
-def _step_product(buffer: Tensor, count: int, weight: Tensor) -> Tensor:
-    """Product of the first ``count`` rows of a step's buffer and a weight
-    (C_out, C_in)."""
-    if (len(buffer) == _ONEDNN_ROWS and 2 * count > _ONEDNN_ROWS
-            and uses_onednn(buffer)):
-        # What is left of an earlier step behind these rows is cut off again.
-        return onednn_linear(buffer, weight)[:count]
-    return buffer[:count] @ weight.t()
 
 
 def _linear(x: Tensor, weight: Tensor) -> Tensor:

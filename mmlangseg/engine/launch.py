@@ -9,6 +9,8 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmlangseg.cpu_memory import keep_freed_memory
+
 
 def load_config(path: str,
                 *,
@@ -37,8 +39,10 @@ def load_config(path: str,
 
 def build_runner(cfg: Config) -> Runner:
     """Build the runner of a config, on the CPU as well."""
-    if cfg.launcher == 'pytorch' and get_device() == 'cpu':
-        _launch_on_cpu(cfg)
+    if get_device() == 'cpu':
+        keep_freed_memory()
+        if cfg.launcher == 'pytorch':
+            _launch_on_cpu(cfg)
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
     return Runner.from_cfg(cfg)

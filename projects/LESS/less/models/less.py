@@ -8,6 +8,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmlangseg.cpu_threads import map_on_threads
 from mmlangseg.text import TextFeatures
 from .less_unet import EncodedScenes
 from .qmp import QueryMasks
@@ -153,15 +154,22 @@ class LESS(BaseModel):
         """Mask logits (E, M) of one scene, a few expressions at a time."""
         encoded = self.backbone.encode_scenes([scene])
         text, (count, ) = self._encode_text([sample])
-        # The features of one expression fit into the cache of a CPU.
-        size = self.expressions_per_pass if scene.features.is_cuda else 1
-        logits = []
-        for start in range(0, count, size):
-            part = text.select(slice(start, start + size))
+
+        def segment(sentences: slice) -> Tensor:
+            part = text.select(sentences)
             (rows, ), _ = self.segment(encoded, [scene], part,
                                        [len(part.sentence)])
-            logits.append(rows.float())
-        return torch.cat(logits)
+            return rows.float()
+
+        if scene.features.is_cuda:
+            size = self.expressions_per_pass
+            return torch.cat([
+                segment(slice(start, start + size))
+                for start in range(0, count, size)
+            ])
+        # The features of one expression fit into the cache of a core.
+        return torch.cat(
+            map_on_threads(segment, [slice(i, i + 1) for i in range(count)]))
 
     def _encode_text(
         self, data_samples: Sequence[Det3DDataSample]

@@ -58,7 +58,9 @@ class ResidualBlock(spconv.SparseModule):
 
     def forward(self, x: spconv.SparseConvTensor) -> spconv.SparseConvTensor:
         out = self.conv_branch(x)
-        return out.replace_feature(out.features + self.i_branch(x).features)
+        # In place: no backward pass reads what a convolution has put out.
+        return out.replace_feature(
+            out.features.add_(self.i_branch(x).features))
 
 
 class UNetLevel(nn.Module):
