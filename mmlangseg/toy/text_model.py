@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Iterable
 
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from tokenizers import (Tokenizer, models, normalizers, pre_tokenizers,
+                        processors, trainers)
 from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 
 from mmlangseg.fileio import PathLike
@@ -23,7 +24,8 @@ def write_text_model(folder: PathLike,
     """Write a word-level tokenizer and a random, small RoBERTa.
 
     ``AutoTokenizer`` and ``AutoModel`` load the folder like any checkpoint
-    of the HuggingFace hub; a sentence becomes ``<s> words </s>``.
+    of the HuggingFace hub; a sentence becomes ``<s> words </s>``, in lower
+    case.
 
     Args:
         folder: Folder to write.
@@ -59,6 +61,7 @@ def write_text_model(folder: PathLike,
 
 def _train_tokenizer(sentences: Iterable[str]) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.WordLevel(unk_token='<unk>'))
+    tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(),
          pre_tokenizers.Punctuation()])

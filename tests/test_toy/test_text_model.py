@@ -10,7 +10,7 @@ def test_loads_like_any_checkpoint(tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModel.from_pretrained(folder).eval()
     assert isinstance(model, RobertaModel)
-    batch = tokenizer(['the blue chair.', 'a zebra'],
+    batch = tokenizer(['The blue CHAIR.', 'a zebra'],
                       padding=True,
                       return_tensors='pt')
     words = tokenizer.convert_ids_to_tokens(batch['input_ids'][0])
