@@ -1,13 +1,19 @@
 """Make the toy sets.
 
-Example:
+Examples:
     python tools/dataset_converters/make_toy.py less data/less_toy
 
 writes toy rooms as raw ScanNet scans with ScanRefer sentences, runs the
 converters on them as on the real data, and adds a tiny text model.
+
+    python tools/dataset_converters/make_toy.py semires data/semires_toy
+
+writes toy pictures as COCO images with REFER sentences, imperfect mask
+candidates, the lists of labelled and unlabelled images, and a tiny text model.
 """
 from __future__ import annotations
 import argparse
+import importlib
 import json
 import shutil
 import sys
@@ -19,12 +25,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import scannet
-import scanrefer
-
 from mmlangseg.fileio import write_json
-from mmlangseg.toy import scannet_files
-from mmlangseg.toy.text_model import write_text_model
 from mmlangseg.version import __version__
 
 STAMP = 'toy.json'
@@ -51,63 +52,58 @@ def prepare(root: Path, options: dict) -> bool:
     return True
 
 
-def make_less(root: Path, num_train: int, num_val: int, seed: int) -> int:
-    """Make the toy set of LESS; returns the exit status."""
-    print(f'writing {num_train} + {num_val} rooms to {root}')
-    scannet_files.write_toy_scannet(root, num_train, num_val, seed)
-    commands = [(scannet.main, [str(root)])]
-    for split in ('train', 'val'):
-        source = root / f'ScanRefer_filtered_{split}.json'
-        commands.append((scanrefer.main, [
-            str(source),
-            str(root), '--split', split, '--name', 'ToyScanRefer'
-        ]))
-    for main, arguments in commands:
-        script = f'tools/dataset_converters/{main.__module__}.py'
-        print('\n$ python', script, *arguments)
-        status = main(arguments)
-        if status:
-            return status
-    sentences = scannet_files.read_sentences(root /
-                                             'ScanRefer_filtered_train.json')
-    write_text_model(root / 'text_model', sentences, seed=seed)
-    print(f'\nwrote {root / "text_model"}')
-    return 0
-
-
 def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('system', choices=['less'], help='whose toy set')
-    parser.add_argument('root', type=Path, help='folder to write')
-    parser.add_argument(
-        '--num-train', type=int, default=150, help='number of training rooms')
-    parser.add_argument(
-        '--num-val', type=int, default=30, help='number of validation rooms')
-    parser.add_argument('--seed', type=int, default=0)
+    systems = parser.add_subparsers(
+        dest='system', required=True, help='whose toy set')
+    less = systems.add_parser('less', help='furnished rooms')
+    semires = systems.add_parser('semires', help='cluttered pictures')
+    for command, num_train, num_val, what in (
+        (less, 150, 30, 'rooms'),
+        (semires, 2000, 200, 'pictures'),
+    ):
+        command.add_argument('root', type=Path, help='folder to write')
+        command.add_argument(
+            '--num-train',
+            type=int,
+            default=num_train,
+            help=f'number of training {what}, default %(default)s')
+        command.add_argument(
+            '--num-val',
+            type=int,
+            default=num_val,
+            help=f'number of {what} of each other split, default %(default)s')
+        command.add_argument(
+            '--seed', type=int, default=0, help='default %(default)s')
+    semires.add_argument(
+        '--size',
+        type=int,
+        default=128,
+        help='side of the pictures in pixels, default %(default)s')
     return parser.parse_args(argv)
 
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Make the toy set that is asked for; returns the exit status."""
     args = parse_args(argv)
-    options = dict(
-        system=args.system,
-        num_train=args.num_train,
-        num_val=args.num_val,
-        seed=args.seed,
-        version=__version__)
+    options = vars(args).copy()
+    root = options.pop('root')
+    system = options.pop('system')
+    stamp = dict(system=system, **options, version=__version__)
     try:
-        if not prepare(args.root, options):
-            print(f'{args.root} is complete')
+        if not prepare(root, stamp):
+            print(f'{root} is complete')
             return 0
     except ValueError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
-    status = make_less(args.root, args.num_train, args.num_val, args.seed)
+    # Only this system's libraries are needed.
+    maker = importlib.import_module(f'make_toy_{system}')
+    status = maker.make(root, **options)
     if status == 0:
-        write_json(args.root / STAMP, options)
+        write_json(root / STAMP, stamp)
     return status
 
 
