@@ -1,0 +1,153 @@
+"""Split the images of a REFER data set into labelled and unlabelled ones.
+
+Example:
+    python tools/dataset_converters/refcoco_split.py data/refer/refcoco \
+        --percent 0.1 0.5 1 2 5 10 30
+
+writes ``data/refer/refcoco/splits/refcoco_unc_train_1pct_seed0.labelled.json``
+and ``... .unlabelled.json`` for each percentage, for ``image_ids`` of
+``RefCOCODataset``. All expressions of an image are on the same side. The rule
+is that of the released SemiRES, so that seed 0 gives its lists.
+"""
+from __future__ import annotations
+import argparse
+import hashlib
+import math
+import random
+import sys
+from pathlib import Path
+from typing import Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
+
+from mmlangseg.semires.datasets import (find_refs_file, read_refs,
+                                        select_split, write_image_ids)
+
+# SHA-256 of the comma-separated, sorted ids of the released labelled list
+# refcoco_1%_image.json: 169 of 16,994 images.
+PUBLISHED = (
+    'eae758787c046ea161123110e1c48267e572ed3afdf703c2171aa1f98d1747f7')
+PUBLISHED_SET = ('refcoco', 'unc', 'train', 1., 0)
+
+
+def labelled_images(image_ids: Sequence[int], percent: float,
+                    seed: int) -> list[int]:
+    """Draw the labelled images by the released rule.
+
+    ``floor(percent / 100 * n)`` of the n images, by Python's
+    ``random.sample`` after ``random.seed(seed)``.
+
+    Args:
+        image_ids: Of the objects in ascending order of ``ref_id``; an image
+            counts where it occurs first.
+        percent: Share of the images that are labelled.
+        seed: Of the draw.
+
+    Returns:
+        The ids in the order in which they were drawn.
+
+    Raises:
+        ValueError: No image would be labelled, or none unlabelled.
+    """
+    images = list(dict.fromkeys(image_ids))
+    count = math.floor(percent / 100 * len(images))
+    if not 0 < count < len(images):
+        raise ValueError(
+            f'{percent:g} % of {len(images)} images are {count}; there must '
+            'be labelled and unlabelled images. Choose another percentage')
+    return random.Random(seed).sample(images, count)
+
+
+def fingerprint(image_ids: Sequence[int]) -> str:
+    """SHA-256 of a set of images."""
+    text = ','.join(map(str, sorted(image_ids)))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def describe(refs: Sequence[dict]) -> str:
+    """Count images, objects and sentences."""
+    images = len({ref['image_id'] for ref in refs})
+    sentences = sum(len(ref['sentences']) for ref in refs)
+    return f'{images} images, {len(refs)} objects, {sentences} sentences'
+
+
+def write_split(refs: Sequence[dict], percent: float, seed: int,
+                args: argparse.Namespace) -> None:
+    """Write the two lists of one percentage and seed, and report."""
+    labelled = set(
+        labelled_images([ref['image_id'] for ref in refs], percent, seed))
+    sides = {
+        'labelled': [r for r in refs if r['image_id'] in labelled],
+        'unlabelled': [r for r in refs if r['image_id'] not in labelled]
+    }
+    stem = (f'{args.name}_{args.split_by}_{args.split}_{percent:g}pct_'
+            f'seed{seed}')
+    print(f'{stem}:')
+    for side, chosen in sides.items():
+        path = args.out / f'{stem}.{side}.json'
+        metainfo = dict(
+            dataset=args.name,
+            split_by=args.split_by,
+            split=args.split,
+            percent=percent,
+            seed=seed,
+            side=side)
+        write_image_ids(path, metainfo, sorted({r['image_id']
+                                                for r in chosen}))
+        print(f'  {side}: {describe(chosen)} -> {path}')
+    key = (args.name, args.split_by, args.split, percent, seed)
+    if key == PUBLISHED_SET:
+        same = fingerprint(labelled) == PUBLISHED
+        print('  equals the published list' if same else
+              f'  differs from the published list of 169 images (here '
+              f'{len(labelled)}); is the data set complete?')
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'folder', type=Path, help='folder of refs(<split_by>).p')
+    parser.add_argument(
+        '--percent',
+        type=float,
+        nargs='+',
+        required=True,
+        help='share of the images that is labelled, one or several')
+    parser.add_argument(
+        '--seeds', type=int, nargs='+', default=[0], help='by default 0')
+    parser.add_argument(
+        '--split-by', default='unc', help='unc (default), umd or google')
+    parser.add_argument('--split', default='train', help='by default train')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='folder to write to, by default FOLDER/splits')
+    args = parser.parse_args(argv)
+    args.name = args.folder.resolve().name
+    args.out = args.out or args.folder / 'splits'
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the lists; returns the exit status."""
+    args = parse_args(argv)
+    try:
+        path = find_refs_file(args.folder, args.split_by)
+        refs = select_split(read_refs(path), args.split, path)
+        refs = sorted(refs, key=lambda ref: ref['ref_id'])
+        print(f'{path}, {args.split}: {describe(refs)}')
+        for percent in args.percent:
+            for seed in args.seeds:
+                write_split(refs, percent, seed, args)
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
