@@ -3,11 +3,13 @@ from .checkpoint_backend import AtomicBackend
 from .checkpoint_check import CheckpointMatchHook, require_matching_checkpoint
 from .epoch_sampler import EpochSampler
 from .iteration_seed_hook import IterationSeedHook
+from .multi_source import MultiSourceDataset, MultiSourceEpochSampler
 from .resume import find_resume_checkpoint
 from .seeding import SeededSampleMixin, seeded
 
 __all__ = [
     'AtomicBackend', 'CheckpointMatchHook', 'EpochSampler',
-    'IterationSeedHook', 'SeededSampleMixin', 'find_resume_checkpoint',
+    'IterationSeedHook', 'MultiSourceDataset', 'MultiSourceEpochSampler',
+    'SeededSampleMixin', 'find_resume_checkpoint',
     'require_matching_checkpoint', 'seeded'
 ]

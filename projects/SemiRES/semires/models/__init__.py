@@ -7,8 +7,10 @@ from .lavt_head import LAVTHead
 from .multimodal_swin import MultiModalSwin
 from .pwam import PWAM
 from .refinement import Refinement
+from .semires import PseudoLabels, SemiRES
 
 __all__ = [
     'CPI', 'IOM', 'KeepPseudoLabel', 'LAVT', 'LAVTHead', 'LanguageGate',
-    'MultiModalSwin', 'PWAM', 'Refinement'
+    'MultiModalSwin', 'PWAM', 'PseudoLabels', 'Refinement',
+    'SemiRES'
 ]

@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from mmlangseg.semires import TeacherHook
+from mmlangseg.semires.candidates import Candidates
+import lavt_model
+
+
+@pytest.fixture(autouse=True)
+def _scope():
+    init_default_scope('mmseg')
+
+
+def config(tmp_path, **changes):
+    segmentor = lavt_model.model_config(tmp_path)
+    return dict(
+        dict(
+            type='SemiRES',
+            segmentor=segmentor,
+            data_preprocessor=dict(
+                type='mmdet.MultiBranchDataPreprocessor',
+                data_preprocessor=segmentor['data_preprocessor'])), **changes)
+
+
+def build(tmp_path, seed=0, **changes):
+    return lavt_model.build(config(tmp_path, **changes), seed)
+
+
+def branches(candidates=None, **present):
+    """A batch of one labelled and two unlabelled images."""
+    data = lavt_model.batch()
+    for sample in data['data_samples']:
+        sample.set_metainfo(dict(candidates=candidates))
+    pick = dict(sup=[0], unsup_teacher=[1, 2], unsup_student=[1, 2])
+    return {
+        key: {
+            name: [values[i] for i in rows]
+            for name, rows in pick.items() if present.get(name, True)
+        }
+        for key, values in data.items()
+    }
+
+
+def losses(model, batch):
+    return model(**model.data_preprocessor(batch, True), mode='loss')
+
+
+def whole_image():
+    return Candidates.from_masks([np.ones((64, 64), bool)])
+
+
+def test_losses_of_a_batch_reach_the_student_only(tmp_path):
+    model = build(tmp_path).train()
+    out = losses(model, branches())
+    assert set(out) == {
+        'sup_loss', 'unsup_loss', 'matched', 'pseudo_mIoU', 'refined_mIoU'
+    }
+    (out['sup_loss'] + out['unsup_loss']).backward()
+    assert all(p.grad is not None
+               for p in model.student.decode_head.parameters())
+    assert all(p.grad is None for p in model.teacher.parameters())
+    assert not model.teacher.training and model.student.training
+
+
+def test_supervised_loss_is_that_of_the_segmentor(tmp_path):
+    model = build(tmp_path, sup_weight=3.).train()
+    batch = branches(unsup_teacher=False, unsup_student=False)
+    out = losses(model, batch)
+    assert set(out) == {'sup_loss'}
+    data = model.data_preprocessor(batch, True)
+    alone = model.student.loss(data['inputs']['sup'],
+                               data['data_samples']['sup'])
+    torch.testing.assert_close(out['sup_loss'], 3 * alone['loss_ce'])
+
+
+def test_labels_come_from_the_teacher_in_evaluation_mode(tmp_path):
+    model = build(tmp_path).train()
+    data = model.data_preprocessor(branches(), True)
+    weak = data['inputs']['unsup_teacher']
+    samples = data['data_samples']['unsup_teacher']
+    labels = model.pseudo_labels(weak, samples)
+    model.teacher.eval()
+    with torch.no_grad():
+        prob = model.teacher.logits(weak, samples).softmax(1)[:, 1]
+    torch.testing.assert_close(labels.prob, prob)
+    assert torch.equal(labels.pseudo, prob > 0.5)
+
+
+def test_candidates_replace_the_masks_of_the_teacher(tmp_path):
+    model = build(
+        tmp_path, refiner=dict(type='IOM', threshold=0.), sup_weight=1.)
+    model.teacher.decode_head.conv_seg.bias.data.copy_(torch.tensor([-5., 5.]))
+    out = losses(model.train(), branches(whole_image()))
+    # the teacher sees the target everywhere, the target is one half
+    assert out['matched'] == 1
+    assert out['refined_mIoU'] == pytest.approx(50)
+    plain = build(tmp_path, refiner=dict(type='KeepPseudoLabel'))
+    assert losses(plain.train(), branches(whole_image()))['matched'] == 0
+
+
+def test_images_without_candidates_keep_the_masks_of_the_teacher(tmp_path):
+    out = losses(build(tmp_path).train(), branches(None))
+    assert out['matched'] == 0
+    assert out['pseudo_mIoU'] == out['refined_mIoU']
+
+
+def test_candidates_of_another_size_are_an_error(tmp_path):
+    wrong = Candidates.from_masks([np.ones((32, 32), bool)])
+    with pytest.raises(ValueError, match='size'):
+        losses(build(tmp_path).train(), branches(wrong))
+
+
+def test_plain_checkpoint_is_loaded_into_both_networks(tmp_path):
+    plain = lavt_model.build(lavt_model.model_config(tmp_path), seed=5)
+    model = build(tmp_path)
+    result = model.load_state_dict(plain.state_dict(), strict=True)
+    assert not result.missing_keys and not result.unexpected_keys
+    for network in (model.student, model.teacher):
+        for name, value in plain.state_dict().items():
+            assert torch.equal(network.state_dict()[name], value)
+
+
+def test_own_checkpoint_keeps_both_networks_apart(tmp_path):
+    source, model = build(tmp_path, seed=1), build(tmp_path)
+    for parameter in source.teacher.parameters():
+        parameter.data.add_(1)
+    model.load_state_dict(source.state_dict())
+    for name, value in source.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value)
+
+
+@pytest.mark.parametrize('name', ['teacher', 'student'])
+def test_predicts_with_the_chosen_network(tmp_path, name):
+    model = build(tmp_path, semi_test_cfg=dict(predict_on=name)).eval()
+    model.student.decode_head.conv_seg.bias.data.copy_(
+        torch.tensor([50., -50.]))
+    model.teacher.decode_head.conv_seg.bias.data.copy_(
+        torch.tensor([-50., 50.]))
+    data = model.data_preprocessor(lavt_model.batch(), False)
+    with torch.no_grad():
+        for sample in model(**data, mode='predict'):
+            assert bool(
+                (sample.pred_sem_seg.data == (name == 'teacher')).all())
+
+
+def test_unknown_network_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match='predict_on'):
+        build(tmp_path, semi_test_cfg=dict(predict_on='both'))
+
+
+def test_teacher_averages_floats_and_copies_integers(tmp_path):
+    model = build(tmp_path)
+    hook = TeacherHook(momentum=0.25)
+    for network, value in ((model.student, 4.), (model.teacher, 0.)):
+        for tensor in network.state_dict().values():
+            tensor.fill_(value)
+    hook.momentum_update(model, hook.momentum)
+    kinds = set()
+    for name, tensor in model.teacher.state_dict().items():
+        expected = 1. if tensor.is_floating_point() else 4
+        assert (tensor == expected).all(), name
+        kinds.add(tensor.is_floating_point())
+    assert kinds == {True, False}
+
+
+def test_registered_with_its_paper_name():
+    assert MODELS.get('SemiRES').__name__ == 'SemiRES'
