@@ -207,6 +207,43 @@ def test_packed_training_sample(root):
     assert data_sample.ref_id == 3 and data_sample.img_id == 101
 
 
+@pytest.mark.parametrize('strong_from, dtype', [('image', torch.uint8),
+                                                ('normalised', torch.float32)])
+def test_weak_and_strong_view(root, strong_from, dtype):
+    """Both views share sentence, geometry and blur; colours differ."""
+    fields = ['sup', 'unsup_teacher', 'unsup_student']
+    jitter = dict(type='RandomColorJitter', prob=1., strong_from=strong_from)
+    pipeline = [
+        LOAD,
+        dict(type='LoadReferringMask', required=False), RESIZE,
+        dict(type='RandomReferringFlip', prob=0.5),
+        dict(type='RandomGaussianBlur', prob=1.),
+        dict(
+            type='mmdet.MultiBranch',
+            branch_field=fields,
+            unsup_teacher=[PACK],
+            unsup_student=[jitter, PACK])
+    ]
+    flips = set()
+    for sample in build(root, pipeline=pipeline):
+        weak, strong = (sample['inputs'][name] for name in fields[1:])
+        assert weak.dtype == torch.uint8 and strong.dtype == dtype
+        assert not torch.equal(weak.float(), strong.float())
+        samples = [sample['data_samples'][name] for name in fields[1:]]
+        assert samples[0].text == samples[1].text
+        assert samples[0].flip == samples[1].flip
+        assert torch.equal(samples[0].gt_sem_seg.data,
+                           samples[1].gt_sem_seg.data)
+        flips.add(samples[0].flip)
+        if strong_from == 'image':  # mirrored or blurred alike
+            rank = [
+                torch.argsort(x.float().mean(0).flatten()).argsort()
+                for x in (weak, strong)
+            ]
+            assert np.corrcoef(*map(np.asarray, rank))[0, 1] > 0.5
+    assert flips == {True, False}
+
+
 def test_mask_after_resize_has_the_original_size(root):
     dataset = build(
         root, 'val', pipeline=[LOAD, RESIZE, MASK, PACK], test_mode=True)
