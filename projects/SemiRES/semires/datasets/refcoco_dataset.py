@@ -8,9 +8,9 @@ from mmengine.fileio import join_path
 from mmseg.registry import DATASETS
 
 from mmlangseg.engine import SeededSampleMixin
-from .refer_files import (ReferError, find_images, find_refs_file,
-                          read_image_ids, read_instances, read_refs,
-                          select_split)
+from .image_files import find_images, read_image_ids
+from .refer_files import (ReferError, find_refs_file, read_instances,
+                          read_refs, select_split)
 
 
 @DATASETS.register_module()

@@ -1,16 +1,12 @@
-"""The files of the REFER layout: refs, instances, images, lists of images."""
+"""The annotation files of the REFER layout: refs and instances."""
 from __future__ import annotations
 import json
 import os
-import re
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any, Sequence
 
-from mmlangseg.fileio import (PathLike, load_pickle_restricted, resolve_inside,
-                              write_text)
+from mmlangseg.fileio import PathLike, load_pickle_restricted, resolve_inside
 from .segmentation import check_segmentation
-
-_COCO_2014 = re.compile(r'COCO_(?:train|val)2014_(\d{12}\.jpg)')
 
 
 class ReferError(ValueError):
@@ -251,72 +247,3 @@ def _clean_annotation(annotations: dict, ann_id: int, image_id: int,
         raise ValueError(f'annotation {ann_id}, "segmentation": {error}. '
                          'Correct it or remove the expression') from None
     return segmentation
-
-
-def find_images(folder: PathLike, names: Iterable[str]) -> dict[str, str]:
-    """Find the images that annotations name in a folder.
-
-    ``COCO_train2014_000000000009.jpg`` is also found as
-    ``000000000009.jpg``, its name since COCO 2017.
-
-    Returns:
-        Name in the annotations to path.
-
-    Raises:
-        FileNotFoundError: Some are missing; says how many and which first.
-    """
-    folder = os.fspath(folder)
-    listed: dict[str, set[str]] = {}
-    found, missing = {}, []
-    names = list(dict.fromkeys(names))
-    for name in names:
-        for candidate in (name, _COCO_2014.sub(r'\1', name)):
-            path = resolve_inside(folder, candidate)
-            parent, base = os.path.split(path)
-            if parent not in listed:  # once, not one question per image
-                listed[parent] = set(
-                    os.listdir(parent) if os.path.isdir(parent) else ())
-            if base in listed[parent]:
-                found[name] = path
-                break
-        else:
-            missing.append(name)
-    if missing:
-        state = 'is not a folder' if not os.path.isdir(folder) else (
-            f'lacks {len(missing)} of {len(names)} images, the first is '
-            f'{missing[0]}')
-        raise FileNotFoundError(
-            f'{folder} {state}. Correct data_prefix (REFER: '
-            'images/mscoco/images/train2014, MMDetection: train2014), or '
-            'download the images of COCO train2014')
-    return found
-
-
-def read_image_ids(path: PathLike) -> list[int]:
-    """Read a list of images made by ``refcoco_split.py``.
-
-    A plain JSON list of ids will do too.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ReferError: It is not such a list.
-    """
-    try:
-        content = load_json(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f'{path} does not exist. Make it with tools/dataset_converters/'
-            'refcoco_split.py') from None
-    ids = content.get('image_ids') if isinstance(content, dict) else content
-    if not isinstance(ids, list) or not all(type(i) is int for i in ids):
-        raise ReferError(f'{path} has no list of integers "image_ids". Make '
-                         'it with tools/dataset_converters/refcoco_split.py')
-    return ids
-
-
-def write_image_ids(path: PathLike, metainfo: dict,
-                    image_ids: Sequence[int]) -> None:
-    """Write a list of images, with what it was made from."""
-    write_text(
-        path,
-        json.dumps(dict(metainfo=metainfo, image_ids=list(image_ids))) + '\n')
