@@ -35,6 +35,9 @@ CASES = {
     'less_contrast':
     ('benchmark_less', dict(points=(50000, 1500), positives=(5000, 150))),
     'less_spconv': ('benchmark_less', dict(points=(50000, 1500))),
+    'semires_refine':
+    ('benchmark_semires',
+     dict(candidates=(100, 5), height=(480, 60), width=(640, 80))),
 }
 
 

@@ -15,8 +15,9 @@ class RegionTree:
     Attributes:
         members (np.ndarray): Which segments a region has, bool (R, S).
         areas (np.ndarray): Pixel counts (R,).
-        lifetimes (np.ndarray): For what share of the merging steps a region
-            exists, float64 (R,) in [0, 1].
+        lifetimes (np.ndarray): How far the number of regions falls while a
+            region exists, in logarithms, as a share of the whole way from S
+            to 1; float64 (R,) in [0, 1].
     """
 
     members: np.ndarray
@@ -64,10 +65,12 @@ def build_region_tree(lab: np.ndarray, labels: np.ndarray) -> RegionTree:
             neighbours[other].add(new)
             heapq.heappush(queue, (-nodes.similarity(other, new), other, new))
     total = len(born)
-    steps = max(total - count, 1)
-    lifetimes = [(died.get(i, steps) - born[i]) / steps for i in range(total)]
-    return RegionTree(nodes.members[:total], nodes.areas[:total],
-                      np.array(lifetimes))
+    # how many regions there are when a region appears and disappears
+    steps = np.array([[born[i], died.get(i, total - count)]
+                      for i in range(total)])
+    left = np.log(count - steps)
+    lifetimes = (left[:, 0] - left[:, 1]) / max(np.log(count), 1e-9)
+    return RegionTree(nodes.members[:total], nodes.areas[:total], lifetimes)
 
 
 class _Nodes:

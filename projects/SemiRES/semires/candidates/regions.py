@@ -36,7 +36,7 @@ class ImageRegions(CandidateSource):
                  scales: Sequence[float] = (60, 150, 400),
                  sigma: float = 0.8,
                  longest_side: int = 400,
-                 min_area: float = 0.001,
+                 min_area: float = 0.003,
                  max_area: float = 0.7,
                  duplicate_iou: float = 0.85,
                  max_candidates: int = 150) -> None:

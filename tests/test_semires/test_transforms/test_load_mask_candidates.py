@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip('mmseg')
+
+from mmseg.registry import TRANSFORMS  # noqa: E402
+
+from mmlangseg.semires.candidates import (CacheError,  # noqa: E402
+                                          CandidateCache, Candidates)
+
+MASK = np.arange(48).reshape(6, 8) % 5 == 0
+
+
+@pytest.fixture
+def root(tmp_path) -> str:
+    cache = CandidateCache.create(
+        tmp_path / 'cache',
+        dict(
+            dataset='toy',
+            size=(6, 8),
+            generator=dict(name='x', parameters={})))
+    cache.save(3, Candidates.from_masks([MASK]))
+    cache.save(4, Candidates.from_masks([], (6, 8)))
+    return str(cache.root)
+
+
+def load(root: str, results: dict, **settings) -> dict:
+    transform = TRANSFORMS.build(
+        dict(type='LoadMaskCandidates', cache=root, **settings))
+    return transform(dict(results))
+
+
+def test_load(root):
+    results = dict(img_id=3, img_shape=(6, 8), img_path='3.jpg')
+    out = load(root, results, expect=dict(dataset='toy'))
+    assert len(out['candidates']) == 1
+    assert (out['candidates'].mask(0) == MASK).all()
+    assert load(root,
+                dict(results,
+                     flip=False))['candidates'].rles == out['candidates'].rles
+    flipped = load(root, dict(results, flip=True))['candidates']
+    assert (flipped.mask(0) == MASK[:, ::-1]).all()
+
+
+def test_no_candidates(root):
+    assert len(load(root, dict(img_id=4, img_shape=(6, 8)))['candidates']) == 0
+    results = dict(img_id=5, img_shape=(6, 8), img_path='5.jpg')
+    assert load(root, results)['candidates'] is None
+    with pytest.raises(ValueError, match='image 5 .5.jpg.*generate_cand'):
+        load(root, results, required=True)
+
+
+def test_another_size(root):
+    with pytest.raises(ValueError, match=r'\(6, 8\).*\(9, 8\).*--size 9 8'):
+        load(root, dict(img_id=3, img_shape=(9, 8)))
+
+
+def test_another_data_set(root):
+    with pytest.raises(CacheError, match='"dataset" is \'toy\''):
+        load(root, {}, expect=dict(dataset='refcoco'))
+
+
+def test_no_cache(tmp_path):
+    with pytest.raises(CacheError, match='header.json'):
+        load(str(tmp_path), {})
+
+
+def test_repr(root):
+    transform = TRANSFORMS.build(dict(type='LoadMaskCandidates', cache=root))
+    assert repr(transform) == (
+        f'LoadMaskCandidates(cache={root!r}, required=False)')

@@ -1,0 +1,268 @@
+"""Make the mask candidates that SemiRES refines pseudo-labels with.
+
+Examples:
+    python tools/semires/generate_candidates.py data/candidates/refcoco \
+        --annotations data/coco/refcoco --split-by unc --split train \
+        --images data/coco/train2014 --source segment-anything \
+        --source-options checkpoint=sam_vit_h_4b8939.pth
+    python tools/semires/generate_candidates.py data/candidates/mine \
+        --images my_photos --source regions
+    python tools/semires/generate_candidates.py data/candidates/mine \
+        --images my_photos --inspect my_photos/12.jpg
+
+Images that have candidates are left alone, so that an interrupted run goes on
+when it is started again. Several processes share the work when they are
+started by torchrun or srun, or with --num-shards and --shard.
+"""
+from __future__ import annotations
+import argparse
+import inspect
+import os
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Callable, Dict
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
+
+import torch
+from mmengine.config import DictAction
+
+from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, CandidateCache,
+                                          Candidates, draw_candidates,
+                                          read_released)
+from mmlangseg.semires.datasets import (find_images, find_refs_file,
+                                        read_instances, read_refs,
+                                        select_split)
+from mmlangseg.visualization import read_image, write_png
+
+SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp'}
+REPORT_SECONDS = 10.
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n', 1)[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add('cache', type=Path, help='folder to write')
+    add('--images', type=Path, help='folder of the images')
+    add('--annotations',
+        type=Path,
+        help='folder with instances.json and refs of a data set; without it '
+        'all of --images, whose names must end in their ids')
+    add('--split-by', default='unc', help='who made the splits: unc, umd, ...')
+    add('--split', help='of the annotations; all of them without it')
+    add('--dataset', help='name for the header; that of the folder if left')
+    add('--size',
+        type=int,
+        nargs=2,
+        default=[480, 480],
+        metavar=('H', 'W'),
+        help='of the masks: that of the training images')
+    add('--source',
+        default='regions',
+        choices=sorted(CANDIDATE_SOURCES.module_dict),
+        help='what proposes the masks')
+    add('--source-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='its arguments, such as checkpoint=FILE or points_per_side=16')
+    add('--import-released',
+        type=Path,
+        metavar='DIR',
+        help='read <ref_id>.json of the released code, in place of --source')
+    add('--inspect',
+        type=Path,
+        metavar='IMAGE',
+        help='draw the candidates of this image (those of the cache if it '
+        'has them), and write nothing else')
+    add('--out', type=Path, help='of --inspect; IMAGE_candidates.png if left')
+    add('--device', help='of the source; a GPU if there is one')
+    rank, world, _ = launched()
+    add('--num-shards', type=int, default=world, help='how many processes')
+    add('--shard', type=int, default=rank, help='which of them this is')
+    args = parser.parse_args()
+    if not 0 <= args.shard < args.num_shards:
+        parser.error('--shard must be from 0 to --num-shards - 1')
+    if args.import_released and not args.annotations:
+        parser.error('--import-released needs --annotations, which say what '
+                     'image a ref_id belongs to')
+    if not (args.images or args.import_released or args.inspect):
+        parser.error('--images is missing')
+    return args
+
+
+def launched() -> tuple[int, int, int]:
+    """Rank, number of processes and local rank by torchrun or slurm."""
+    for names in (('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
+                  ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID')):
+        if names[0] in os.environ and names[1] in os.environ:
+            return tuple(int(os.environ.get(name, 0)) for name in names)
+    return 0, 1, 0
+
+
+def list_images(args: argparse.Namespace) -> Dict[int, Path]:
+    """Path of every image by id."""
+    if args.annotations is None:
+        return list_folder(args.images)
+    refs = read_annotated(args)
+    # outlines are not needed here
+    refs = [dict(ref, ann_ids=[]) for ref in refs]
+    images, _ = read_instances(args.annotations / 'instances.json', refs)
+    names = {img_id: row['file_name'] for img_id, row in images.items()}
+    paths = find_images(args.images, names.values())
+    return {img_id: Path(paths[name]) for img_id, name in names.items()}
+
+
+def list_folder(folder: Path) -> Dict[int, Path]:
+    """Images of a folder, by the number at the end of their names."""
+    images, faults = {}, []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in SUFFIXES:
+            continue
+        head = path.stem.rstrip('0123456789')
+        digits = path.stem[len(head):]
+        if not digits:
+            faults.append(f'{path.name} has no number at its end')
+        elif int(digits) in images:
+            faults.append(f'{path.name} has the number of '
+                          f'{images[int(digits)].name}')
+        else:
+            images[int(digits)] = path
+    if faults or not images:
+        raise ValueError(
+            f'{folder}: {"; ".join(faults[:5]) or "there is no image"}. '
+            'Rename the images, or name --annotations')
+    return images
+
+
+def list_released(args: argparse.Namespace) -> Dict[int, Path]:
+    """First released file of every image that has one."""
+    files: Dict[int, Path] = {}
+    for ref in read_annotated(args):
+        path = args.import_released / f'{ref["ref_id"]}.json'
+        if ref['image_id'] not in files and path.is_file():
+            files[ref['image_id']] = path
+    if not files:
+        raise ValueError(f'{args.import_released} has no <ref_id>.json of '
+                         f'the refs in {args.annotations}')
+    return files
+
+
+def read_annotated(args: argparse.Namespace) -> list[dict]:
+    path = find_refs_file(args.annotations, args.split_by)
+    refs = read_refs(path)
+    return select_split(refs, args.split, path) if args.split else refs
+
+
+def build_source(args: argparse.Namespace):
+    """The source named on the command line, on this process's device."""
+    options = dict(args.source_options)
+    parameters = inspect.signature(CANDIDATE_SOURCES.get(
+        args.source)).parameters
+    unknown = set(options) - set(parameters)
+    if unknown:
+        raise ValueError(f'--source {args.source} has no option '
+                         f'{sorted(unknown)}, but {list(parameters)}')
+    if 'device' in parameters and 'device' not in options:
+        options['device'] = args.device or (
+            f'cuda:{launched()[2]}' if torch.cuda.is_available() else 'cpu')
+    return CANDIDATE_SOURCES.build(dict(type=args.source, **options))
+
+
+def run(cache: CandidateCache, jobs: Dict[int, Path],
+        make: Callable[[Path], Candidates], title: str) -> list[str]:
+    """Make what is missing in a cache.
+
+    Args:
+        cache: Where it goes.
+        jobs: File of each image id.
+        make: Gives the candidates of a file, at any size.
+        title: Begins every line that is printed.
+
+    Returns:
+        list[str]: One line per failure.
+    """
+    missing = [img_id for img_id in jobs if img_id not in cache]
+    print(
+        f'{title}: {len(jobs)} images, {len(jobs) - len(missing)} have '
+        'candidates already',
+        flush=True)
+    failures, total = [], 0
+    start = reported = time.monotonic()
+    for done, img_id in enumerate(missing, 1):
+        try:
+            candidates = make(jobs[img_id]).resized(cache.size)
+            cache.save(img_id, candidates)
+            total += len(candidates)
+        except Exception as error:  # one bad image must not stop the others
+            failures.append(f'{jobs[img_id]} (image {img_id}): '
+                            f'{type(error).__name__}: {error}')
+        now = time.monotonic()
+        if done == len(missing) or now - reported > REPORT_SECONDS:
+            reported = now
+            each = (now - start) / done
+            left = timedelta(seconds=round(each * (len(missing) - done)))
+            print(
+                f'{title}: {done}/{len(missing)}, {each:.2f} s per image, '
+                f'{left} left, {total} masks, {len(failures)} failed',
+                flush=True)
+    return failures
+
+
+def draw(args: argparse.Namespace) -> None:
+    """Draw the candidates of one image."""
+    image, candidates, origin = read_image(str(args.inspect)), None, ''
+    if args.images and (args.cache / 'header.json').is_file():
+        chosen = args.inspect.resolve()
+        for img_id, path in list_images(args).items():
+            if path.resolve() == chosen:
+                candidates = CandidateCache(args.cache).load(img_id)
+                origin = f'from {args.cache}'
+    if candidates is None:
+        candidates, origin = build_source(args)(image), f'by {args.source}'
+    out = args.out or Path(f'{args.inspect.stem}_candidates.png')
+    write_png(out, draw_candidates(image, candidates.resized(image.shape[:2])))
+    print(f'{len(candidates)} candidates {origin}: {out}')
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        if args.inspect:
+            draw(args)
+            return
+        if args.import_released:
+            jobs, make = list_released(args), read_released
+            generator = dict(name='released', parameters={})
+        else:
+            jobs, source = list_images(args), build_source(args)
+            generator = dict(name=args.source, parameters=source.parameters)
+
+            def make(path: Path) -> Candidates:
+                return source(read_image(str(path)))
+
+        name = (args.annotations or args.images).resolve().name
+        cache = CandidateCache.create(
+            args.cache,
+            dict(
+                dataset=args.dataset or name,
+                size=args.size,
+                generator=generator))
+    except (OSError, ValueError, ImportError) as error:
+        sys.exit(f'error: {error}')
+    mine = dict(sorted(jobs.items())[args.shard::args.num_shards])
+    failures = run(cache, mine, make, f'shard {args.shard}/{args.num_shards}')
+    if failures:
+        print(f'{len(failures)} images failed:', *failures, sep='\n  ')
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()
