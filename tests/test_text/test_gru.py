@@ -61,6 +61,14 @@ def test_padding_changes_nothing(vocabulary, num_layers):
                                    alone.words[0])
 
 
+def test_sentence_in_front_of_the_words(vocabulary):
+    text = build(vocabulary)(['the chair is red .', 'red chair'])
+    words, mask = text.with_sentence()
+    assert torch.equal(words[:, 0], text.sentence)
+    assert torch.equal(words[:, 1:], text.words)
+    assert mask.tolist() == [[True] * 6, [True] * 3 + [False] * 3]
+
+
 def test_unknown_words_share_a_vector(vocabulary):
     encoder = build(vocabulary)
     a, b, c, empty = (

@@ -106,6 +106,52 @@ def test_overlong_sentences_are_cut_with_a_warning(folder):
     assert short.words.shape[1] == 3
 
 
+def test_slicing_drops_the_closing_token(folder):
+    sentence = 'the chair is red'  # <s> the chair is red </s>
+    settings = dict(pretrained=str(folder), max_length=4)
+    with pytest.warns(UserWarning, match='of 6 tokens is cut to 4'):
+        cut = build(truncation='slice', **settings).eval()([sentence])
+    reference = RobertaModel.from_pretrained(folder).eval()
+    with torch.no_grad():
+        sliced, truncated = (
+            reference(torch.tensor([ids])).last_hidden_state
+            for ids in ([0, 4, 5, 6], [0, 4, 5, 2]))
+    torch.testing.assert_close(cut.with_sentence()[0], sliced)
+    with pytest.warns(UserWarning, match='of 6 tokens is cut to 4'):
+        cut = build(**settings).eval()([sentence])
+    torch.testing.assert_close(cut.with_sentence()[0], truncated)
+    with pytest.raises(ValueError, match="'truncate' or 'slice', got 'cut'"):
+        build(truncation='cut', **settings)
+
+
+def test_sentence_in_front_of_the_words(folder):
+    """All tokens of the encoder."""
+    encoder = build(pretrained=str(folder)).eval()
+    tokens, mask = encoder(['the chair is red', 'the lamp']).with_sentence()
+    assert mask.tolist() == [[True] * 6, [True] * 4 + [False] * 2]
+    reference = RobertaModel.from_pretrained(folder).eval()
+    with torch.no_grad():
+        hidden = reference(torch.tensor([[0, 4, 13, 2]])).last_hidden_state
+    torch.testing.assert_close(tokens[1, :4], hidden[0])
+
+
+def test_trainable_layers(folder):
+    encoder = build(pretrained=str(folder), trainable_layers=[0]).train()
+    encoder(['the lamp']).words.square().sum().backward()
+    trained = {
+        name
+        for name, p in encoder.named_parameters() if p.grad is not None
+    }
+    assert trained == {
+        name
+        for name, p in encoder.named_parameters() if '.layer.0.' in name
+    } != set()
+    with pytest.raises(ValueError, match=r'layers 0 to 1, not \[2\]'):
+        build(pretrained=str(folder), trainable_layers=[0, 2])
+    with pytest.raises(ValueError, match='leave out `trainable_layers`'):
+        build(pretrained=str(folder), trainable_layers=[0], frozen=True)
+
+
 def test_frozen(folder):
     encoder = build(pretrained=str(folder), frozen=True).train()
     assert not encoder.encoder.training

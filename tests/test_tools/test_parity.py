@@ -22,9 +22,13 @@ def run_parity(*args) -> subprocess.CompletedProcess:
                           capture_output=True)
 
 
-@pytest.mark.skipif(
-    not (FIXTURES / 'less_eval.npz').is_file(),
-    reason='no parity fixtures; set MMLANGSEG_PARITY to their folder')
+def needs(file: str):
+    return pytest.mark.skipif(
+        not (FIXTURES / file).is_file(),
+        reason='no parity fixtures; set MMLANGSEG_PARITY to their folder')
+
+
+@needs('less_eval.npz')
 def test_less():
     done = run_parity('less', str(FIXTURES))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -36,10 +40,26 @@ def test_less():
         assert any(line.startswith(name) for line in lines), name
 
 
-def test_missing_fixtures(tmp_path):
-    done = run_parity('less', str(tmp_path))
+@needs('lavt_tiny_w7.npz')
+def test_semires():
+    done = run_parity('semires', str(FIXTURES))
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if 'tolerance' in line]
+    assert len(lines) > 600 and 'FAILED' not in done.stdout
+    for name in ('lavt_tiny_w7 logits', 'lavt_base_w12 stage4',
+                 'lavt_base_w12 loss64_burnin_ce',
+                 'lavt_base_w12_grads burnin64/backbone.norm2.weight',
+                 'lavt_tiny_w7_train buffer/', 'metric_res precision_at',
+                 'ema teacher3/', 'ema index_w12 repaired'):
+        assert any(line.startswith(name) for line in lines), name
+
+
+@pytest.mark.parametrize('system, file', [('less', 'less_config.json'),
+                                          ('semires', 'lavt_config.json')])
+def test_missing_fixtures(tmp_path, system, file):
+    done = run_parity(system, str(tmp_path))
     assert done.returncode == 2
-    assert 'less_config.json' in done.stderr
+    assert file in done.stderr
 
 
 class TestReport:

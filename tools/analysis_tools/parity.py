@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE))
 from parity_report import Report
 
 # System: module with `check(folder, report)`.
-SYSTEMS = {'less': 'parity_less'}
+SYSTEMS = {'less': 'parity_less', 'semires': 'parity_semires'}
 
 
 def main() -> None:

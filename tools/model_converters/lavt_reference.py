@@ -28,7 +28,7 @@ from mmlangseg.semires.models.swin_checkpoint import rename_swin, reorder_swin
 
 _BERT = 'bert_model.'
 _INDEX = '.relative_position_index'
-_GATE = re.compile(r'backbone\.layers\.(\d+)\.res_gate\.')
+_STAGE = re.compile(r'backbone\.layers\.(\d+)\.(res_gate\.)?')
 # Pattern of the released name, ours; the first that matches counts. None:
 # nothing is computed with it.
 _RENAMES = [(re.compile(pattern), new) for pattern, new in (
@@ -47,7 +47,7 @@ _RENAMES = [(re.compile(pattern), new) for pattern, new in (
      r'backbone.fusions.\1.language.'),
     (r'backbone\.layers\.(\d+)\.fusion\.project_mm\.0\.',
      r'backbone.fusions.\1.out.0.'),
-    (_GATE.pattern, r'backbone.gates.\1.gate.'),
+    (r'backbone\.layers\.(\d+)\.res_gate\.', r'backbone.gates.\1.gate.'),
     (r'backbone\..*\.attn_mask', None),
     (r'classifier\.conv1_1\.', 'decode_head.conv_seg.'),
 )]
@@ -100,13 +100,13 @@ def convert(weights: dict[str, Tensor],
     Returns:
         dict[str, Tensor]: Our names to tensors.
     """
-    last = max((int(match[1]) for match in map(_GATE.match, weights) if match),
+    stages = {name: _STAGE.match(name) for name in weights}
+    last = max((int(stage[1]) for stage in stages.values() if stage),
                default=None)
     dropped, converted = [], {}
     for name, value in weights.items():
-        gate = _GATE.match(name)
-        new = rename(name)
-        if new is None or gate and int(gate[1]) == last:
+        new, stage = rename(name), stages[name]
+        if new is None or stage and stage[2] and int(stage[1]) == last:
             dropped.append(name)
         else:
             converted[new] = rearrange(name, value)
