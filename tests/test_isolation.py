@@ -60,6 +60,16 @@ def test_less_without_2d_libraries():
     assert 'mmlangseg.less' in loaded
 
 
+def test_semires_without_3d_libraries():
+    """Nor does it need what only some sources of candidates need."""
+    loaded = imported(['mmlangseg.semires'],
+                      blocked=[
+                          'mmdet3d', 'spconv', 'cumm', 'open3d',
+                          'segment_anything', 'torchvision', 'skimage'
+                      ])
+    assert 'mmlangseg.semires' in loaded and 'mmlangseg.less' not in loaded
+
+
 def test_the_version_needs_no_library():
     imported(['mmlangseg'], blocked=['torch', 'numpy', 'mmengine'])
     assert mmlangseg.__version__

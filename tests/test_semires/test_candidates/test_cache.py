@@ -8,10 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-pytest.importorskip('mmseg')
-
-from mmlangseg.semires.candidates import (CacheError,  # noqa: E402
-                                          CandidateCache, Candidates)
+from mmlangseg.semires.candidates import CacheError, CandidateCache, Candidates
 
 HEADER = dict(
     dataset='toy', size=(20, 30), generator=dict(name='x', parameters={}))

@@ -8,12 +8,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-pytest.importorskip('mmseg')
-
-from mmlangseg.semires.candidates import (Candidates,  # noqa: E402
-                                          draw_candidates, read_released)
-from mmlangseg.semires.candidates.rle import (  # noqa: E402
-    encode_start_length, nearest_index)
+from mmlangseg.semires.candidates import (Candidates, draw_candidates,
+                                          read_released)
+from mmlangseg.semires.candidates.rle import encode_start_length, nearest_index
 
 
 def random_masks(seed: int, number: int = 6, size=(23, 31)) -> np.ndarray:

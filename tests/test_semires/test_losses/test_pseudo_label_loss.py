@@ -3,13 +3,9 @@ import math
 
 import pytest
 import torch
+from mmseg.registry import MODELS
 
-pytest.importorskip('mmseg')
-
-from mmseg.registry import MODELS  # noqa: E402
-
-from mmlangseg.semires.losses import (PWA, ConfidenceFilter,  # noqa: E402
-                                      PseudoLabelLoss)
+from mmlangseg.semires.losses import PWA, ConfidenceFilter, PseudoLabelLoss
 
 WEIGHTS = {False: 0.9, True: 1.1}
 

@@ -3,13 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from mmseg.registry import MODELS
 
-pytest.importorskip('mmseg')
-
-from mmseg.registry import MODELS  # noqa: E402
-
-from mmlangseg.semires.candidates import Candidates  # noqa: E402
-from mmlangseg.semires.models import CPI, IOM, KeepPseudoLabel  # noqa: E402
+from mmlangseg.semires.candidates import Candidates
+from mmlangseg.semires.models import CPI, IOM, KeepPseudoLabel
 
 SIZE = (24, 20)
 

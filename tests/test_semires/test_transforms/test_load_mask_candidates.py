@@ -2,13 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from mmseg.registry import TRANSFORMS
 
-pytest.importorskip('mmseg')
-
-from mmseg.registry import TRANSFORMS  # noqa: E402
-
-from mmlangseg.semires.candidates import (CacheError,  # noqa: E402
-                                          CandidateCache, Candidates)
+from mmlangseg.semires.candidates import CacheError, CandidateCache, Candidates
 
 MASK = np.arange(48).reshape(6, 8) % 5 == 0
 

@@ -86,7 +86,10 @@ class _Nodes:
         self.areas[:count] = np.bincount(labels.ravel(), minlength=count)
         self.colors = _histograms(lab, labels, capacity,
                                   ((0, 100), (-60, 60), (-60, 60)))
-        gradients = np.concatenate(np.gradient(lab, axis=(0, 1)), -1)
+        # padded, for images of a single row or column
+        padded = np.pad(lab, ((1, 1), (1, 1), (0, 0)), 'edge')
+        gradients = np.concatenate(np.gradient(padded, axis=(0, 1)), -1)
+        gradients = gradients[1:-1, 1:-1]
         self.textures = _histograms(gradients, labels, capacity,
                                     ((-10, 10), ) * 6)
         # top, left, -bottom, -right: the box of a union is the minimum

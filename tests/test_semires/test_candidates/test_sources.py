@@ -1,0 +1,209 @@
+from __future__ import annotations
+import sys
+
+import numpy as np
+import pytest
+import tiny_sam
+import torch
+from tiny_sam import picture
+
+from mmlangseg.semires import candidates as room
+from mmlangseg.semires.candidates import region_tree
+
+# random weights are sure of nothing
+ANYTHING = dict(
+    pred_iou_thresh=-100., stability_score_thresh=0., points_per_batch=8)
+
+
+def best_iou(candidates: room.Candidates, mask: np.ndarray) -> float:
+    inter = candidates.intersections(mask)
+    return (inter / (candidates.areas + mask.sum() - inter)).max()
+
+
+def discs() -> list[np.ndarray]:
+    rows, columns = np.mgrid[:48, :64]
+    return [
+        np.hypot(rows - y, columns - x) < 10 for y, x in ((16, 16), (30, 46))
+    ]
+
+
+class TestRegions:
+
+    def test_finds_what_stands_out(self):
+        candidates = room.ImageRegions()(picture(0))
+        assert candidates.size == (48, 64)
+        for disc in discs():
+            assert best_iou(candidates, disc) > 0.8
+        assert (np.diff(candidates.scores) <= 0).all()
+
+    def test_limits(self):
+        candidates = room.ImageRegions(
+            max_candidates=3, min_area=0.05, max_area=0.5)(
+                picture(0))
+        assert 0 < len(candidates) <= 3
+        assert (candidates.areas >= 0.04 * 48 * 64).all()
+        assert (candidates.areas <= 0.5 * 48 * 64).all()
+
+    def test_no_duplicates(self):
+        candidates = room.ImageRegions(duplicate_iou=0.7)(picture(1))
+        for i in range(len(candidates)):
+            inter = candidates.intersections(candidates.mask(i))
+            iou = inter / (candidates.areas + candidates.areas[i] - inter)
+            assert (iou > 0.7).sum() == 1
+
+    def test_same_every_time(self):
+        assert room.ImageRegions()(picture(0)).rles == room.ImageRegions()(
+            picture(0)).rles
+
+    def test_large_images_are_segmented_small(self):
+        image = np.kron(picture(0), np.ones((10, 10, 1), np.uint8))
+        candidates = room.ImageRegions(longest_side=64)(image)
+        assert candidates.size == (480, 640)
+        disc = np.kron(discs()[0], np.ones((10, 10), bool))
+        assert best_iou(candidates, disc) > 0.8
+
+    @pytest.mark.parametrize('shape', [(48, 64, 3), (1, 1, 3), (1, 9, 3)])
+    def test_nothing_to_see(self, shape):
+        assert len(room.ImageRegions()(np.zeros(shape, np.uint8))) == 0
+
+
+def test_region_tree():
+    """Four stripes; the two similar ones in the middle are merged first."""
+    labels = np.repeat([[0, 1, 2, 3]], 8, 0).repeat(5, 1)
+    lab = np.float32([0, 50, 52, 95])[labels][..., None] * [1, 0, 0]
+    tree = region_tree.build_region_tree(lab, labels)
+    assert tree.members.shape == (7, 4)
+    assert (tree.members[:4] == np.eye(4)).all()
+    assert tree.members[4].tolist() == [False, True, True, False]
+    assert tree.members[6].all()
+    assert tree.areas.tolist()[:5] == [40, 40, 40, 40, 80]
+    assert (tree.lifetimes >= 0).all() and (tree.lifetimes <= 1).all()
+    # what is left longest, and what disappears at once
+    assert tree.lifetimes[1] == tree.lifetimes[2] == tree.lifetimes[:6].min()
+
+
+@pytest.mark.parametrize('image', [
+    np.zeros((4, 5), np.uint8),
+    np.zeros((4, 5, 4), np.uint8),
+    np.zeros((4, 5, 3), np.float32),
+])
+def test_bad_images(image):
+    with pytest.raises(ValueError, match='uint8 RGB'):
+        room.ImageRegions()(image)
+
+
+def test_own_source():
+
+    class Halves(room.CandidateSource):
+        parameters = {}
+
+        def propose(self, image):
+            mask = np.zeros(image.shape[:2])
+            mask[:, :3] = 255
+            yield mask, 0.25
+            yield room.Candidates.from_masks([mask == 0]).rles[0], 0.75
+
+    candidates = Halves()(np.zeros((4, 8, 3), np.uint8))
+    assert candidates.areas.tolist() == [12, 20]
+    assert candidates.scores.tolist() == [0.25, 0.75]
+
+
+class TestSegmentAnything:
+
+    @pytest.fixture(autouse=True)
+    def tiny(self, monkeypatch, tmp_path):
+        tiny_sam.stand_in_torchvision(monkeypatch)
+        module = pytest.importorskip('segment_anything')
+        monkeypatch.setitem(module.sam_model_registry, 'tiny',
+                            tiny_sam.build_tiny_sam)
+        torch.manual_seed(0)
+        self.checkpoint = str(tmp_path / 'sam_tiny.pth')
+        torch.save(tiny_sam.build_tiny_sam().state_dict(), self.checkpoint)
+
+    def build(self, **settings):
+        return room.SegmentAnything(
+            self.checkpoint, 'tiny',
+            **dict(ANYTHING, points_per_side=3) | settings)
+
+    def test_masks(self):
+        source = self.build()
+        candidates = source(picture(0))
+        assert candidates.size == (48, 64) and len(candidates) > 0
+        assert source(picture(0)).rles == candidates.rles
+        assert source.parameters['checkpoint'] == 'sam_tiny.pth'
+        assert len(source.parameters['sha256']) == 64
+
+    def test_thresholds_reach_the_generator(self):
+        assert len(self.build(pred_iou_thresh=100.)(picture(0))) == 0
+
+    def test_point_grids(self):
+        grids = [[[0.5, 0.5], [0.2, 0.3]]]
+        source = self.build(points_per_side=None, point_grids=grids)
+        assert source.parameters['point_grids'] == grids
+        assert len(source(picture(0))) > 0
+        with pytest.raises(ValueError, match='points_per_side'):
+            self.build(point_grids=grids)
+
+    def test_defaults_are_those_of_the_package(self):
+        import inspect
+
+        from segment_anything import SamAutomaticMaskGenerator
+        ours = inspect.signature(room.SegmentAnything).parameters
+        theirs = inspect.signature(SamAutomaticMaskGenerator).parameters
+        for name in set(theirs) - {'model', 'output_mode'}:
+            assert ours[name].default == theirs[name].default, name
+
+    def test_bad_settings(self, tmp_path):
+        with pytest.raises(ValueError, match='model_type=.vit_x'):
+            room.SegmentAnything(self.checkpoint, 'vit_x')
+        with pytest.raises(FileNotFoundError, match='none.pth.*checkpoint'):
+            room.SegmentAnything(str(tmp_path / 'none.pth'), 'tiny')
+        torch.save(dict(a=torch.ones(1)), tmp_path / 'other.pth')
+        with pytest.raises(ValueError, match='other.pth does not hold'):
+            room.SegmentAnything(str(tmp_path / 'other.pth'), 'tiny')
+
+
+def test_segment_anything_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'segment_anything', None)
+    with pytest.raises(ImportError, match='pip install segment-anything'):
+        room.SegmentAnything('sam_vit_h_4b8939.pth')
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp('sam')
+    tiny_sam.save_huggingface_sam(folder)
+    return str(folder)
+
+
+class TestHuggingFace:
+
+    def test_masks(self, folder):
+        source = room.HuggingFaceSAM(folder, points_per_crop=3, **ANYTHING)
+        candidates = source(picture(0))
+        assert candidates.size == (48, 64) and len(candidates) > 0
+        assert source.parameters['points_per_crop'] == 3
+        assert source(picture(0)).rles == candidates.rles
+
+    def test_thresholds(self, folder):
+        settings = dict(ANYTHING, pred_iou_thresh=100.)
+        source = room.HuggingFaceSAM(folder, points_per_crop=3, **settings)
+        empty = source(picture(0))
+        assert len(empty) == 0 and empty.size == (48, 64)
+
+    def test_duplicates_are_removed(self, folder):
+
+        def count(threshold: float) -> int:
+            return len(
+                room.HuggingFaceSAM(
+                    folder,
+                    points_per_crop=3,
+                    crops_nms_thresh=threshold,
+                    **ANYTHING)(picture(0)))
+
+        assert count(0.1) < count(1.)
+
+
+def test_registry():
+    assert {'segment-anything', 'huggingface',
+            'regions'} <= set(room.CANDIDATE_SOURCES.module_dict)
