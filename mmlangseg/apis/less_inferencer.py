@@ -8,13 +8,9 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
-from mmengine.utils import import_modules_from_strings
 
-from mmlangseg.compat import repair_checkpoint_loading
-from mmlangseg.engine import require_matching_checkpoint
 from mmlangseg.text import split_words
+from .model import load_model, test_dataset
 from .scan_reader import as_points, read_scan
 from .scan_results import ScanResult, write_scan_results
 
@@ -46,23 +42,8 @@ class LESSInferencer:
                  config: str | os.PathLike | Config,
                  checkpoint: Optional[str],
                  device: Optional[str] = None) -> None:
-        if not isinstance(config, Config):
-            config = Config.fromfile(config)
-        if 'custom_imports' in config:  # a Config may be made in memory
-            import_modules_from_strings(**config.custom_imports)
-        if device is None:
-            device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        init_default_scope(config.get('default_scope', 'mmdet3d'))
-        model = MODELS.build(config.model)
-        if checkpoint is not None:
-            repair_checkpoint_loading()
-            content = load_checkpoint(
-                model, str(checkpoint), map_location='cpu')
-            require_matching_checkpoint(model, content)
-        self.model = model.to(device).eval()
-        dataset = config.test_dataloader.dataset
-        while 'dataset' in dataset:  # wrapped, for example by RepeatDataset
-            dataset = dataset.dataset
+        self.model, config = load_model(config, checkpoint, device)
+        dataset = test_dataset(config)
         self.pipeline = Compose(dataset.pipeline)
         self.tokenized = dataset.get('text', 'token') == 'token'
 

@@ -31,9 +31,9 @@ class RefCOCODataset(SeededSampleMixin, BaseDataset):
     A sample enters the pipeline as a dict with ``img_path``, ``img_id``,
     ``ref_id``, ``sent_id``, ``text``, ``groups`` (list of str, for the
     metric), ``height``, ``width``, ``seg_fields`` (empty),
-    ``reduce_zero_label`` (False) and ``segmentation``, a list of the targets'
-    segmentations, empty if nothing is meant. An expression whose ``ann_id``
-    is absent was not annotated; it has no ``segmentation``.
+    ``reduce_zero_label`` (False), and of the targets ``object_ids`` (the
+    ``ann_id``) and ``segmentation``, both empty if nothing is meant. An
+    expression whose ``ann_id`` is absent was not annotated; it has neither.
 
     Args:
         ann_folder: Folder of the annotations, relative to ``data_root``.
@@ -113,6 +113,7 @@ class RefCOCODataset(SeededSampleMixin, BaseDataset):
                 height=image['height'],
                 width=image['width'])
             if ref['ann_ids'] is not None:
+                entry['object_ids'] = list(ref['ann_ids'])
                 entry['segmentation'] = [
                     segmentations[i] for i in ref['ann_ids']
                 ]

@@ -1,0 +1,24 @@
+# Epochs of 100 iterations. Burn-in and mutual learning share the time of the
+# supervised run.
+max_epochs = 12
+train_cfg = dict(
+    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.01),
+    clip_grad=dict(max_norm=5.))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=50),
+    dict(
+        type='PolyLR',
+        power=0.9,
+        eta_min=0.,
+        begin=0,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True)
+]
+auto_scale_lr = dict(enable=False, base_batch_size=16)

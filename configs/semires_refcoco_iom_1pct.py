@@ -1,0 +1,17 @@
+# SemiRES with IoU-based optimal matching (IOM): the paper's Table 1.
+_base_ = [
+    './_base_/models/semires.py', './_base_/datasets/refcoco_semi.py',
+    './_base_/schedules/semires.py', './_base_/runtime.py'
+]
+default_scope = 'mmseg'
+custom_imports = dict(
+    imports=['mmlangseg.semires'], allow_failed_imports=False)
+
+# best student of semires_refcoco_burnin_1pct.py, e.g. by --cfg-options
+load_from = 'work_dirs/semires_refcoco_burnin_1pct/burnin.pth'
+
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='TeacherHook', momentum=0.0004),
+]
+default_hooks = dict(checkpoint=dict(save_best='oIoU', rule='greater'))
