@@ -30,11 +30,29 @@ def draw_overlay(image: np.ndarray,
     Returns:
         np.ndarray: uint8 RGB image, the sentence above.
     """
+    out = paint_masks(image, pred, gt)
+    legend = []
+    if pred is not None:
+        legend.append(('predicted', PRED_COLOR))
+    if gt is not None:
+        legend.append(('ground truth', GT_COLOR))
+    if pred is not None and gt is not None:
+        note = f'{note}  IoU {100 * mask_iou(pred, gt):.1f} %'.strip()
+    return add_header(out, text, note, legend)
+
+
+def paint_masks(image: np.ndarray,
+                pred: Optional[np.ndarray] = None,
+                gt: Optional[np.ndarray] = None) -> np.ndarray:
+    """Paint the masks over an image as :func:`draw_overlay` does.
+
+    Returns:
+        np.ndarray: uint8 RGB (H, W, 3).
+    """
     for name, mask in (('pred', pred), ('gt', gt)):
         if mask is not None and np.shape(mask) != image.shape[:2]:
             raise ValueError(f'{name} has the shape {np.shape(mask)}, the '
                              f'image {image.shape[:2]}')
-    legend = []
     out = image.astype(np.float32)
     filled, color = (pred, PRED_COLOR) if pred is not None else (gt, GT_COLOR)
     if filled is not None:
@@ -44,23 +62,23 @@ def draw_overlay(image: np.ndarray,
         painted = 0.45 * out + 0.55 * np.float32(color)
         out = np.where(filled[..., None], painted, faded)
     out = np.ascontiguousarray(out.round().astype(np.uint8))
+    for mask, color in ((pred, PRED_COLOR), (gt, GT_COLOR)):
+        if mask is not None:
+            outline_mask(out, mask, color)
+    return out
+
+
+def mask_iou(first: np.ndarray, second: np.ndarray) -> float:
+    """IoU of two bool masks, 1 if both are empty."""
+    first, second = np.asarray(first, bool), np.asarray(second, bool)
+    union = (first | second).sum()
+    return float((first & second).sum() / union) if union else 1.
+
+
+def outline_mask(image: np.ndarray, mask: np.ndarray,
+                 color: tuple[int, int, int]) -> None:
+    """Draw the outline of a mask (H, W) into a uint8 image (H, W, 3)."""
     width = max(2, round(max(image.shape[:2]) / 300))
-    if pred is not None:
-        _outline(out, pred, PRED_COLOR, width)
-        legend.append(('predicted', PRED_COLOR))
-    if gt is not None:
-        _outline(out, gt, GT_COLOR, width)
-        legend.append(('ground truth', GT_COLOR))
-    if pred is not None and gt is not None:
-        pred, gt = np.asarray(pred, bool), np.asarray(gt, bool)
-        union = (pred | gt).sum()
-        iou = (pred & gt).sum() / union if union else 1.
-        note = f'{note}  IoU {100 * iou:.1f} %'.strip()
-    return add_header(out, text, note, legend)
-
-
-def _outline(image: np.ndarray, mask: np.ndarray, color: tuple,
-             width: int) -> None:
     contours, _ = cv2.findContours(
         np.asarray(mask, np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(image, contours, -1, color, width)
