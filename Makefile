@@ -25,8 +25,9 @@ env:
 # --resume: an interrupted demo continues, a finished one is only tested
 demo: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less $(TOY_DATA)
-	@$(VENV)/bin/python tools/train.py configs/less_toy.py \
-		--work-dir $(TOY_RUN) --resume
+	@PATH="$(abspath $(VENV))/bin:$$PATH" tools/dist_train.sh \
+		configs/less_toy.py 2 --work-dir $(TOY_RUN) --resume \
+		--cfg-options train_dataloader.batch_size=1
 	@echo "drawing the predictions of two rooms into $(TOY_OUT)/pictures"
 	@mkdir -p $(TOY_OUT)
 	@$(TOY_TEST) --show-dir $(TOY_OUT)/pictures \

@@ -1,6 +1,8 @@
 # LESS on toy rooms, for two CPU cores: the whole system in miniature.
 #   python tools/dataset_converters/make_toy.py less data/less_toy
-#   python tools/train.py configs/less_toy.py
+#   tools/dist_train.sh configs/less_toy.py 2 \
+#       --cfg-options train_dataloader.batch_size=1
+# or, on one core, python tools/train.py configs/less_toy.py
 _base_ = [
     './_base_/models/less.py', './_base_/datasets/toy_rooms.py',
     './_base_/schedules/less.py', './_base_/runtime.py'
@@ -8,7 +10,7 @@ _base_ = [
 default_scope = 'mmdet3d'
 custom_imports = dict(imports=['mmlangseg.less'], allow_failed_imports=False)
 
-max_epochs = 11
+max_epochs = 10
 
 # Four thousand sentences instead of 37 thousand, and no pretrained text model:
 # a GRU over 75 words and a small U-Net on a coarse grid. Targets fill a larger
@@ -22,15 +24,15 @@ model = dict(
         embed_dims=64,
         hidden_channels=64),
     backbone=dict(
-        channels=[16, 32, 48, 64], block_reps=1, fusion=dict(dropout=0.)),
+        channels=[32, 48, 64, 96], block_reps=1, fusion=dict(dropout=0.)),
     decoder=dict(embed_dims=128, feedforward_channels=256),
     losses=dict(seg=dict(positive_weight=5.), area=dict(loss_weight=1.)))
 
 train_dataloader = dict(batch_size=2, dataset=dict(expressions_per_scene=4))
 
-train_cfg = dict(max_epochs=max_epochs, val_interval=4)
+train_cfg = dict(max_epochs=max_epochs, val_interval=5)
 optim_wrapper = dict(
-    optimizer=dict(lr=1e-3),
+    optimizer=dict(lr=7e-4, fused=True),
     clip_grad=dict(max_norm=5.),
     paramwise_cfg=dict(custom_keys=dict(text_encoder=dict(lr_mult=1.))))
 param_scheduler = [

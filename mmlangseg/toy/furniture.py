@@ -8,7 +8,6 @@ from .shapes import Surface, box, disc, ellipsoid, frustum, merge
 RGB = Tuple[int, int, int]
 
 DARK: RGB = (60, 60, 65)
-SCREEN: RGB = (35, 40, 55)
 LINEN: RGB = (232, 230, 224)
 LEAVES: RGB = (46, 120, 44)
 
@@ -43,11 +42,6 @@ def _chair(k: float, s: float) -> List[Part]:
     return [Part(seat), Part(back), Part(_legs(.44 * k, .44 * k, .4 * k, s))]
 
 
-def _stool(k: float, s: float) -> List[Part]:
-    seat = frustum((0, 0, 0.44 * k), 0.19 * k, 0.07 * k, s)
-    return [Part(seat), Part(_legs(.26 * k, .26 * k, .44 * k, s))]
-
-
 def _table(k: float, s: float) -> List[Part]:
     top = box((0, 0, 0.62 * k), (0.95 * k, 0.62 * k, 0.05 * k), s)
     return [Part(top), Part(_legs(.95 * k, .62 * k, .62 * k, s), DARK)]
@@ -76,19 +70,6 @@ def _sofa(k: float, s: float) -> List[Part]:
     return [Part(seat), Part(back), *map(Part, arms)]
 
 
-def _bookshelf(k: float, s: float) -> List[Part]:
-    back = box((0, 0.12 * k, 0), (0.66 * k, 0.04 * k, 1.0 * k), s)
-    boards = [
-        box((0, -0.02 * k, z * k), (0.58 * k, 0.2 * k, 0.03 * k), s)
-        for z in (0.04, 0.48, 0.96)
-    ]
-    sides = [
-        box((side * 0.31 * k, -0.02 * k, 0), (0.04 * k, 0.22 * k, 1.0 * k), s)
-        for side in (-1, 1)
-    ]
-    return [Part(back), *map(Part, boards), *map(Part, sides)]
-
-
 def _lamp(k: float, s: float) -> List[Part]:
     foot = disc((0, 0, 0.02), 0.13 * k, s)
     pole = frustum((0, 0, 0.02), 0.02, 1.0 * k, s, cap=False)
@@ -99,13 +80,6 @@ def _lamp(k: float, s: float) -> List[Part]:
 def _trash_can(k: float, s: float) -> List[Part]:
     side = frustum((0, 0, 0), 0.13 * k, 0.36 * k, s, 0.17 * k, False)
     return [Part(side), Part(disc((0, 0, 0.02), 0.12 * k, s))]
-
-
-def _monitor(k: float, s: float) -> List[Part]:
-    frame = box((0, 0.03 * k, 0.10 * k), (0.52 * k, 0.05 * k, 0.34 * k), s)
-    screen = box((0, -0.01 * k, 0.13 * k), (0.46 * k, 0.02 * k, 0.28 * k), s)
-    stand = frustum((0, 0.03 * k, 0), 0.05 * k, 0.10 * k, s)
-    return [Part(frame), Part(screen, SCREEN), Part(stand)]
 
 
 def _plant(k: float, s: float) -> List[Part]:
@@ -144,12 +118,10 @@ class Kind:
 KINDS: Dict[str, Kind] = {
     'chair':
     Kind(_chair, ('chair', ), (5, 'chair'), weight=2.5),
-    'stool':
-    Kind(_stool, ('stool', ), (40, 'otherprop')),
     'table':
     Kind(
         _table, ('table', ), (7, 'table'),
-        carries=(('monitor', 1.0), ('plant', 0.7), ('lamp', 0.45)),
+        carries=(('plant', 0.7), ('lamp', 0.45)),
         weight=1.5),
     'bed':
     Kind(_bed, ('bed', ), (4, 'bed'), wall=0.9, solid=True, weight=0.8),
@@ -162,11 +134,6 @@ KINDS: Dict[str, Kind] = {
         weight=1.3),
     'sofa':
     Kind(_sofa, ('sofa', 'couch'), (6, 'sofa'), wall=0.7, solid=True),
-    'bookshelf':
-    Kind(
-        _bookshelf, ('bookshelf', 'shelf'), (10, 'bookshelf'),
-        wall=0.9,
-        solid=True),
     'lamp':
     Kind(_lamp, ('lamp', ), (35, 'lamp'), wall=0.3),
     'trash can':
@@ -181,10 +148,4 @@ KINDS: Dict[str, Kind] = {
         named_by_colour=False,
         wall=0.4,
         solid=True),
-    'monitor':
-    Kind(
-        _monitor, ('monitor', 'screen'), (40, 'otherprop'),
-        colours=('black', 'white', 'gray'),
-        named_by_colour=False,
-        weight=0.0),
 }

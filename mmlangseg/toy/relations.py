@@ -208,7 +208,7 @@ RELATIONS: Tuple[Relation, ...] = (
         _carries,
         holds=0.5,
         fails=0.5,
-        anchor_kinds=('monitor', 'plant', 'lamp')),
+        anchor_kinds=('plant', 'lamp')),
     Relation(
         'left', ('to the left of {0}', 'left of {0}'),
         score=_direction(-1, 0),

@@ -89,7 +89,7 @@ def _draw_furniture(rng: np.random.Generator) -> List[Tuple[str, str, float]]:
     In half of the repeated groups all members look the same, so that only a
     relation can tell them apart.
     """
-    names = [name for name, kind in KINDS.items() if kind.weight > 0]
+    names = list(KINDS)
     weights = np.array([KINDS[name].weight for name in names])
     count = int(rng.integers(5, 8))
     chosen = rng.choice(
@@ -98,7 +98,7 @@ def _draw_furniture(rng: np.random.Generator) -> List[Tuple[str, str, float]]:
     pieces = []
     for rank, name in enumerate(chosen):
         number = int(rng.integers(2, 4)) if rank < repeated else 1
-        if name in ('bed', 'sofa', 'bookshelf'):
+        if name in ('bed', 'sofa'):
             number = min(number, 2)
         alike = rng.random() < 0.5
         colours = [_draw_colour(name, rng) for _ in range(number)]
@@ -107,9 +107,9 @@ def _draw_furniture(rng: np.random.Generator) -> List[Tuple[str, str, float]]:
             colours, scales = colours[:1] * number, scales[:1] * number
         pieces += [(str(name), c, s) for c, s in zip(colours, scales)]
     # Large pieces first: they are the hardest to place.
-    order = {'bed': 0, 'sofa': 1, 'table': 2, 'bookshelf': 3, 'cabinet': 4}
+    order = {'bed': 0, 'sofa': 1, 'table': 2, 'cabinet': 3}
     pieces = [pieces[i] for i in rng.permutation(len(pieces))][:9]
-    return sorted(pieces, key=lambda piece: order.get(piece[0], 5))
+    return sorted(pieces, key=lambda piece: order.get(piece[0], 4))
 
 
 def _draw_colour(kind: str, rng: np.random.Generator) -> str:
