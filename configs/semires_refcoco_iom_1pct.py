@@ -7,11 +7,15 @@ default_scope = 'mmseg'
 custom_imports = dict(
     imports=['mmlangseg.semires'], allow_failed_imports=False)
 
-# best student of semires_refcoco_burnin_1pct.py, e.g. by --cfg-options
+sync_bn = 'torch'  # statistics of all GPUs, as released
+
+# the best checkpoint of semires_refcoco_burnin_1pct.py, copied there
 load_from = 'work_dirs/semires_refcoco_burnin_1pct/burnin.pth'
 
 custom_hooks = [
     *_base_.custom_hooks,
     dict(type='TeacherHook', momentum=0.0004),
 ]
-default_hooks = dict(checkpoint=dict(save_best='oIoU', rule='greater'))
+default_hooks = dict(
+    checkpoint=dict(save_best='teacher/oIoU', rule='greater'),
+    visualization=dict(type='ReferringVisualizationHook'))
