@@ -14,6 +14,8 @@ from .summary import format_table, summarise
 # What identifies an expression in the records; a data set has some of them.
 ID_KEYS = ('scene_id', 'object_ids', 'ann_id', 'img_path', 'ref_id', 'sent_id',
            'text', 'groups')
+# What size the masks of images are compared at: name and key of the metainfo.
+MASK_SIZES = dict(original='ori_shape', resized='img_shape')
 
 
 @METRICS.register_module()
@@ -44,7 +46,9 @@ class ReferringSegMetric(BaseMetric):
       ``fallback``; or
     - one expression of one image: metainfo ``text``, ``groups`` (optional),
       ``gt_sem_seg.data`` and ``pred_sem_seg.data``, both (1, H, W) with 1
-      inside the target.
+      inside the target. With ``ori_shape`` and ``img_shape`` in the metainfo
+      the table and ``out_file`` say whether the masks have the original size
+      of the images or that of the network: numbers differ between the two.
 
     Args:
         thresholds: The IoU thresholds t.
@@ -60,7 +64,8 @@ class ReferringSegMetric(BaseMetric):
             points of highest logit are switched on too. Only reported apart,
             as ``fallback/...``. 3D only.
         out_file: JSON file for one record per expression: its ids, ``iou``
-            (0 to 1), ``inter``, ``union``, ``n_pred``, ``n_target``.
+            (0 to 1), ``inter``, ``union``, ``n_pred``, ``n_target``, of
+            images ``mask_size``.
         collect_device: See :class:`mmengine.evaluator.BaseMetric`.
         prefix: See :class:`mmengine.evaluator.BaseMetric`.
         collect_dir: See :class:`mmengine.evaluator.BaseMetric`.
@@ -144,10 +149,18 @@ class ReferringSegMetric(BaseMetric):
             raise ValueError(
                 f'{sample.get("img_path")}: predicted mask '
                 f'{tuple(pred.shape)}, target mask {tuple(target.shape)}; '
-                'both must have the original size of the image')
-        return self._compare(
+                'both must have the same size, that of the network (load the '
+                'mask before the resize) or the original one (behind it)')
+        size = tuple(pred.shape[-2:])
+        record, = self._compare(
             pred.reshape(1, -1) == 1,
             target.reshape(1, -1) == 1, [sample])
+        record['mask_size'] = list(size)
+        record['size_of'] = [
+            name for name, key in MASK_SIZES.items()
+            if key in sample and tuple(sample[key][:2]) == size
+        ]
+        return [record]
 
     def _switch_on_topk(self, pred: Tensor, logits: Tensor) -> Tensor:
         """Add the points of highest logit to predictions that are small."""
@@ -201,7 +214,9 @@ class ReferringSegMetric(BaseMetric):
                              'file of the test set empty?')
         summary = summarise(records, self.thresholds, self.inclusive,
                             self.accuracy_name)
-        print_log('\n' + format_table(summary), logger='current')
+        size = _mask_size(records)
+        title = None if size is None else f'masks compared at {size}'
+        print_log('\n' + format_table(summary, title), logger='current')
         metrics = _flatten(summary)
         if self.fallback:
             changed = [dict(r, **r['fallback']) for r in records]
@@ -213,8 +228,21 @@ class ReferringSegMetric(BaseMetric):
             metrics.update((f'fallback/{key}', value)
                            for key, value in _flatten(summary).items())
         if self.out_file is not None:
-            write_json(self.out_file, dict(metrics=metrics, records=records))
+            content = dict(metrics=metrics, records=records)
+            if size is not None:
+                content['metainfo'] = dict(mask_size=size)
+            write_json(self.out_file, content)
         return metrics
+
+
+def _mask_size(records: list[dict]) -> Optional[str]:
+    """The size at which images were compared; None for scans."""
+    for name in MASK_SIZES:
+        if all(name in record.get('size_of', ()) for record in records):
+            sizes = {tuple(record['mask_size']) for record in records}
+            exact = ', {} x {}'.format(*sizes.pop()) if len(sizes) == 1 else ''
+            return f'the {name} size{exact}'
+    return None
 
 
 def _flatten(summary: dict) -> dict:

@@ -167,11 +167,51 @@ def test_images_and_out_file(tmp_path):
     assert os.listdir(out_file.parent) == ['records.json']
 
 
+def shaped(shape, ori_shape, img_shape):
+    mask = np.ones(shape, bool)
+    return image_sample(mask, mask, ori_shape=ori_shape, img_shape=img_shape)
+
+
+@pytest.mark.parametrize('samples, said', [
+    ([((4, 4), (6, 8), (4, 4)),
+      ((4, 4), (4, 4), (4, 4))], 'the resized size, 4 x 4'),
+    ([((6, 8), (6, 8), (4, 4)),
+      ((8, 6), (8, 6), (4, 4))], 'the original size'),
+    ([((6, 8), (6, 8), (4, 4)), ((4, 4), (6, 8), (4, 4))], None),
+    ([((4, 4), None, None)], None),
+])
+def test_says_at_which_size(samples, said, tmp_path):
+    path = tmp_path / 'records.json'
+    samples = [
+        shaped(*sample) if sample[1] else image_sample(
+            np.ones(sample[0], bool), np.ones(sample[0], bool))
+        for sample in samples
+    ]
+    metrics = evaluate(samples, out_file=str(path))
+    written = json.loads(path.read_text())
+    assert all(isinstance(value, float) for value in metrics.values())
+    if said is None:
+        assert 'metainfo' not in written
+    else:
+        assert written['metainfo'] == dict(mask_size=said)
+
+
+def test_table_says_at_which_size(monkeypatch):
+    printed = []
+    monkeypatch.setattr('mmlangseg.evaluation.referring_seg_metric.print_log',
+                        lambda text, logger: printed.append(text))
+    evaluate([shaped((4, 4), (6, 8), (4, 4))])
+    evaluate([scan_sample([[True]], [[True]])])
+    image, scan = printed
+    assert image.startswith('\nmasks compared at the resized size, 4 x 4\n+')
+    assert scan.startswith('\n+---')
+
+
 def test_clear_errors():
     mask = np.ones((2, 5), bool)
     with pytest.raises(ValueError, match='scene0000_00.*same points'):
         evaluate([scan_sample(mask, np.ones((2, 6), bool))])
-    with pytest.raises(ValueError, match='a.jpg.*original size'):
+    with pytest.raises(ValueError, match='a.jpg.*the same size'):
         evaluate([image_sample(mask, mask[:, :4], img_path='a.jpg')])
     with pytest.raises(KeyError, match='predict mode'):
         evaluate([BaseDataElement()])
