@@ -128,6 +128,17 @@ def set_resume(cfg: Config, resume: str) -> None:
     ]
 
 
+def require_start(cfg: Config) -> None:
+    """Fail before the data are read if the file to start from is missing."""
+    path = cfg.get('load_from')
+    if path and '://' not in path and not os.path.isfile(
+            os.path.expanduser(path)):
+        raise SystemExit(
+            f'load_from: {path} does not exist. Make it as the README of the '
+            'system says, or name another checkpoint with --cfg-options '
+            'load_from=FILE')
+
+
 def main() -> None:
     args = parse_args()
     repair_checkpoint_loading()
@@ -142,6 +153,7 @@ def main() -> None:
         enable_auto_scale_lr(cfg)
     if args.resume is not None:
         set_resume(cfg, args.resume)
+    require_start(cfg)
     build_runner(cfg).train()
 
 
