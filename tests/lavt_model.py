@@ -6,6 +6,7 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from refer_data import write_refer
 
 import mmlangseg.semires  # noqa: F401  (registers the model)
 
@@ -46,6 +47,59 @@ def model_config(folder: Path, **changes) -> dict:
         decode_head=dict(type='LAVTHead'),
         loss=dict(type='ReferringCrossEntropy'))
     return {**config, **changes}
+
+
+def write_config(folder: Path, **changes) -> Path:
+    """Write a config that tests the model on a small REFER set.
+
+    Args:
+        folder: For the config, the vocabulary and the data.
+        changes: Top-level entries to replace.
+    """
+    write_refer(folder / 'refer')
+    meta_keys = ('img_path', 'img_id', 'ref_id', 'sent_id', 'text', 'groups',
+                 'object_ids', 'ori_shape', 'img_shape', 'flip')
+    pipeline = [
+        dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+        dict(type='LoadReferringMask'),
+        dict(
+            type='Resize', scale=(64, 64), keep_ratio=False, backend='pillow'),
+        dict(type='PackSegInputs', meta_keys=meta_keys),
+    ]
+    content = dict(
+        default_scope='mmseg',
+        custom_imports=dict(
+            imports=['mmlangseg.semires'], allow_failed_imports=False),
+        model=model_config(folder),
+        test_dataloader=dict(
+            batch_size=2,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=dict(
+                type='RefCOCODataset',
+                data_root=str(folder / 'refer'),
+                ann_folder='refcoco',
+                split='val',
+                test_mode=True,
+                pipeline=pipeline)),
+        test_cfg=dict(type='TestLoop'),
+        test_evaluator=dict(
+            type='ReferringSegMetric',
+            thresholds=(0.5, ),
+            inclusive=True,
+            accuracy_name='P'),
+        default_hooks=dict(
+            visualization=dict(type='ReferringVisualizationHook')))
+    content.update(changes)
+    path = Path(folder) / 'tiny.py'
+    path.write_text('\n'.join(f'{key} = {value!r}'
+                              for key, value in content.items()))
+    return path
+
+
+def save_checkpoint(path: Path, model: torch.nn.Module) -> Path:
+    """Save the weights as MMEngine does."""
+    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+    return path
 
 
 def build(config: dict, seed: int = 0) -> torch.nn.Module:

@@ -5,13 +5,14 @@ import re
 import zlib
 from typing import Iterable, Iterator, Optional, Sequence
 
+import cv2
 import numpy as np
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from .colors import restore_colors
-from .overlay import draw_overlay
+from .overlay import draw_overlay, mask_iou
 from .scan_painter import ScanPainter
 
 MAX_NAME = 120  # characters; file systems allow 255 bytes
@@ -30,7 +31,8 @@ def draw_expressions(
         sample: As :class:`mmlangseg.evaluation.ReferringSegMetric` describes
             it; the prediction may be missing.
         inputs: The points (N, 3 or more) as they enter the model, or the
-            RGB image, uint8 (H, W, 3).
+            RGB image, uint8 (H, W, 3), over which masks of another size
+            are stretched.
         transforms: Of the pipeline that made the points, to undo the colour
             normalisation. See :func:`restore_colors`.
         draw_pred: Whether to draw predicted masks.
@@ -52,7 +54,9 @@ def draw_expressions(
     ids = [sample.get(key) for key in ('ref_id', 'ann_id', 'sent_id')]
     parts = [stem, *(str(value) for value in ids if value is not None)]
     name = safe_name('_'.join(parts))
-    yield name, draw_overlay(inputs, sample.text, note=stem, **masks)
+    iou = mask_iou(masks['pred'], masks['gt']) if len(masks) == 2 else None
+    masks = {key: _fit(mask, inputs) for key, mask in masks.items()}
+    yield name, draw_overlay(inputs, sample.text, note=stem, iou=iou, **masks)
 
 
 def _draw_scan(sample, points, transforms, draw_pred, draw_gt):
@@ -91,6 +95,15 @@ def transforms_of(dataset: Dataset) -> Sequence:
         else:
             break
     return getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+
+
+def _fit(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Stretch a mask, such as one of the network's size, over an image."""
+    if mask.shape == image.shape[:2]:
+        return mask
+    size = image.shape[1::-1]
+    return cv2.resize(
+        mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) == 1
 
 
 def _image_mask(data: Tensor) -> np.ndarray:

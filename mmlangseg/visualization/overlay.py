@@ -13,7 +13,8 @@ def draw_overlay(image: np.ndarray,
                  text: str,
                  pred: Optional[np.ndarray] = None,
                  gt: Optional[np.ndarray] = None,
-                 note: str = '') -> np.ndarray:
+                 note: str = '',
+                 iou: Optional[float] = None) -> np.ndarray:
     """Draw the mask of one sentence over an image.
 
     The predicted mask is filled and outlined, the true one outlined (filled
@@ -26,6 +27,8 @@ def draw_overlay(image: np.ndarray,
         gt: True mask, bool (H, W).
         note: Put below the sentence. The IoU is added where both masks are
             given.
+        iou: The IoU, 0 to 1, if not that of ``pred`` and ``gt`` as they are,
+            for example because they were resized for the picture.
 
     Returns:
         np.ndarray: uint8 RGB image, the sentence above.
@@ -37,7 +40,8 @@ def draw_overlay(image: np.ndarray,
     if gt is not None:
         legend.append(('ground truth', GT_COLOR))
     if pred is not None and gt is not None:
-        note = f'{note}  IoU {100 * mask_iou(pred, gt):.1f} %'.strip()
+        iou = mask_iou(pred, gt) if iou is None else iou
+        note = f'{note}  IoU {100 * iou:.1f} %'.strip()
     return add_header(out, text, note, legend)
 
 

@@ -4,17 +4,19 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Iterator
 
+import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS, init_default_scope
+from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.visualization import (draw_expressions, read_image,
-                                     transforms_of, write_png)
+from mmlangseg.visualization import draw_expressions, transforms_of, write_png
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,6 +47,23 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def views(packed: dict) -> Iterator[tuple[str, np.ndarray, BaseDataElement]]:
+    """What can be drawn of a sample: a scan, an image, or several views of
+    an image, each with a suffix for its name."""
+    inputs, samples = packed['inputs'], packed['data_samples']
+    if not isinstance(samples, dict):
+        inputs, samples = {'': inputs}, {'': samples}
+    for branch, sample in samples.items():
+        if sample is None:  # MultiBranch: a branch of other samples
+            continue
+        if 'expressions' in sample:
+            picture = inputs[branch]['points']
+        else:  # BGR (3, H, W), float after some colour changes
+            picture = inputs[branch].clip(0, 255).byte().numpy()
+            picture = picture[::-1].transpose(1, 2, 0)
+        yield branch and f'_{branch}', picture, sample
+
+
 def main() -> None:
     args = parse_args()
     cfg = Config.fromfile(args.config)
@@ -57,18 +76,13 @@ def main() -> None:
     count = 0
     for step in range(number):
         index = step * len(dataset) // number
-        packed = dataset[index]
-        sample = packed['data_samples']
-        if 'expressions' in sample:
-            inputs = packed['inputs']['points']
-        else:
-            inputs = read_image(sample.img_path)
-        for name, picture in draw_expressions(sample, inputs,
-                                              transforms_of(dataset)):
-            # with the index: augmentation shows a scene differently
-            path = os.path.join(args.out, f'{index:06d}_{name}.png')
-            write_png(path, picture)
-            count += 1
+        for view, inputs, sample in views(dataset[index]):
+            for name, picture in draw_expressions(sample, inputs,
+                                                  transforms_of(dataset)):
+                # with the index: augmentation shows a scene differently
+                path = os.path.join(args.out, f'{index:06d}_{name}{view}.png')
+                write_png(path, picture)
+                count += 1
         bar.update()
     print(f'\n{count} pictures in {args.out}')
 
