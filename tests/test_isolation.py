@@ -48,7 +48,8 @@ def test_the_blocker_blocks():
 
 def test_shared_code_without_3d_libraries():
     loaded = imported(
-        SHARED, blocked=['mmdet3d', 'spconv', 'cumm', 'open3d', 'mmseg'])
+        SHARED,
+        blocked=['mmdet3d', 'spconv', 'cumm', 'open3d', 'plyfile', 'mmseg'])
     assert set(SHARED) <= set(loaded)
     projects = [n for n in loaded if set(n.split('.')[1:2]) & PROJECTS]
     assert projects == []
@@ -64,10 +65,18 @@ def test_semires_without_3d_libraries():
     """Nor does it need what only some sources of candidates need."""
     loaded = imported(['mmlangseg.semires'],
                       blocked=[
-                          'mmdet3d', 'spconv', 'cumm', 'open3d',
+                          'mmdet3d', 'spconv', 'cumm', 'open3d', 'plyfile',
                           'segment_anything', 'torchvision', 'skimage'
                       ])
     assert 'mmlangseg.semires' in loaded and 'mmlangseg.less' not in loaded
+
+
+def test_inferencers_need_their_own_libraries_only():
+    images, scans = 'mmlangseg.apis.semires_inferencer', \
+        'mmlangseg.apis.less_inferencer'
+    threed = ['mmdet3d', 'spconv', 'cumm', 'open3d', 'plyfile']
+    assert scans not in imported(['mmlangseg.apis', images], threed)
+    assert images not in imported(['mmlangseg.apis', scans], ['mmseg'])
 
 
 def test_the_version_needs_no_library():

@@ -12,7 +12,8 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Segment what sentences refer to in a scan (LESS)')
+        description='Segment what sentences refer to, in a scan (LESS) or in '
+        'an image (LAVT, SemiRES)')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     data = parser.add_mutually_exclusive_group(required=True)
@@ -20,6 +21,8 @@ def parse_args() -> argparse.Namespace:
         '--scan',
         metavar='FILE',
         help='a scan in metres with z up: .ply, .pcd, .npy, .npz or .bin')
+    data.add_argument(
+        '--image', metavar='FILE', help='an image: .jpg, .png, ...')
     parser.add_argument(
         '--text',
         action='append',
@@ -31,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--html',
         action='store_true',
-        help='write a 3D viewer for the browser, too')
+        help='write a 3D viewer for the browser, too; with --scan')
     parser.add_argument(
         '--device', help='such as cuda:0 or cpu, a GPU if there is one')
     args = parser.parse_args()
@@ -39,6 +42,8 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'config {args.config} does not exist')
     if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
         parser.error(f'checkpoint {args.checkpoint} does not exist')
+    if args.html and args.scan is None:
+        parser.error('--html needs --scan')
     return args
 
 
@@ -50,15 +55,27 @@ def infer_scan(args: argparse.Namespace) -> None:
     for result in results:
         print(f'{result.n_points:8,} points, score {result.score:.2f}: '
               f'{result.text}')
-    print(f'written to {args.out}')
+
+
+def infer_image(args: argparse.Namespace) -> None:
+    """Run LAVT or SemiRES and print a line per sentence."""
+    from mmlangseg.apis import SemiRESInferencer
+    inferencer = SemiRESInferencer(args.config, args.checkpoint, args.device)
+    for result in inferencer(args.image, args.text, args.out):
+        print(f'{result.mask.sum():8,} pixels, score {result.score:.2f}: '
+              f'{result.text}')
 
 
 def main() -> None:
     args = parse_args()
     try:
-        infer_scan(args)
+        if args.scan is not None:
+            infer_scan(args)
+        else:
+            infer_image(args)
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')
+    print(f'written to {args.out}')
 
 
 if __name__ == '__main__':

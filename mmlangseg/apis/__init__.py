@@ -1,9 +1,24 @@
-"""Inference on own data in a few lines of Python."""
-from .less_inferencer import LESSInferencer
-from .scan_reader import as_points, read_scan
-from .scan_results import ScanResult, write_scan_results
+"""Inference on own data in a few lines of Python.
 
-__all__ = [
-    'LESSInferencer', 'ScanResult', 'as_points', 'read_scan',
-    'write_scan_results'
-]
+Names are looked up when they are used: images do not need the libraries of
+scans, nor scans those of images.
+"""
+from importlib import import_module
+
+_MODULES = dict(
+    ImageResult='semires_inferencer',
+    LESSInferencer='less_inferencer',
+    ScanResult='scan_results',
+    SemiRESInferencer='semires_inferencer',
+    as_points='scan_reader',
+    read_scan='scan_reader',
+    write_image_results='semires_inferencer',
+    write_scan_results='scan_results')
+
+__all__ = list(_MODULES)
+
+
+def __getattr__(name: str):
+    if name not in _MODULES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(f'.{_MODULES[name]}', __name__), name)

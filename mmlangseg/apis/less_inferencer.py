@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
 from mmlangseg.text import split_words
-from .model import load_model, test_dataset
+from .model import load_config, load_model, test_dataset
 from .scan_reader import as_points, read_scan
 from .scan_results import ScanResult, write_scan_results
 
@@ -30,7 +30,8 @@ class LESSInferencer:
             one.
 
     Raises:
-        ValueError: The checkpoint is of another model.
+        ValueError: The config is not for scans, or the checkpoint is of
+            another model.
 
     Example:
         >>> inferencer = LESSInferencer('configs/less_toy.py', 'epoch_9.pth')
@@ -42,7 +43,8 @@ class LESSInferencer:
                  config: str | os.PathLike | Config,
                  checkpoint: Optional[str],
                  device: Optional[str] = None) -> None:
-        self.model, config = load_model(config, checkpoint, device)
+        config = load_config(config, scope='mmdet3d')
+        self.model = load_model(config, checkpoint, device)
         dataset = test_dataset(config)
         self.pipeline = Compose(dataset.pipeline)
         self.tokenized = dataset.get('text', 'token') == 'token'

@@ -1,4 +1,5 @@
 from __future__ import annotations
+import copy
 import os
 from typing import Optional
 
@@ -12,37 +13,57 @@ from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import require_matching_checkpoint
 
 
-def load_model(config: str | os.PathLike | Config,
+def load_config(config: str | os.PathLike | Config, scope: str) -> Config:
+    """Read a config, or copy one, for an inferencer to change.
+
+    Args:
+        config: The config or its path.
+        scope: The ``default_scope`` that it must have.
+
+    Raises:
+        ValueError: It is a config of another system.
+    """
+    if isinstance(config, Config):
+        config = copy.deepcopy(config)
+    else:
+        config = Config.fromfile(config)
+    if config.get('default_scope') != scope:
+        raise ValueError(
+            f'{config.filename or "the config"} has default_scope='
+            f'{config.get("default_scope")!r}, not {scope!r}: scans need a '
+            'config of LESS, images one of LAVT or SemiRES')
+    return config
+
+
+def load_model(config: Config,
                checkpoint: Optional[str],
-               device: Optional[str] = None) -> tuple[torch.nn.Module, Config]:
+               device: Optional[str] = None) -> torch.nn.Module:
     """Build the model of a config for inference.
 
     Args:
-        config: The config that the checkpoint was trained with, or its path.
+        config: The config that the checkpoint was trained with.
         checkpoint: File of the trained weights, or a URL. None keeps the
             initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
             one.
 
     Returns:
-        tuple: The model in evaluation mode, and the config.
+        The model in evaluation mode.
 
     Raises:
         ValueError: The checkpoint is of another model.
     """
-    if not isinstance(config, Config):
-        config = Config.fromfile(config)
     if 'custom_imports' in config:  # a Config may be made in memory
         import_modules_from_strings(**config.custom_imports)
     if device is None:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    init_default_scope(config.get('default_scope', 'mmengine'))
+    init_default_scope(config.default_scope)
     model = MODELS.build(config.model)
     if checkpoint is not None:
         repair_checkpoint_loading()
         content = load_checkpoint(model, str(checkpoint), map_location='cpu')
         require_matching_checkpoint(model, content)
-    return model.to(device).eval(), config
+    return model.to(device).eval()
 
 
 def test_dataset(config: Config) -> dict:

@@ -7,13 +7,12 @@ from typing import Optional, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
 from mmlangseg.fileio import write_json
 from mmlangseg.visualization import draw_overlay, read_image, write_png
-from .model import load_model, test_dataset
+from .model import load_config, load_model, test_dataset
 
 
 @dataclass
@@ -36,22 +35,24 @@ class ImageResult:
 class SemiRESInferencer:
     """Finds in an image what sentences refer to.
 
-    The image goes through the test pipeline of the config; the logits are
-    resized to the size of the image.
+    The image goes through the test pipeline of the config, so that it is
+    prepared as in testing; masks have the size of the image.
 
     Args:
-        config: The config that the checkpoint was trained with, or its path.
+        config: The config, of LAVT or SemiRES, that the checkpoint was
+            trained with, or its path.
         checkpoint: File of the trained weights, or a URL. None keeps the
             initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
             one.
 
     Raises:
-        ValueError: The checkpoint is of another model.
+        ValueError: The config is not for images, or the checkpoint is of
+            another model.
 
     Example:
         >>> inferencer = SemiRESInferencer(
-        ...     'configs/semires_toy_iom_5pct.py', 'best.pth')
+        ...     'configs/semires_refcoco_iom_1pct.py', 'epoch_40.pth')
         >>> result, = inferencer('kitchen.jpg', 'the red cup on the left')
         >>> result.mask, result.score, result.box
     """
@@ -60,27 +61,38 @@ class SemiRESInferencer:
                  config: str | os.PathLike | Config,
                  checkpoint: Optional[str],
                  device: Optional[str] = None) -> None:
-        self.model, config = load_model(config, checkpoint, device)
-        self.pipeline = Compose([
-            transform for transform in test_dataset(config).pipeline
-            if transform['type'] != 'LoadReferringMask'
-        ])
+        config = load_config(config, scope='mmseg')
+        network = config.model.get('segmentor', config.model)
+        network.eval_size = 'original'
+        self.model = load_model(config, checkpoint, device)
+        replaced = dict(
+            LoadImageFromFile=dict(type='LoadImageFromNDArray'),
+            LoadReferringMask=None)
+        transforms = [
+            replaced.get(transform['type'], transform)
+            for transform in test_dataset(config).pipeline
+        ]
+        self.pipeline = Compose(list(filter(None, transforms)))
 
     def __call__(
             self,
-            image: str | os.PathLike,
+            image: str | os.PathLike | np.ndarray,
             texts: str | Sequence[str],
             out_dir: Optional[str | os.PathLike] = None) -> list[ImageResult]:
         """Find what each sentence refers to.
 
         Args:
-            image: File of the image.
+            image: File of the image, or uint8 RGB (H, W, 3).
             texts: One or several sentences.
             out_dir: Folder for pictures and files, see
                 :func:`write_image_results`.
 
         Returns:
             list[ImageResult]: One per sentence.
+
+        Raises:
+            FileNotFoundError: There is no such image.
+            ValueError: The image cannot be read, or a sentence is empty.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
         if not texts:
@@ -88,44 +100,47 @@ class SemiRESInferencer:
         for i, text in enumerate(texts):
             if not isinstance(text, str) or not text.strip():
                 raise ValueError(f'Sentence {i + 1} is empty: {text!r}')
-        pixels = read_image(str(image))  # a clear error if there is none
-        results = [self._find(str(image), pixels.shape[:2], t) for t in texts]
+        if isinstance(image, np.ndarray):
+            name, pixels = 'image', _as_image(image)
+        else:
+            name, pixels = Path(image).stem, _read_image(image)
+        packed = self.pipeline(dict(img=pixels[..., ::-1], text=''))  # BGR
+        results = [self._find(packed, text) for text in texts]
         if out_dir is not None:
-            write_image_results(out_dir, Path(image).stem, pixels, results)
+            write_image_results(out_dir, name, pixels, results)
         return results
 
     @torch.no_grad()
-    def _find(self, path: str, size: tuple[int, int],
-              text: str) -> ImageResult:
-        packed = self.pipeline(
-            dict(
-                img_path=path,
-                img_id=0,
-                text=text,
-                height=size[0],
-                width=size[1],
-                seg_fields=[],
-                reduce_zero_label=False))
-        sample, = self.model.test_step(pseudo_collate([packed]))
-        logits = F.interpolate(
-            sample.seg_logits.data[None].float(),
-            size,
-            mode='bilinear',
-            align_corners=False)
-        prob = logits.softmax(1)[0, 1].cpu().numpy()
-        mask = prob > 0.5
-        score, box = 0., None
-        if mask.any():
-            score = float(prob[mask].mean())
-            rows, columns = np.nonzero(mask.any(1))[0], np.nonzero(
-                mask.any(0))[0]
-            box = [
-                int(columns[0]),
-                int(rows[0]),
-                int(columns[-1] - columns[0] + 1),
-                int(rows[-1] - rows[0] + 1)
-            ]
-        return ImageResult(text, mask, score, box)
+    def _find(self, packed: dict, text: str) -> ImageResult:
+        sample = packed['data_samples'].clone()
+        sample.set_metainfo(dict(text=text))
+        output, = self.model.test_step(
+            pseudo_collate([dict(packed, data_samples=sample)]))
+        prob = output.seg_logits.data.float().softmax(0)[1].cpu().numpy()
+        mask = output.pred_sem_seg.data[0].cpu().numpy() == 1
+        if not mask.any():
+            return ImageResult(text, mask, 0., None)
+        return ImageResult(text, mask, float(prob[mask].mean()), _box(mask))
+
+
+def _as_image(image: np.ndarray) -> np.ndarray:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError('an image must be uint8 RGB of the shape (H, W, 3), '
+                         f'not {image.dtype} {image.shape}')
+    return image
+
+
+def _read_image(path: str | os.PathLike) -> np.ndarray:
+    if '://' not in str(path) and not os.path.isfile(path):
+        raise FileNotFoundError(f'image {path} does not exist')
+    return read_image(str(path))
+
+
+def _box(mask: np.ndarray) -> list[int]:
+    """x, y, width, height of what is True."""
+    columns, rows = (np.flatnonzero(mask.any(axis)) for axis in (0, 1))
+    x, y = int(columns[0]), int(rows[0])
+    return [x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y]
 
 
 def write_image_results(out_dir: str | os.PathLike, name: str,
@@ -134,8 +149,8 @@ def write_image_results(out_dir: str | os.PathLike, name: str,
     """Write results as files that start with ``name``.
 
     Per sentence ``<name>_<i>.png``, the object over the image, and
-    ``<name>_<i>_mask.png``, 255 inside the object; for all of them
-    ``<name>.json`` with scores and boxes.
+    ``<name>_<i>_mask.png``, 255 inside the object and 0 outside; for all of
+    them ``<name>.json`` with scores and boxes.
 
     Args:
         out_dir: The folder, made if missing.
@@ -150,8 +165,7 @@ def write_image_results(out_dir: str | os.PathLike, name: str,
         note = f'score {result.score:.2f}' if found else 'nothing found'
         write_png(out_dir / overlay,
                   draw_overlay(image, result.text, result.mask, note=note))
-        write_png(out_dir / mask,
-                  np.repeat(result.mask[..., None], 3, 2).astype('u1') * 255)
+        write_png(out_dir / mask, result.mask.astype(np.uint8) * 255)
         rows.append(
             dict(
                 text=result.text,

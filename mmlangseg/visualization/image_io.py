@@ -19,6 +19,8 @@ def read_image(path: str) -> np.ndarray:
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
-    """Write uint8 RGB (H, W, 3) as PNG, atomically."""
-    _, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    """Write uint8 RGB (H, W, 3) or grey (H, W) as PNG, atomically."""
+    if image.ndim == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode('.png', image)
     write_bytes(path, data.tobytes())

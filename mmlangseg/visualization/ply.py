@@ -4,7 +4,6 @@ import os
 from typing import Optional
 
 import numpy as np
-from plyfile import PlyData, PlyElement
 
 from mmlangseg.fileio import atomic_path
 from .colors import highlight
@@ -27,6 +26,7 @@ def write_ply(path: str | os.PathLike,
         mask: bool (N,).
         text: The sentence, kept as a comment (ASCII, as PLY demands).
     """
+    from plyfile import PlyData, PlyElement  # scans only
     mask = np.asarray(mask, bool)
     vertex = np.empty(
         len(xyz),
