@@ -84,6 +84,7 @@ def test_wheel_holds_what_mim_needs(wheel):
     expected |= {
         'mmlangseg/.mim/model-index.yml',
         'mmlangseg/.mim/configs/less/metafile.yml',
+        'mmlangseg/.mim/configs/semires/metafile.yml',
         'mmlangseg/.mim/tools/dist_train.sh'
     }
     assert not expected - names
@@ -138,7 +139,8 @@ def test_metafiles_name_existing_configs():
             assert (ROOT / model['Config']).is_file(), model['Config']
             assert model['In Collection'] in collections
             seen.append(model['Name'])
-    assert 'less_toy' in seen
+    # every entry config, and nothing else
+    assert sorted(seen) == sorted(p.stem for p in ROOT.glob('configs/*.py'))
     assert len(seen) == len(set(seen))
 
 

@@ -1,5 +1,6 @@
 """Every entry config of SemiRES and LAVT builds what it says."""
 from __future__ import annotations
+import re
 from pathlib import Path
 
 import pytest
@@ -202,21 +203,36 @@ def test_reference(name, roots):
     assert vars(ours.refiner) == vars(released.refiner)
 
 
-def test_cell_by_four_lines(tmp_path, roots):
-    """As the README says: CPI with another share of RefCOCOg."""
+def readme_configs() -> list[str]:
+    """The configs that the README shows."""
+    readme = ROOT.parent / 'projects' / 'SemiRES' / 'README.md'
+    blocks = re.findall(r'^```python\n(.*?)^```', readme.read_text(),
+                        re.DOTALL | re.MULTILINE)
+    return [block for block in blocks if block.startswith('_base_')]
+
+
+@pytest.mark.parametrize('text, check', [
+    ('data/coco/', lambda cfg, sources: {
+        (s.data_root, s.data_prefix.img_path)
+        for s in
+        (*sources, cfg.val_dataloader.dataset, cfg.test_dataloader.dataset)
+    } == {('data/coco/', 'train2014')}),
+    ('CPI', lambda cfg, sources: MODELS.build(cfg.model.refiner).mode == 'uo'
+     and all('_5pct_' in source.image_ids for source in sources)),
+    ('seed1',
+     lambda cfg, sources: [source.image_ids for source in sources] == [
+         f'refcocog/splits/refcocog_umd_train_5pct_seed1.{side}.json'
+         for side in ('labelled', 'unlabelled')
+     ] and {source.split_by
+            for source in sources} == {'umd'}),
+])
+def test_configs_of_the_readme(text, check, tmp_path):
+    """Other cells and another layout in a few lines."""
+    block, = (block for block in readme_configs() if text in block)
     path = tmp_path / 'child.py'
-    path.write_text(f"""
-_base_ = '{ROOT}/semires_refcocog_iom_1pct.py'
-lists = 'refcocog/splits/refcocog_umd_train_5pct_seed1'
-sources = dict(
-    labelled=dict(image_ids=f'{{lists}}.labelled.json'),
-    unlabelled=dict(image_ids=f'{{lists}}.unlabelled.json'))
-train_dataloader = dict(dataset=dict(sources=sources))
-""")
-    cfg = Config(relocate(Config.fromfile(path)._cfg_dict.to_dict(), roots))
-    train = build_dataset(cfg.train_dataloader.dataset)
-    assert [Path(d.image_ids).name for d in train.datasets] == [
-        'refcocog_umd_train_5pct_seed1.labelled.json',
-        'refcocog_umd_train_5pct_seed1.unlabelled.json'
-    ]
-    assert {d.split_by for d in train.datasets} == {'umd'}
+    path.write_text(block.replace("'./", f"'{ROOT}/"))
+    cfg = Config.fromfile(path)
+    sources = cfg.train_dataloader.dataset.sources
+    assert list(sources) == ['labelled', 'unlabelled']
+    assert check(cfg, list(sources.values()))
+    assert cfg.model.type == 'SemiRES'
