@@ -16,8 +16,8 @@ TOY_TEST = $(VENV)/bin/python tools/test.py configs/less_toy.py \
 
 # rooms that were not looked at while the settings were chosen
 TOY_FRESH = data/less_toy_fresh
-ABLATION = train_cfg.max_epochs=2 train_cfg.val_interval=2 \
-	param_scheduler.1.T_max=2
+ABLATION = train_cfg.max_epochs=1 train_cfg.val_interval=1 \
+	param_scheduler.1.T_max=1
 
 env:
 	@tools/make_env.sh

@@ -18,6 +18,8 @@ sys.path.insert(0, str(HERE))
 
 from benchmark_report import Builder, report
 
+from mmlangseg.cpu_memory import keep_freed_memory
+
 # Case: module with the function of that name, and its arguments with their
 # full and their quick value.
 CASES = {
@@ -38,6 +40,8 @@ CASES = {
     'semires_refine':
     ('benchmark_semires',
      dict(candidates=(100, 5), height=(480, 60), width=(640, 80))),
+    'semires_step': ('benchmark_semires',
+                     dict(candidates=(100, 5), image_size=(480, 64))),
 }
 
 
@@ -74,6 +78,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    keep_freed_memory()  # as tools/train.py and tools/test.py on a CPU
     module, sizes = CASES[args.case]
     builder = Builder(module, args.case,
                       {name: getattr(args, name)

@@ -27,12 +27,15 @@ class Variant:
             compared with the other variants, or None.
         units (int): Pieces of work that one run does.
         plain (bool): A reference formulation: it runs on one thread.
+        part_of (str, optional): Name of another variant, of which this one
+            is a part: the table gives its share.
     """
 
     name: str
     run: Callable[[], Sequence[torch.Tensor] | None]
     units: int = 1
     plain: bool = False
+    part_of: str | None = None
 
 
 @dataclass
@@ -165,12 +168,16 @@ def _print_table(variants: list[Variant], times: list[tuple[float, float]],
                  peaks: list[int | None]) -> None:
     print(f'{"":<28}{"wall time":>12}{"ratio":>8}{"CPU time":>12}'
           f'{"ratio":>8}{"peak memory":>13}{"ratio":>8}')
+    walls = {v.name: wall for v, (wall, _) in zip(variants, times)}
     for variant, (wall, cpu), peak in zip(variants, times, peaks):
         memory = '' if peak is None else \
             f'{peak / 2**20:>10.0f} MB{_ratio(peaks[0], peak)}'
         print(f'{variant.name:<28}'
               f'{1000 * wall:>9.1f} ms{_ratio(times[0][0], wall)}'
               f'{1000 * cpu:>9.1f} ms{_ratio(times[0][1], cpu)}{memory}')
+        if variant.part_of is not None:
+            share = wall / walls[variant.part_of]
+            print(f'  {share:.2%} of the time of "{variant.part_of}"')
 
 
 def _ratio(first: float, value: float) -> str:

@@ -8,32 +8,30 @@ from typing import Callable
 import numpy as np
 import torch
 from benchmark_report import Comparison, Variant
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from torch import Tensor
 from torch.nn import functional as F
 
 from mmlangseg.semires.candidates import CandidateCache, Candidates
-from mmlangseg.semires.models import CPI, IOM
+from mmlangseg.semires.models import CPI, IOM, Refinement, SemiRES
 
+CONFIG = (
+    Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'models' /
+    'semires_toy.py')
 SIZE = (480, 480)  # of the training images
+TEXT = 'the small red disc left of the ring'
 
 
 def semires_refine(candidates: int, height: int,
                    width: int) -> list[Comparison]:
     """One pseudo-label refined, from the files of its image on."""
     masks = blobs(candidates, height, width)
-    # deleted when the comparisons, which hold it, are
     folder = tempfile.TemporaryDirectory()
-    released = Path(folder.name) / 'released.json'
-    released.write_text(
-        json.dumps([
-            dict(counts=start_length(mask), size=[height, width])
-            for mask in masks
-        ]))
-    cache = CandidateCache.create(
-        Path(folder.name) / 'cache',
-        dict(dataset='blobs', size=SIZE, generator=dict(name='benchmark')))
-    full = Candidates.from_masks(masks)
-    cache.save(0, full.resized(SIZE))
+    released, cache = write_masks(Path(folder.name), masks, SIZE)
     pseudo = teacher_mask(cache.load(0).mask(0))
     sizes = [released.stat().st_size, cache.path(0).stat().st_size]
     title = (f'{candidates} candidates {width} x {height} (released file '
@@ -43,9 +41,10 @@ def semires_refine(candidates: int, height: int,
     def compare(name: str, rule: Callable, refiner: Callable) -> Comparison:
 
         def run_plain() -> list[Tensor]:
-            return [rule(load_released(released), torch.from_numpy(pseudo))]
+            dense = load_released(released, SIZE)
+            return [rule(dense, torch.from_numpy(pseudo))]
 
-        def run_ours(folder=folder) -> list[Tensor]:
+        def run_ours(folder=folder) -> list[Tensor]:  # keeps the folder
             refined = refiner(pseudo, cache.load(0))
             assert refined.matched
             return [torch.from_numpy(refined.mask).float()]
@@ -59,6 +58,104 @@ def semires_refine(candidates: int, height: int,
         compare('IOM', plain_iom, IOM()),
         compare('CPI', plain_cpi, CPI()),
     ]
+
+
+def semires_step(candidates: int, image_size: int) -> list[Comparison]:
+    """A step of mutual learning of the toy model, on large images.
+
+    One labelled and one unlabelled image. Reading the candidates counts as
+    refinement, although it is done by the workers of the data loader. A
+    larger model takes longer for the step, not for the refinement.
+    """
+    size = (image_size, image_size)
+    folder = tempfile.TemporaryDirectory()
+    released, cache = write_masks(
+        Path(folder.name), blobs(candidates, *size), size)
+    pseudo = teacher_mask(cache.load(0).mask(0))
+    model = build_model(image_size, Path(folder.name))
+    # Does all the work of a step and leaves the weights as they are, so that
+    # the variants stay comparable.
+    optimizer = torch.optim.AdamW(model.student.parameters(), lr=0.)
+    batch = random_batch(image_size)
+
+    def step(refine: Callable) -> list[Tensor]:
+        # the teacher has random weights, a usual mask stands in for its own
+        model.refiner = lambda mask, candidates: refine()
+        losses = model(**model.data_preprocessor(batch, True), mode='loss')
+        optimizer.zero_grad()
+        (losses['sup_loss'] + losses['unsup_loss']).backward()
+        optimizer.step()
+        return [losses['sup_loss'].detach(), losses['unsup_loss'].detach()]
+
+    def refine_plain() -> Refinement:
+        mask = plain_iom(
+            load_released(released, size), torch.from_numpy(pseudo))
+        return Refinement(mask.numpy() > 0, matched=True)
+
+    def refine(refiner: Callable, folder=folder) -> Refinement:
+        return refiner(pseudo, cache.load(0))
+
+    def part(run: Callable, *args) -> Callable:
+
+        def without_output() -> None:  # there is nothing to compare
+            run(*args)
+
+        return without_output
+
+    plain, ours = 'plain, as released (IOM)', 'ours (IOM)'
+    return [
+        Comparison(
+            f'{candidates} candidates of {image_size} x {image_size}', 'step',
+            [
+                Variant(plain, lambda: step(refine_plain), 1, True),
+                Variant('its refinement', part(refine_plain), 1, True, plain),
+                Variant(ours, lambda: step(lambda: refine(IOM()))),
+                Variant('our IOM alone', part(refine, IOM()), part_of=ours),
+                Variant('our CPI alone', part(refine, CPI()), part_of=ours),
+            ], 1e-4)
+    ]
+
+
+def build_model(image_size: int, folder: Path) -> SemiRES:
+    """The model of the toy configs for images of another size."""
+    init_default_scope('mmseg')
+    cfg = Config.fromfile(CONFIG).model
+    size = (image_size, image_size)
+    cfg.segmentor.data_preprocessor.size = size
+    cfg.data_preprocessor.data_preprocessor.size = size
+    words = folder / 'words.txt'
+    words.write_text('\n'.join(sorted(set(TEXT.split()))))
+    cfg.segmentor.text_encoder.vocabulary = str(words)
+    return MODELS.build(cfg).train()
+
+
+def random_batch(image_size: int) -> dict:
+    """A labelled image, and two views of an unlabelled one."""
+    shape = (image_size, image_size)
+    inputs, samples = {}, {}
+    for branch in ('sup', 'unsup_teacher', 'unsup_student'):
+        inputs[branch] = [torch.randint(256, (3, *shape), dtype=torch.uint8)]
+        sample = SegDataSample(metainfo=dict(text=TEXT, img_shape=shape))
+        sample.gt_sem_seg = PixelData(data=torch.randint(2, (1, *shape)))
+        samples[branch] = [sample]
+    return dict(inputs=inputs, data_samples=samples)
+
+
+def write_masks(folder: Path, masks: list[np.ndarray],
+                size: tuple[int, int]) -> tuple[Path, CandidateCache]:
+    """Write the masks of one image as released, and at ``size`` as ours."""
+    height, width = masks[0].shape
+    released = folder / 'released.json'
+    released.write_text(
+        json.dumps([
+            dict(counts=start_length(mask), size=[height, width])
+            for mask in masks
+        ]))
+    cache = CandidateCache.create(
+        folder / 'cache',
+        dict(dataset='blobs', size=size, generator=dict(name='benchmark')))
+    cache.save(0, Candidates.from_masks(masks).resized(size))
+    return released, cache
 
 
 def blobs(number: int, height: int, width: int) -> list[np.ndarray]:
@@ -96,8 +193,8 @@ def start_length(mask: np.ndarray) -> list[int]:
                     1).ravel().tolist()
 
 
-def load_released(path: Path) -> Tensor:
-    """All candidates dense at the training size, int64 (N, H, W)."""
+def load_released(path: Path, size: tuple[int, int]) -> Tensor:
+    """All candidates dense at ``size``, int64 (N, H, W)."""
     masks = []
     for item in json.loads(path.read_text()):
         height, width = item['size']
@@ -106,7 +203,7 @@ def load_released(path: Path) -> Tensor:
             flat[start - 1:start - 1 + length] = 1
         masks.append(flat.reshape(width, height).T)
     dense = torch.from_numpy(np.stack(masks))
-    return F.interpolate(dense[None], SIZE, mode='nearest')[0].long()
+    return F.interpolate(dense[None], size, mode='nearest')[0].long()
 
 
 def plain_iom(masks: Tensor, pseudo: Tensor) -> Tensor:

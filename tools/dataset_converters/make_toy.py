@@ -61,7 +61,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     less = systems.add_parser('less', help='furnished rooms')
     semires = systems.add_parser('semires', help='cluttered pictures')
     for command, num_train, num_val, what in (
-        (less, 150, 30, 'rooms'),
+        (less, 300, 30, 'rooms'),
         (semires, 2000, 200, 'pictures'),
     ):
         command.add_argument('root', type=Path, help='folder to write')
