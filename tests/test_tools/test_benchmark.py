@@ -1,4 +1,5 @@
 from __future__ import annotations
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,35 @@ def test_outputs_must_be_equal(value, equal, monkeypatch, capsys):
     monkeypatch.setattr(Builder, 'build', lambda self: [comparison])
     assert report(Builder('module', 'case', {}, 1), 1, memory=False) == equal
     assert ('FAILED' in capsys.readouterr().out) != equal
+
+
+def test_part_of_a_variant(monkeypatch, capsys):
+    """Its share is given, and no ratio to what does something else."""
+    comparison = Comparison('a sum', 'call', [
+        Variant('plain', lambda: [torch.ones(2)], plain=True),
+        Variant('ours', lambda: [torch.ones(2)]),
+        Variant('its end', lambda: None, part_of='ours'),
+    ], 1e-2)
+    monkeypatch.setattr(Builder, 'build', lambda self: [comparison])
+    assert report(Builder('module', 'case', {}, 1), 1, memory=False)
+    rows = capsys.readouterr().out.splitlines()
+    index = next(i for i, row in enumerate(rows) if row.startswith('its end'))
+    assert len(rows[index].split()) == 2 + 2 * 2  # two times, with units
+    assert rows[index + 1].endswith('% of the time of "ours"')
+
+
+@pytest.mark.parametrize('case', ['semires_refine', 'semires_step'])
+def test_each_variant_keeps_its_files(case):
+    """Memory is measured of one variant, the others being deleted."""
+    module, sizes = benchmark.CASES[case]
+    builder = Builder(module, case, {
+        name: quick
+        for name, (_, quick) in sizes.items()
+    }, 1)
+    for index in range(len(builder.build()[0].variants)):
+        chosen = builder.build()[0].variants[index]
+        gc.collect()
+        builder.run(chosen)
 
 
 def test_numbers_must_be_positive(capsys, monkeypatch):

@@ -30,10 +30,11 @@ def semires_refine(candidates: int, height: int,
                    width: int) -> list[Comparison]:
     """One pseudo-label refined, from the files of its image on."""
     masks = blobs(candidates, height, width)
-    folder = tempfile.TemporaryDirectory()
-    released, cache = write_masks(Path(folder.name), masks, SIZE)
-    pseudo = teacher_mask(cache.load(0).mask(0))
-    sizes = [released.stat().st_size, cache.path(0).stat().st_size]
+    files = MaskFiles(masks, SIZE)
+    pseudo = teacher_mask(files.cache.load(0).mask(0))
+    sizes = [
+        path.stat().st_size for path in (files.released, files.cache.path(0))
+    ]
     title = (f'{candidates} candidates {width} x {height} (released file '
              f'{sizes[0] / 1000:.0f} KB, cache entry {sizes[1] / 1000:.1f} '
              f'KB, {sizes[0] / sizes[1]:.1f} times smaller)')
@@ -41,11 +42,11 @@ def semires_refine(candidates: int, height: int,
     def compare(name: str, rule: Callable, refiner: Callable) -> Comparison:
 
         def run_plain() -> list[Tensor]:
-            dense = load_released(released, SIZE)
+            dense = load_released(files.released, SIZE)
             return [rule(dense, torch.from_numpy(pseudo))]
 
-        def run_ours(folder=folder) -> list[Tensor]:  # keeps the folder
-            refined = refiner(pseudo, cache.load(0))
+        def run_ours() -> list[Tensor]:
+            refined = refiner(pseudo, files.cache.load(0))
             assert refined.matched
             return [torch.from_numpy(refined.mask).float()]
 
@@ -68,11 +69,9 @@ def semires_step(candidates: int, image_size: int) -> list[Comparison]:
     larger model takes longer for the step, not for the refinement.
     """
     size = (image_size, image_size)
-    folder = tempfile.TemporaryDirectory()
-    released, cache = write_masks(
-        Path(folder.name), blobs(candidates, *size), size)
-    pseudo = teacher_mask(cache.load(0).mask(0))
-    model = build_model(image_size, Path(folder.name))
+    files = MaskFiles(blobs(candidates, *size), size)
+    pseudo = teacher_mask(files.cache.load(0).mask(0))
+    model = build_model(image_size, Path(files.folder.name))
     # Does all the work of a step and leaves the weights as they are, so that
     # the variants stay comparable.
     optimizer = torch.optim.AdamW(model.student.parameters(), lr=0.)
@@ -89,11 +88,11 @@ def semires_step(candidates: int, image_size: int) -> list[Comparison]:
 
     def refine_plain() -> Refinement:
         mask = plain_iom(
-            load_released(released, size), torch.from_numpy(pseudo))
+            load_released(files.released, size), torch.from_numpy(pseudo))
         return Refinement(mask.numpy() > 0, matched=True)
 
-    def refine(refiner: Callable, folder=folder) -> Refinement:
-        return refiner(pseudo, cache.load(0))
+    def refine(refiner: Callable) -> Refinement:
+        return refiner(pseudo, files.cache.load(0))
 
     def part(run: Callable, *args) -> Callable:
 
@@ -141,21 +140,28 @@ def random_batch(image_size: int) -> dict:
     return dict(inputs=inputs, data_samples=samples)
 
 
-def write_masks(folder: Path, masks: list[np.ndarray],
-                size: tuple[int, int]) -> tuple[Path, CandidateCache]:
-    """Write the masks of one image as released, and at ``size`` as ours."""
-    height, width = masks[0].shape
-    released = folder / 'released.json'
-    released.write_text(
-        json.dumps([
-            dict(counts=start_length(mask), size=[height, width])
-            for mask in masks
-        ]))
-    cache = CandidateCache.create(
-        folder / 'cache',
-        dict(dataset='blobs', size=size, generator=dict(name='benchmark')))
-    cache.save(0, Candidates.from_masks(masks).resized(size))
-    return released, cache
+class MaskFiles:
+    """The masks of one image, in files that exist as long as this does.
+
+    Attributes:
+        folder (TemporaryDirectory): Holds the files.
+        released (Path): As released, in the size of the masks.
+        cache (CandidateCache): Ours at ``size``; the id of the image is 0.
+    """
+
+    def __init__(self, masks: list[np.ndarray], size: tuple[int, int]) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        root = Path(self.folder.name)
+        self.released = root / 'released.json'
+        self.released.write_text(
+            json.dumps([
+                dict(counts=start_length(mask), size=mask.shape)
+                for mask in masks
+            ]))
+        self.cache = CandidateCache.create(
+            root / 'cache',
+            dict(dataset='blobs', size=size, generator=dict(name='benchmark')))
+        self.cache.save(0, Candidates.from_masks(masks).resized(size))
 
 
 def blobs(number: int, height: int, width: int) -> list[np.ndarray]:
