@@ -39,6 +39,9 @@ default_hooks = dict(
 """
 DATA = 'data/semires_toy'
 EPOCH = 3  # iterations
+# what training and testing do not need
+BLOCKED = ('mmdet3d', 'spconv', 'open3d', 'plyfile', 'segment_anything',
+           'torchvision', 'skimage')
 # small enough for seconds: a narrow Swin, few iterations and pictures
 SMALL = {
     'model.segmentor.backbone.embed_dims': 8,
@@ -62,10 +65,10 @@ SMALL = {
 
 
 def run(*args, code: int = 0) -> None:
-    """Run a program in a process of its own."""
+    """Run a program in a process of its own, where ``BLOCKED`` is absent."""
     env = dict(
         os.environ,
-        PYTHONPATH=str(ROOT / 'tests'),
+        PYTHONPATH=f'{Path("blocked").resolve()}:{ROOT / "tests"}',
         OMP_NUM_THREADS='1',
         PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
     done = subprocess.run([str(arg) for arg in args],
@@ -127,6 +130,10 @@ def trained(tmp_path_factory) -> Iterator[Path]:
     torch.set_num_threads(1)  # as the processes, whose losses are compared
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        Path('blocked').mkdir()
+        for name in BLOCKED:
+            Path('blocked', f'{name}.py').write_text(
+                f'raise ModuleNotFoundError("blocked", name={name!r})')
         call('dataset_converters/make_toy.py', 'semires', DATA, '--num-train',
              20, '--num-val', 3)
         call('train.py', *train_args('burnin', BURN_IN, 1))

@@ -13,8 +13,7 @@ meta_keys = ('img_path', 'img_id', 'ref_id', 'sent_id', 'text', 'groups',
 train_pipeline = [
     dict(type='LoadImageFromFile', imdecode_backend='pillow'),
     dict(type='LoadReferringMask'),
-    dict(
-        type='Resize', scale=image_size, keep_ratio=False, backend='pillow'),
+    dict(type='Resize', scale=image_size, keep_ratio=False, backend='pillow'),
     dict(type='PackSegInputs', meta_keys=meta_keys),
 ]
 # The mask is loaded before the resize: evaluated at 480 x 480, as in the

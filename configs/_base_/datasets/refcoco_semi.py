@@ -30,8 +30,7 @@ unsup_pipeline = [
         branch_field=['sup', 'unsup_teacher', 'unsup_student'],
         unsup_teacher=[
             dict(type='LoadMaskCandidates', cache=candidates),
-            dict(
-                type='PackSegInputs', meta_keys=(*meta_keys, 'candidates')),
+            dict(type='PackSegInputs', meta_keys=(*meta_keys, 'candidates')),
         ],
         unsup_student=[
             dict(type='RandomColorJitter'),

@@ -11,8 +11,7 @@ branches = ['sup', 'unsup_teacher', 'unsup_student']
 load_pipeline = [
     dict(type='LoadImageFromFile', imdecode_backend='pillow'),
     dict(type='LoadReferringMask'),
-    dict(
-        type='Resize', scale=image_size, keep_ratio=False, backend='pillow'),
+    dict(type='Resize', scale=image_size, keep_ratio=False, backend='pillow'),
 ]
 pack = dict(type='PackSegInputs', meta_keys=meta_keys)
 sup_pipeline = [
@@ -27,8 +26,7 @@ unsup_pipeline = [
         branch_field=branches,
         unsup_teacher=[
             dict(type='LoadMaskCandidates', cache=f'{data_root}candidates'),
-            dict(
-                type='PackSegInputs', meta_keys=(*meta_keys, 'candidates')),
+            dict(type='PackSegInputs', meta_keys=(*meta_keys, 'candidates')),
         ],
         # Colours matter in the toy sentences: the hue stays as it is.
         unsup_student=[dict(type='RandomColorJitter', hue=0.), pack]),

@@ -1,3 +1,4 @@
+import lavt_model
 import numpy as np
 import pytest
 import torch
@@ -6,7 +7,6 @@ from mmseg.registry import MODELS
 
 from mmlangseg.semires import TeacherHook
 from mmlangseg.semires.candidates import Candidates
-import lavt_model
 
 
 @pytest.fixture(autouse=True)

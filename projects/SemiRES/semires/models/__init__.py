@@ -11,6 +11,5 @@ from .semires import PseudoLabels, SemiRES
 
 __all__ = [
     'CPI', 'IOM', 'KeepPseudoLabel', 'LAVT', 'LAVTHead', 'LanguageGate',
-    'MultiModalSwin', 'PWAM', 'PseudoLabels', 'Refinement',
-    'SemiRES'
+    'MultiModalSwin', 'PWAM', 'PseudoLabels', 'Refinement', 'SemiRES'
 ]
