@@ -15,6 +15,7 @@ load_from = 'work_dirs/semires_refcoco_burnin_1pct/burnin.pth'
 custom_hooks = [
     *_base_.custom_hooks,
     dict(type='TeacherHook', momentum=0.0004),
+    dict(type='PseudoLabelVisualizationHook', interval=500),
 ]
 default_hooks = dict(
     checkpoint=dict(save_best='teacher/oIoU', rule='greater'),

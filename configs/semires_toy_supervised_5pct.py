@@ -17,4 +17,6 @@ train_dataloader = dict(
     batch_size=8,
     sampler=dict(batch_size=8, ratio=dict(_delete_=True, labelled=1)),
     dataset=dict(sources=dict(_delete_=True, labelled=labelled)))
-model = dict(sup_weight=1., semi_test_cfg=dict(predict_on='student'))
+model = dict(semi_test_cfg=dict(predict_on='student'))
+
+default_hooks = dict(visualization=dict(type='ReferringVisualizationHook'))

@@ -2,6 +2,9 @@
 # of the toy set, without pretrained weights.
 _base_ = './semires.py'
 
+# Objects are small in the toy pictures.
+class_weight = [0.5, 2.5]
+
 model = dict(
     segmentor=dict(
         data_preprocessor=dict(size=(128, 128)),
@@ -18,5 +21,8 @@ model = dict(
             window_size=8,
             drop_path_rate=0.,
             init_cfg=None),
-        decode_head=dict(channels=64)),
+        decode_head=dict(channels=64),
+        loss=dict(class_weight=class_weight)),
+    pseudo_label_loss=dict(class_weight=class_weight),
+    sup_weight=1.,
     data_preprocessor=dict(data_preprocessor=dict(size=(128, 128))))

@@ -1,5 +1,5 @@
-# Epochs of 100 iterations. Burn-in and mutual learning share the time of the
-# supervised run.
+# Epochs of 100 iterations: 12 of them with the labelled pictures alone, or 6
+# of burn-in and 6 of mutual learning.
 max_epochs = 12
 train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)
@@ -9,7 +9,9 @@ test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.01),
-    clip_grad=dict(max_norm=5.))
+    clip_grad=dict(max_norm=5.),
+    # words are learned from scratch
+    paramwise_cfg=dict(custom_keys=dict(text_encoder=dict(lr_mult=5.))))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=50),
     dict(
