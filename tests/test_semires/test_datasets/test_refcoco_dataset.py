@@ -59,7 +59,7 @@ def test_item(root):
         groups=[],
         height=HEIGHT,
         width=WIDTH,
-        object_ids=[13],
+        object_ids=[9],
         segmentation=[[square(13)]],
         seg_fields=[],
         reduce_zero_label=False,
