@@ -1,0 +1,3 @@
+"""Reading image-caption pairs, and data sets to evaluate on."""
+
+__all__ = []

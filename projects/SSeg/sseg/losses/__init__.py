@@ -1,0 +1,3 @@
+"""The losses of S-Seg."""
+
+__all__ = []

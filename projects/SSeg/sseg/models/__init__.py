@@ -1,0 +1,3 @@
+"""The network of S-Seg and its parts."""
+
+__all__ = []

@@ -1,0 +1,3 @@
+"""Pseudo-masks: clustered features of an image."""
+
+__all__ = []

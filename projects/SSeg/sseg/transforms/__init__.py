@@ -1,0 +1,3 @@
+"""Work on one sample."""
+
+__all__ = []
