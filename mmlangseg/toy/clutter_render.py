@@ -1,5 +1,6 @@
 """Paint a cluttered toy picture."""
 from __future__ import annotations
+from typing import Optional
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -14,15 +15,23 @@ SOFTNESS = 1.6  # width of an edge in pixels
 SHADOW = 0.35
 
 
-def render_scene(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+def render_scene(scene: Scene,
+                 rng: np.random.Generator,
+                 ground: Optional[np.ndarray] = None) -> np.ndarray:
     """Paint a picture.
+
+    Args:
+        scene: What lies where.
+        rng: Of light and noise, and of the ground.
+        ground: What lies behind, (size, size, 3), RGB from 0 to 255; a dull,
+            textured one is drawn if left out.
 
     Returns:
         (size, size, 3) uint8, RGB.
     """
     size = scene.size
     x, y = np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5)
-    picture = _ground(x, y, size, rng)
+    picture = _ground(x, y, size, rng) if ground is None else ground.copy()
     sun = rng.uniform(0, 2 * np.pi)
     light = np.array([np.cos(sun), np.sin(sun)])
     for item in scene.objects:

@@ -10,6 +10,11 @@ converters on them as on the real data, and adds a tiny text model.
 
 writes toy pictures as COCO images with REFER sentences, imperfect mask
 candidates, the lists of labelled and unlabelled images, and a tiny text model.
+
+    python tools/dataset_converters/make_toy.py sseg data/sseg_toy
+
+writes captioned toy pictures in tars, pictures with label maps, and a tiny
+text model.
 """
 from __future__ import annotations
 import argparse
@@ -60,9 +65,11 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
         dest='system', required=True, help='whose toy set')
     less = systems.add_parser('less', help='furnished rooms')
     semires = systems.add_parser('semires', help='cluttered pictures')
+    sseg = systems.add_parser('sseg', help='captioned pictures')
     for command, num_train, num_val, what in (
         (less, 300, 30, 'rooms'),
         (semires, 2000, 200, 'pictures'),
+        (sseg, 8000, 400, 'pictures'),
     ):
         command.add_argument('root', type=Path, help='folder to write')
         command.add_argument(
@@ -77,11 +84,12 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
             help=f'number of {what} of each other split, default %(default)s')
         command.add_argument(
             '--seed', type=int, default=0, help='default %(default)s')
-    semires.add_argument(
-        '--size',
-        type=int,
-        default=128,
-        help='side of the pictures in pixels, default %(default)s')
+    for command, size in ((semires, 128), (sseg, 96)):
+        command.add_argument(
+            '--size',
+            type=int,
+            default=size,
+            help='side of the pictures in pixels, default %(default)s')
     return parser.parse_args(argv)
 
 

@@ -1,0 +1,27 @@
+"""The toy set of S-Seg: pairs in tars, and pictures with label maps.
+
+Called by ``make_toy.py sseg``.
+"""
+from __future__ import annotations
+from pathlib import Path
+
+from mmlangseg.text import write_vocabulary
+from mmlangseg.toy.text_model import write_text_model
+from mmlangseg.toy.web_files import write_toy_eval, write_toy_pairs
+from mmlangseg.toy.web_pictures import THINGS
+
+
+def make(root: Path, num_train: int, num_val: int, size: int,
+         seed: int) -> int:
+    """Make the toy set of S-Seg; returns the exit status."""
+    print(f'writing {num_train} pairs to {root / "pairs"}')
+    captions = write_toy_pairs(root / 'pairs', num_train, size, seed)
+    for split in ('train', 'val', 'test'):
+        print(f'writing {num_val} pictures with labels, split {split}')
+        write_toy_eval(root / 'eval', split, num_val, size, seed)
+    write_vocabulary(root / 'pairs.words.txt', captions)
+    # the names of classes are among the words of the captions
+    write_text_model(
+        root / 'text_model', [*captions, *THINGS, 'a photo of a .'], seed=seed)
+    print(f'wrote {root / "text_model"}')
+    return 0
