@@ -1,3 +1,8 @@
 """Pseudo-masks: clustered features of an image."""
+from .generator import PseudoMaskGenerator
+from .kmeans import KMeansResult, batched_kmeans
+from .pixel_features import PixelFeatures
 
-__all__ = []
+__all__ = [
+    'KMeansResult', 'PixelFeatures', 'PseudoMaskGenerator', 'batched_kmeans'
+]

@@ -1,0 +1,103 @@
+"""Where K-means starts: k-means++ for a batch of images."""
+from __future__ import annotations
+from typing import Optional, Sequence
+
+import torch
+from torch import Tensor
+
+
+def draw_uniform(seeds: Sequence[int], restarts: int, num_clusters: int,
+                 trials: int, device: torch.device) -> Tensor:
+    """Uniform numbers of every image from its own seed.
+
+    They are few and come from the generator of the CPU, so that a seed means
+    the same on every device.
+
+    Returns:
+        Tensor: (B, restarts, num_clusters, trials) in [0, 1).
+    """
+    generator = torch.Generator()
+    shape = (restarts, num_clusters, trials)
+    drawn = []
+    for seed in seeds:
+        generator.manual_seed(int(seed))
+        drawn.append(torch.rand(shape, generator=generator))
+    return torch.stack(drawn).to(device, non_blocking=True)
+
+
+def kmeans_plus_plus(features: Tensor, uniform: Tensor,
+                     valid: Optional[Tensor]) -> Tensor:
+    """Greedy k-means++ (Arthur and Vassilvitskii, 2007), as scikit-learn's.
+
+    Every centre is a token, drawn with a probability proportional to the
+    squared distance to the nearest centre so far; of several draws the one
+    that leaves the smallest inertia is kept. Nothing waits for the host.
+
+    Args:
+        features: (B, N, D).
+        uniform: (B, R, K, T) in [0, 1), for R starts with T draws.
+        valid: (B, N) bool, tokens that may be drawn, or None for all.
+
+    Returns:
+        Tensor: (B, R, N) int64, number of the nearest centre.
+    """
+    batch, restarts, num_clusters, trials = uniform.shape
+    tokens = features.shape[1]
+    weight = features.new_ones(batch, 1, tokens) if valid is None else \
+        valid[:, None].to(features.dtype)
+    norms = features.square().sum(-1)
+
+    def distances(index: Tensor) -> Tensor:
+        """Squared, of all tokens to the tokens of an index: (B, M, N)."""
+        centers = features.gather(
+            1, index[..., None].expand(-1, -1, features.shape[2]))
+        offset = norms[:, None] + norms.gather(1, index)[..., None]
+        squared = torch.baddbmm(
+            offset, centers, features.transpose(1, 2), alpha=-2)
+        return squared.clamp_(min=0.).mul_(weight)
+
+    index = _draw(weight, uniform[:, :, 0, 0])
+    nearest = distances(index)  # (B, R, N)
+    labels = torch.zeros_like(nearest, dtype=torch.long)
+    for k in range(1, num_clusters):
+        # where all tokens are centres, or equal to one, any one will do
+        chance = torch.where(
+            nearest.amax(-1, keepdim=True) > 0, nearest, weight)
+        index = _draw(chance, uniform[:, :, k])  # (B, R, T)
+        after = distances(index.flatten(1)).view(batch, restarts, trials,
+                                                 tokens)
+        after = torch.minimum(after, nearest[:, :, None])
+        best = after.sum(-1).argmin(-1)[..., None, None]
+        after = after.gather(2, best.expand(-1, -1, 1, tokens)).squeeze(2)
+        labels.masked_fill_(after < nearest, k)
+        nearest = after
+    return labels
+
+
+def random_tokens(features: Tensor, uniform: Tensor,
+                  valid: Optional[Tensor]) -> Tensor:
+    """Different tokens as centres; arguments as of the function above."""
+    batch, restarts, num_clusters, _ = uniform.shape
+    chance = features.new_ones(features.shape[:2]) if valid is None else \
+        valid.to(features.dtype)
+    chance = chance[:, None].repeat(1, restarts, 1)
+    index = []
+    for k in range(num_clusters):
+        index.append(_draw(chance, uniform[:, :, k, 0]))
+        if k + 1 < features.shape[1]:
+            chance = chance.scatter(2, index[-1][..., None], 0.)
+    index = torch.stack(index, 2).flatten(1)
+    centers = features.gather(
+        1, index[..., None].expand(-1, -1, features.shape[2]))
+    scores = torch.baddbmm(centers.square().sum(-1, keepdim=True).mul(-0.5),
+                           centers, features.transpose(1, 2))
+    return scores.view(batch, restarts, num_clusters, -1).argmax(2)
+
+
+def _draw(chance: Tensor, uniform: Tensor) -> Tensor:
+    """Draw by chance (B, 1 | R, N) for numbers (B, R) or (B, R, T)."""
+    total = chance.cumsum(-1).expand(-1, uniform.shape[1], -1).contiguous()
+    values = uniform.flatten(2) if uniform.dim() == 3 else uniform[..., None]
+    index = torch.searchsorted(total, values * total[..., -1:], right=True)
+    # a sum of zeros has no right end
+    return index.clamp_(max=chance.shape[-1] - 1).view_as(uniform)
