@@ -1,3 +1,8 @@
 """The losses of S-Seg."""
+from .contrastive_loss import ImageTextContrastiveLoss
+from .multi_label_loss import MultiLabelContrastiveLoss
+from .pseudo_mask_loss import PseudoMaskLoss
 
-__all__ = []
+__all__ = [
+    'ImageTextContrastiveLoss', 'MultiLabelContrastiveLoss', 'PseudoMaskLoss'
+]

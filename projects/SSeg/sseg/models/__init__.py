@@ -1,3 +1,5 @@
 """The network of S-Seg and its parts."""
+from .mask_matcher import MaskMatcher, MaskMatches
+from .sseg_head import MaskPredictions, SSegHead
 
-__all__ = []
+__all__ = ['MaskMatcher', 'MaskMatches', 'MaskPredictions', 'SSegHead']
