@@ -1,5 +1,16 @@
 """The network of S-Seg and its parts."""
+from .clip_text_transformer import CLIPTextTransformer
+from .combination import combine, combine_resized
 from .mask_matcher import MaskMatcher, MaskMatches
+from .open_vocabulary import OpenVocabularySegmentor
+from .projection import ProjectionMLP
+from .sseg import SSeg
 from .sseg_head import MaskPredictions, SSegHead
+from .templates import get_templates
+from .vocabulary import Vocabulary
 
-__all__ = ['MaskMatcher', 'MaskMatches', 'MaskPredictions', 'SSegHead']
+__all__ = [
+    'CLIPTextTransformer', 'MaskMatcher', 'MaskMatches', 'MaskPredictions',
+    'OpenVocabularySegmentor', 'ProjectionMLP', 'SSeg', 'SSegHead',
+    'Vocabulary', 'combine', 'combine_resized', 'get_templates'
+]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+from typing import Callable
+
+import torch
+import torch.nn.functional as F
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+_CHUNK = 128  # channels at the image's size that are in memory at a time
+
+
+def take_best_labels(probs: Tensor, postprocess: Callable,
+                     data_samples: list[SegDataSample] | None,
+                     keep_probabilities: bool) -> list[SegDataSample]:
+    """Let mmseg post-process probabilities some channels at a time.
+
+    Two things differ from a single call: a thousand classes do not have to be
+    in memory at the size of the image, and a single class is not taken for a
+    binary mask.
+
+    Args:
+        probs (Tensor): (B, C, H, W).
+        postprocess (Callable): ``postprocess_result`` of mmseg's
+            ``BaseSegmentor``.
+        data_samples (list[SegDataSample], optional): Of length B.
+        keep_probabilities (bool): Whether the results get ``seg_logits``.
+
+    Returns:
+        list[SegDataSample]: The samples with ``pred_sem_seg``.
+    """
+    channels = probs.shape[1]
+    step = channels if keep_probabilities else _CHUNK
+    best = [None] * len(probs)
+    for first in range(0, channels, step):
+        part = probs[:, first:first + step]
+        count = part.shape[1]
+        if count == 1:
+            part = F.pad(part, (0, 0, 0, 0, 0, 1), value=-1.)
+        results = postprocess(part, data_samples)
+        for i, result in enumerate(results):
+            part_probs = result.seg_logits.data[:count]
+            label = result.pred_sem_seg.data + first
+            prob = part_probs.amax(dim=0, keepdim=True)
+            if best[i] is not None:
+                old_prob, old_label = best[i]
+                label = torch.where(prob > old_prob, label, old_label)
+                prob = torch.maximum(prob, old_prob)
+            best[i] = prob, label
+            result.seg_logits.data = part_probs
+    for result, (_, label) in zip(results, best):
+        result.pred_sem_seg.data = label
+        if not keep_probabilities:
+            del result.seg_logits
+    return results

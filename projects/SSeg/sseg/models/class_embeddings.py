@@ -1,0 +1,40 @@
+from __future__ import annotations
+from typing import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .vocabulary import Vocabulary
+
+
+@torch.no_grad()
+def embed_classes(vocabulary: Vocabulary,
+                  embed_texts: Callable[[list[str]], Tensor],
+                  batch_size: int = 256) -> Tensor:
+    """Turn the names of classes into features.
+
+    A class is the mean over its synonyms in all templates, as projected,
+    brought to unit length; so in GroupViT.
+
+    Args:
+        vocabulary (Vocabulary): C classes.
+        embed_texts (Callable): Gives features (S, D) of S sentences.
+        batch_size (int): Sentences at a time.
+
+    Returns:
+        Tensor: (C, D), of unit length.
+    """
+    prompts, owners = [], []
+    for index in range(len(vocabulary.classes)):
+        new = vocabulary.prompts(index)
+        prompts += new
+        owners += [index] * len(new)
+    features = torch.cat([
+        embed_texts(prompts[first:first + batch_size]).float()
+        for first in range(0, len(prompts), batch_size)
+    ])
+    sums = features.new_zeros(len(vocabulary.classes), features.shape[1])
+    sums.index_add_(0, torch.tensor(owners, device=features.device), features)
+    # the length of a mean does not matter, so a sum will do
+    return F.normalize(sums, dim=1)

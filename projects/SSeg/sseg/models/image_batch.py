@@ -1,0 +1,69 @@
+"""What a preprocessed batch of images tells besides its pixels."""
+from __future__ import annotations
+from typing import Sequence
+
+import torch
+from mmseg.models import SegDataPreProcessor
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+
+def restore_rgb(inputs: Tensor, preprocessor: SegDataPreProcessor) -> Tensor:
+    """Undo the normalisation of images.
+
+    Args:
+        inputs (Tensor): (B, 3, H, W), as the preprocessor gives them.
+        preprocessor (SegDataPreProcessor): It gets BGR, as mmcv reads.
+
+    Returns:
+        Tensor: (B, 3, H, W) RGB from 0 to 255, float32.
+    """
+    images = inputs.float()
+    if preprocessor._enable_normalize:
+        images = images * preprocessor.std + preprocessor.mean
+    return images if preprocessor.channel_conversion else images.flip(1)
+
+
+def valid_area(metas: Sequence[dict], inputs: Tensor) -> Tensor | None:
+    """Where images are, and not the padding right of and below them.
+
+    Args:
+        metas (Sequence[dict]): Metainfo of B samples.
+        inputs (Tensor): (B, 3, H, W).
+
+    Returns:
+        Tensor | None: bool (B, H, W); None if there is no padding.
+    """
+    height, width = inputs.shape[-2:]
+    paddings = [
+        meta.get('img_padding_size', meta.get('padding_size')) or (0, ) * 4
+        for meta in metas
+    ]
+    if not any(any(padding) for padding in paddings):
+        return None
+    valid = torch.zeros(
+        len(metas), height, width, dtype=torch.bool, device=inputs.device)
+    for area, (left, right, top, bottom) in zip(valid, paddings):
+        area[top:height - bottom, left:width - right] = True
+    return valid
+
+
+def image_seeds(metas: Sequence[dict]) -> list[int]:
+    """Numbers that stay the same for an image: its ``sample_id``, or 0."""
+    return [int(meta.get('sample_id', 0)) for meta in metas]
+
+
+def stack_label_maps(data_samples: Sequence[SegDataSample]) -> Tensor:
+    """Pseudo-masks that the data pipeline has loaded: (B, H, W) int64.
+
+    Raises:
+        ValueError: A sample has none.
+    """
+    for sample in data_samples:
+        if 'gt_sem_seg' not in sample:
+            raise ValueError(
+                f'{sample.get("img_path") or sample.get("key")} has no '
+                'pseudo-mask: give the model a `pseudo_mask_generator`, or '
+                'load masks from a cache in the training pipeline '
+                '(LoadPseudoMasks)')
+    return torch.cat([s.gt_sem_seg.data for s in data_samples]).long()

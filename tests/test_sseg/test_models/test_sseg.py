@@ -1,0 +1,388 @@
+import copy
+
+import pytest
+import sseg_model
+import torch
+import torch.nn.functional as F
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from mmseg.structures import SegDataSample
+
+from mmlangseg.sseg.models import Vocabulary, combine_resized
+from mmlangseg.sseg.models.image_batch import restore_rgb, valid_area
+
+
+@pytest.fixture(autouse=True, scope='module')
+def scope(default_scope_of_the_module_only):
+    init_default_scope('mmseg')
+
+
+@pytest.fixture
+def build(tmp_path):
+
+    def build(**changes):
+        config = sseg_model.model_config(tmp_path, **changes)
+        return sseg_model.build(config)
+
+    return build
+
+
+@pytest.fixture
+def model(build):
+    return build().eval()
+
+
+# --- training ------------------------------------------------------------
+
+
+def test_losses_are_those_of_the_parts(build):
+    model = build()
+    losses = sseg_model.run(model, 'loss')
+    data = model.data_preprocessor(sseg_model.batch(), True)
+    samples = data['data_samples']
+    predictions = model.decode_head(model.backbone(data['inputs']))
+    images = torch.stack(sseg_model.batch()['inputs']).flip(1).float()  # RGB
+    maps = model.pseudo_mask_generator(images, seeds=[10, 11, 12])
+    assert (model.pseudo_masks(data['inputs'], samples) == maps).all()
+    expected = model.mask_loss(predictions.mask_logits, maps)
+    mean = predictions.query_features.mean(1)
+    texts = model.text_encoder([s.text for s in samples]).sentence
+    expected['loss_contrastive'] = model.contrastive_loss(
+        model.visual_projection(mean), model.text_projection(texts))
+    assert set(losses) == {*expected, 'temperature'}
+    assert {'loss_dice', 'd0.loss_focal'} < set(losses)
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value)
+    assert losses['temperature'] == pytest.approx(0.07)
+
+
+def test_loss_scale(build):
+    whole, half = (
+        sseg_model.run(build(loss_scale=scale), 'loss') for scale in (1, 0.5))
+    for name, value in whole.items():
+        factor = 0.5 if 'loss' in name else 1
+        torch.testing.assert_close(half[name], factor * value)
+
+
+def test_gradient_reaches_every_parameter(build):
+    model = build()
+    sum(v for k, v in sseg_model.run(model, 'loss').items()
+        if 'loss' in k).backward()
+    missing = [n for n, p in model.named_parameters() if p.grad is None]
+    assert not missing
+
+
+def test_pseudo_masks_from_the_samples(build):
+    model = build(pseudo_mask_generator=None)
+    data = model.data_preprocessor(sseg_model.batch(((48, 40), ) * 3), True)
+    maps = model.pseudo_masks(**data)
+    assert maps.shape == (3, 48, 48) and maps.dtype == torch.int64
+    assert (maps[..., 40:] == 255).all() and maps[..., :40].max() == 2
+    assert 'loss_dice' in sseg_model.run(model, 'loss')
+    data = sseg_model.batch()
+    del data['data_samples'][1].gt_sem_seg
+    with pytest.raises(ValueError, match='1.jpg has no pseudo-mask'):
+        sseg_model.run(model, 'loss', data)
+
+
+def test_the_generator_sees_no_padding(build):
+    model = build()
+    sizes = ((48, 48), (30, 48), (48, 20))
+    data = model.data_preprocessor(sseg_model.batch(sizes), True)
+    maps = model.pseudo_masks(**data)
+    for (height, width), label_map in zip(sizes, maps):
+        inside = torch.zeros(48, 48, dtype=torch.bool)
+        inside[:height, :width] = True
+        assert ((label_map == 255) == ~inside).all()
+
+
+def test_pseudo_masks_depend_on_the_sample_only(build):
+    """Not on its place in the batch."""
+    model = build()
+    data = model.data_preprocessor(sseg_model.batch(), True)
+    maps = model.pseudo_masks(**data)
+    turned = model.pseudo_masks(data['inputs'].flip(0),
+                                data['data_samples'][::-1])
+    assert (maps == turned.flip(0)).all()
+
+
+@pytest.mark.parametrize('absent, kept', [
+    ('mask_loss', {'loss_contrastive', 'temperature'}),
+    ('contrastive_loss',
+     {'loss_dice', 'loss_focal', 'd0.loss_dice', 'd0.loss_focal'}),
+])
+def test_baselines(build, absent, kept):
+    model = build(**{absent: None})
+    losses = sseg_model.run(model, 'loss')
+    assert set(losses) == kept
+    sum(v for k, v in losses.items() if 'loss' in k).backward()
+    prediction = sseg_model.run(model.eval(), 'predict')[0]
+    assert prediction.pred_sem_seg.data.shape == (1, 48, 48)
+
+
+def test_multi_label_loss(build):
+    model = build(multi_label_loss=dict(type='MultiLabelContrastiveLoss'))
+    prompts = ['a photo of the cat', 'a dog']
+    losses = sseg_model.run(model, 'loss', sseg_model.batch(prompts=prompts))
+    data = model.data_preprocessor(sseg_model.batch(), True)
+    features = model.decode_head(model.backbone(data['inputs']))
+    images = model.visual_projection(features.query_features.mean(1))
+    texts = model.embed_texts(prompts).expand(3, 2, -1)
+    torch.testing.assert_close(losses['loss_multi_label'],
+                               model.multi_label_loss(images, texts))
+    alone = sseg_model.run(build(), 'loss')
+    torch.testing.assert_close(losses['loss_contrastive'],
+                               alone['loss_contrastive'])
+    with pytest.raises(ValueError, match='0.jpg has no prompts'):
+        sseg_model.run(model, 'loss')
+    uneven = sseg_model.batch(prompts=prompts)
+    uneven['data_samples'][2].set_metainfo(dict(prompts=['a']))
+    with pytest.raises(ValueError, match='as many prompts'):
+        sseg_model.run(model, 'loss', uneven)
+
+
+def test_no_caption(build):
+    data = sseg_model.batch()
+    del data['data_samples'][2].text
+    with pytest.raises(ValueError, match="2.jpg has no caption: add 'text'"):
+        sseg_model.run(build(), 'loss', data)
+
+
+def test_a_step_of_the_optimizer_lowers_the_loss(build):
+    model = build()
+    optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
+    totals = []
+    for _ in range(12):
+        losses = sseg_model.run(model, 'loss')
+        total = sum(v for k, v in losses.items() if 'loss' in k)
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        totals.append(float(total))
+    assert totals[-1] < 0.9 * totals[0]
+
+
+@pytest.mark.parametrize('bgr_to_rgb', [True, False])
+def test_restore_rgb(build, bgr_to_rgb):
+    model = build(
+        data_preprocessor=dict(sseg_model.PREPROCESSOR, bgr_to_rgb=bgr_to_rgb))
+    data = model.data_preprocessor(sseg_model.batch(), True)
+    rgb = torch.stack(sseg_model.batch()['inputs']).flip(1).float()
+    restored = restore_rgb(data['inputs'], model.data_preprocessor)
+    torch.testing.assert_close(restored, rgb, atol=1e-3, rtol=0)
+
+
+def test_valid_area_of_padded_test_images():
+    inputs = torch.zeros(1, 3, 8, 10)
+    valid = valid_area([dict(img_padding_size=(1, 2, 3, 0))], inputs)
+    assert valid.sum() == 5 * 7 and valid[0, 3, 1] and not valid[0, 2, 1]
+    assert valid_area([dict(padding_size=[0] * 4), {}], inputs) is None
+
+
+# --- prediction ----------------------------------------------------------
+
+
+def test_prediction_is_the_formula(model):
+    data = model.data_preprocessor(sseg_model.batch())
+    results = model.predict(**data)
+    with torch.no_grad():
+        predictions = model.decode_head(model.backbone(data['inputs']))
+        queries = model.visual_projection(predictions.query_features)
+        names = model.embed_texts(
+            [f'a photo of a {c}.' for c in ('cat', 'dog', 'grass')])
+        cosine = F.cosine_similarity(queries[:, :, None], names, dim=-1)
+        probs = (cosine / 0.07).softmax(-1)
+        probs = combine_resized(probs, predictions.mask_logits[-1], (48, 48),
+                                'normalized')
+    for result, expected in zip(results, probs):
+        logits = result.seg_logits.data
+        torch.testing.assert_close(logits[1:], expected)
+        assert (logits[0] == 0.5).all() and logits.dtype == torch.float32
+        best, label = expected.max(0)
+        label = torch.where(best > 0.5, label + 1, 0)
+        assert result.pred_sem_seg.data.dtype == torch.int64
+        assert (result.pred_sem_seg.data[0] == label).all()
+
+
+@pytest.mark.parametrize('background', [False, True])
+@pytest.mark.parametrize('classes', [1, 2, 300])
+def test_any_number_of_classes(model, classes, background):
+    """One class without background is not a binary mask."""
+    names = [f'a {i}' for i in range(classes)]
+    model.set_vocabulary(Vocabulary(names, background=background))
+    result = sseg_model.run(model, 'predict')[0]
+    channels = classes + background
+    assert model.out_channels == channels
+    assert result.seg_logits.data.shape == (channels, 48, 48)
+    torch.testing.assert_close(result.seg_logits.data[background:].sum(0),
+                               torch.ones(48, 48))
+    label = result.seg_logits.data.argmax(0, keepdim=True)
+    assert (result.pred_sem_seg.data == label).all()
+
+
+def test_labels_beyond_255_without_probabilities(model):
+    model.set_vocabulary(Vocabulary([f'{"cat " * i}' for i in range(1, 300)]))
+    # one name in ten is far from the others
+    random = torch.Generator().manual_seed(0)
+    model._embeddings = F.normalize(
+        torch.randn(299, 8, generator=random), dim=1)
+    data = sseg_model.batch(ori_shape=(31, 53))
+    whole = sseg_model.run(model, 'predict', data)
+    labels = [r.pred_sem_seg.data.clone() for r in whole]
+    assert max(int(label.max()) for label in labels) > 255
+    model.keep_probabilities = False
+    results = sseg_model.run(model, 'predict',
+                             sseg_model.batch(ori_shape=(31, 53)))
+    for label, result in zip(labels, results):
+        assert 'seg_logits' not in result
+        assert result.pred_sem_seg.data.dtype == torch.int64
+        assert (result.pred_sem_seg.data == label).all()
+
+
+def test_post_processing_undoes_flip_and_padding(model):
+    sizes = ((48, 48), ) * 2
+    plain = sseg_model.run(model, 'predict', sseg_model.batch(sizes))
+    data = sseg_model.batch(
+        sizes, flip=True, flip_direction='horizontal', ori_shape=(48, 48))
+    flipped = sseg_model.run(model, 'predict', data)
+    for one, other in zip(plain, flipped):
+        assert (one.pred_sem_seg.data == other.pred_sem_seg.data.flip(2)).all()
+
+
+def test_one_crop_is_the_whole(build):
+    whole = sseg_model.run(build().eval(), 'predict')
+    test_cfg = dict(mode='slide', crop_size=(48, 48), stride=(24, 24))
+    slide = sseg_model.run(build(test_cfg=test_cfg).eval(), 'predict')
+    for one, other in zip(whole, slide):
+        torch.testing.assert_close(one.seg_logits.data, other.seg_logits.data)
+
+
+def test_sliding_averages_probabilities(build):
+    test_cfg = dict(mode='slide', crop_size=(48, 32), stride=(48, 16))
+    model = build(test_cfg=test_cfg).eval()
+    data = model.data_preprocessor(sseg_model.batch())
+    expected, count = torch.zeros(3, 4, 48, 48), torch.zeros(48)
+    with torch.no_grad():
+        for x in (0, 16):
+            crop = model.encode_decode(data['inputs'][..., x:x + 32], [{}])
+            expected[..., x:x + 32] += crop
+            count[x:x + 32] += 1
+    for result, probs in zip(model.predict(**data), expected / count):
+        torch.testing.assert_close(result.seg_logits.data, probs)
+    # also with another number of classes
+    model.set_vocabulary(Vocabulary(['cat', 'dog']))
+    assert model.predict(**data)[0].seg_logits.data.shape == (2, 48, 48)
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 50), (7, 5), (50, 70)])
+def test_images_of_any_size(model, size):
+    result = sseg_model.run(model, 'predict', sseg_model.batch((size, )))[0]
+    assert result.pred_sem_seg.data.shape == (1, *size)
+    assert result.seg_logits.data.isfinite().all()
+
+
+def test_predict_without_samples(model):
+    results = model.predict(torch.randn(2, 3, 48, 48))
+    assert [type(r) for r in results] == [SegDataSample] * 2
+    masks, features = model(torch.randn(2, 3, 48, 48))
+    assert masks.shape == (2, 5, 12, 12) and features.shape == (2, 5, 8)
+
+
+def test_under_autocast(model):
+    plain = sseg_model.run(model, 'predict')
+    with torch.autocast('cpu', torch.bfloat16):
+        low = sseg_model.run(model, 'predict')
+    for one, other in zip(plain, low):
+        assert other.seg_logits.data.dtype == torch.float32
+        torch.testing.assert_close(
+            one.seg_logits.data, other.seg_logits.data, atol=0.05, rtol=0.1)
+
+
+# --- the vocabulary ------------------------------------------------------
+
+
+class Counter:
+    """Counts the sentences that the text encoder reads."""
+
+    def __init__(self, model):
+        self.count = 0
+        model.text_encoder.register_forward_pre_hook(self)
+
+    def __call__(self, module, inputs):
+        self.count += len(inputs[0])
+
+
+def test_class_embeddings_are_kept_until_something_changes(model, tmp_path):
+    counter = Counter(model)
+    sseg_model.run(model, 'predict')
+    sseg_model.run(model, 'predict')
+    assert counter.count == 3
+    model.set_vocabulary(Vocabulary(['cat', 'dog'], templates='subset'))
+    sseg_model.run(model, 'predict')
+    sseg_model.run(model, 'predict')
+    assert counter.count == 3 + 14
+    for change in (
+            model.train, lambda: model.load_state_dict(model.state_dict()),
+            lambda: load_checkpoint(
+                model, str(sseg_model.save_checkpoint(tmp_path / 'a', model)),
+                'cpu')):
+        counter.count = 0
+        change()
+        model.eval() if model.training else None
+        sseg_model.run(model, 'predict')
+        assert counter.count == 14
+    model.train()
+    for _ in range(2):  # weights may change at any time
+        counter.count = 0
+        model.class_embeddings()
+        assert counter.count == 14
+
+
+def test_embeddings_move_with_the_model_and_are_not_saved(model):
+    sseg_model.run(model, 'predict')
+    assert not any('_embeddings' in name for name in model.state_dict())
+    assert model.double().class_embeddings().dtype == torch.float64
+    copied = copy.deepcopy(model)  # as MMEngine's averaged models are made
+    copied.set_vocabulary(Vocabulary(['cat']))
+    assert len(model.class_embeddings()) == 3
+
+
+def test_no_vocabulary(build):
+    model = build(vocabulary=None).eval()
+    with pytest.raises(ValueError, match='SSeg has no classes'):
+        sseg_model.run(model, 'predict')
+    model.set_vocabulary(dict(classes=['cat']))
+    assert sseg_model.run(model, 'predict')[0].pred_sem_seg.data.max() == 0
+    with pytest.raises(ValueError, match='the vocabulary is empty'):
+        model.set_vocabulary(dict(classes=[]))
+    with pytest.raises(ValueError, match='given twice'):
+        model.set_vocabulary(dict(classes=['cat', 'cat']))
+
+
+def test_checkpoint_of_another_text_encoder(build, model, tmp_path):
+    clip = dict(
+        type='CLIPTextTransformer', embed_dims=8, num_layers=1, num_heads=1)
+    other = build(text_encoder=clip)
+    path = sseg_model.save_checkpoint(tmp_path / 'other.pth', other)
+    message = 'trained with another text encoder than the GRUTextEncoder'
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(model, str(path), 'cpu')
+    with pytest.raises(ValueError, match='another text encoder'):
+        model.load_state_dict(other.state_dict(), strict=False)
+    # weights of a backbone alone are welcome
+    backbone = {
+        f'backbone.{k}': v
+        for k, v in other.backbone.state_dict().items()
+    }
+    model.load_state_dict(backbone, strict=False)
+
+
+@pytest.mark.parametrize('bad, message', [
+    (dict(combination='sum'), 'combination must be one of'),
+    (dict(background_rule='max'), 'background_rule must be one of'),
+])
+def test_bad_options(build, bad, message):
+    with pytest.raises(ValueError, match=message):
+        build(**bad)
+    with pytest.raises(TypeError):
+        build(typo=1)

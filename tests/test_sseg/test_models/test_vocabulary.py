@@ -1,0 +1,137 @@
+import dataclasses
+
+import pytest
+import torch
+
+from mmlangseg.sseg.models import Vocabulary, get_templates
+from mmlangseg.sseg.models.class_embeddings import embed_classes
+
+
+def test_names_and_prompts():
+    vocabulary = Vocabulary(
+        classes=['diningtable', ' sofa '],
+        prompt_names=['table', ('sofa', 'couch')],
+        templates=['a {}.', 'the {}'],
+        background=True)
+    assert vocabulary.classes == ('diningtable', 'sofa')
+    assert vocabulary.labels == ('background', 'diningtable', 'sofa')
+    assert vocabulary.prompts(0) == ['a table.', 'the table']
+    assert vocabulary.prompts(1) == [
+        'a sofa.', 'the sofa', 'a couch.', 'the couch'
+    ]
+    plain = Vocabulary(['cat', 'dog'])
+    assert plain.labels == ('cat', 'dog') and not plain.background
+    assert plain.prompts(1) == ['a photo of a dog.']
+
+
+def test_a_vocabulary_does_not_change():
+    vocabulary = Vocabulary(['cat'])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        vocabulary.classes = ('dog', )
+
+
+@pytest.mark.parametrize('name, count', [('simple', 1), ('subset', 7),
+                                         ('full', 80)])
+def test_templates(name, count):
+    templates = get_templates(name)
+    assert len(set(templates)) == len(templates) == count
+    assert all(template.count('{}') == 1 for template in templates)
+    assert all('@' not in template for template in templates)
+
+
+def test_full_templates_hold_the_subset_and_what_mmseg_has_of_them():
+    from mmseg.utils import get_predefined_templates
+    full = set(get_templates('full'))
+    assert full.issuperset(get_templates('subset') + get_templates('simple'))
+    # mmseg's 'imagenet' are the first 55 of CLIP's, then 'vild'
+    assert full.issuperset(get_predefined_templates('imagenet')[:55])
+
+
+def test_braces_and_percent_signs_in_names():
+    vocabulary = Vocabulary(['{x}', '100 % {}'], templates=['a {}'])
+    assert vocabulary.prompts(0) == ['a {x}']
+    assert vocabulary.prompts(1) == ['a 100 % {}']
+
+
+def test_parse_a_list():
+    vocabulary = Vocabulary.parse('cat, dog;puppy ,grass', background=True)
+    assert vocabulary.classes == ('cat', 'dog', 'grass')
+    assert vocabulary.prompt_names == (('cat', ), ('dog', 'puppy'),
+                                       ('grass', ))
+    assert vocabulary.background
+
+
+def test_parse_a_file(tmp_path):
+    path = tmp_path / 'names'
+    path.write_text('\ufeffwater, still\n\n  sofa; couch\r\ncafé\n', 'utf-8')
+    vocabulary = Vocabulary.parse(path, templates='subset')
+    assert vocabulary.classes == ('water, still', 'sofa', 'café')
+    assert vocabulary.prompt_names[1] == ('sofa', 'couch')
+    assert len(vocabulary.prompts(1)) == 14
+    assert Vocabulary.parse(str(path)).classes == vocabulary.classes
+
+
+def test_a_thousand_names(tmp_path):
+    path = tmp_path / 'names.txt'
+    path.write_text('\n'.join(f'kind {i}' for i in range(1000)))
+    vocabulary = Vocabulary.parse(path)
+    assert len(vocabulary.labels) == 1000
+    assert vocabulary.prompts(999) == ['a photo of a kind 999.']
+
+
+@pytest.mark.parametrize('text, message', [
+    ('', 'the vocabulary is empty'),
+    (' ', 'the vocabulary is empty'),
+    ('cat,,dog', 'empty name'),
+    ('cat,dog,', 'empty name'),
+    ('cat;,dog', 'empty name'),
+    ('cat,dog, Cat', "'Cat' is given twice: as number 1 and 3"),
+])
+def test_bad_lists(text, message):
+    with pytest.raises(ValueError, match=message):
+        Vocabulary.parse(text)
+
+
+def test_bad_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match='none.txt does not exist'):
+        Vocabulary.parse('none.txt')
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        Vocabulary.parse(tmp_path / 'none')
+    (tmp_path / 'empty').write_text('\n \n')
+    with pytest.raises(ValueError, match='empty has no class'):
+        Vocabulary.parse(tmp_path / 'empty')
+    (tmp_path / 'binary').write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(ValueError, match='binary is not a UTF-8 text'):
+        Vocabulary.parse(tmp_path / 'binary')
+
+
+@pytest.mark.parametrize('bad, message', [
+    (dict(classes=[]), 'the vocabulary is empty'),
+    (dict(classes='cat'), 'must be a list'),
+    (dict(classes=['a', None]), 'empty name'),
+    (dict(classes=['a'], prompt_names=['a', 'b']), '2 entries for 1 classes'),
+    (dict(classes=['a'], prompt_names=[()]), 'without a name'),
+    (dict(classes=['a'], templates='many'), "templates='many' is not known"),
+    (dict(classes=['a'], templates=['photo']), "must have one '{}'"),
+    (dict(classes=['a'], templates=[]), 'templates is empty'),
+])
+def test_bad_vocabularies(bad, message):
+    with pytest.raises(ValueError, match=message):
+        Vocabulary(**bad)
+
+
+def test_embedding_is_the_mean_over_synonyms_and_templates():
+    vocabulary = Vocabulary(['a', 'b', 'c'], [['a', 'aa', 'aaa'], 'b', 'c'],
+                            templates=['{}', 'a {}.'])
+    seen = []
+
+    def embed_texts(texts):
+        seen.append(len(texts))
+        rows = [[hash(t) % 97, hash(t) % 13, 5] for t in texts]
+        return torch.tensor(rows, dtype=torch.float32)
+
+    embeddings = embed_classes(vocabulary, embed_texts, batch_size=4)
+    assert seen == [4, 4, 2]
+    for i in range(3):
+        mean = embed_texts(vocabulary.prompts(i)).mean(0)
+        torch.testing.assert_close(embeddings[i], mean / mean.norm())
