@@ -3,17 +3,25 @@ from .benchmark_names import BENCHMARKS, dataset_vocabulary
 from .class_file import ClassNames, read_class_names, write_class_names
 from .class_file_dataset import WIDE_IGNORE_INDEX, ClassFileDataset
 from .coco_object_dataset import COCOObjectDataset
+from .folder_source import FolderSource
 from .image_text_dataset import ImageTextDataset
 from .imagenet_s_dataset import ImageNetSDataset
+from .index_tars import IndexedTar, index_tars
+from .jsonl_source import JSONLSource
 from .lvis_dataset import LVISDataset
 from .pair_source import PAIR_SOURCES, BrokenPairError, PairSource
 from .pascal_voc20_dataset import PascalVOC20Dataset
-from .tar_source import TarSource
+from .shard_shuffle_sampler import ShardShuffleSampler
+from .table_source import TableSource
+from .tar_index import TarIndexError, sum_counts
+from .tar_source import TarSource, find_tars
 
 __all__ = [
     'BENCHMARKS', 'BrokenPairError', 'COCOObjectDataset', 'ClassFileDataset',
-    'ClassNames', 'ImageNetSDataset', 'ImageTextDataset', 'LVISDataset',
-    'PAIR_SOURCES', 'PairSource', 'PascalVOC20Dataset', 'TarSource',
-    'WIDE_IGNORE_INDEX', 'dataset_vocabulary', 'read_class_names',
+    'ClassNames', 'FolderSource', 'ImageNetSDataset', 'ImageTextDataset',
+    'IndexedTar', 'JSONLSource', 'LVISDataset', 'PAIR_SOURCES', 'PairSource',
+    'PascalVOC20Dataset', 'ShardShuffleSampler', 'TableSource',
+    'TarIndexError', 'TarSource', 'WIDE_IGNORE_INDEX', 'dataset_vocabulary',
+    'find_tars', 'index_tars', 'read_class_names', 'sum_counts',
     'write_class_names'
 ]

@@ -42,10 +42,9 @@ def take_field(key: str, content: object, name: str) -> str:
         BrokenPairError: It has no such field, or no string in it.
     """
     if not isinstance(content, dict) or name not in content:
+        found = list(content)[:8] if isinstance(content, dict) else content
         raise BrokenPairError(
-            key, 'caption', f'file has no field "{name}", but '
-            f'{list(content)[:8] if isinstance(content, dict) else content!r:.40}'
-        )
+            key, 'caption', f'file has no field "{name}", but {found!r:.200}')
     if not isinstance(content[name], str):
         raise BrokenPairError(
             key, 'caption',

@@ -5,7 +5,7 @@ import re
 import tarfile
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import BinaryIO, Iterator, NamedTuple, Optional
+from typing import BinaryIO, Iterator, NamedTuple
 
 from mmlangseg.fileio import PathLike, resolve_inside
 

@@ -1,6 +1,9 @@
 """Work on one sample."""
+from .caption_words import CaptionWords
 from .load_pair_image import LoadPairImage
 from .load_wide_annotations import LoadWideAnnotations
 from .random_resized_crop import RandomResizedCrop
 
-__all__ = ['LoadPairImage', 'LoadWideAnnotations', 'RandomResizedCrop']
+__all__ = [
+    'CaptionWords', 'LoadPairImage', 'LoadWideAnnotations', 'RandomResizedCrop'
+]

@@ -1,0 +1,138 @@
+"""Image-caption pairs that a text file lists, one a line."""
+from __future__ import annotations
+import os
+from abc import abstractmethod
+from array import array
+from collections import Counter
+from typing import BinaryIO, Iterator
+
+import numpy as np
+from mmengine.fileio import join_path
+
+from mmlangseg.fileio import resolve_inside
+from .caption import clean_caption
+from .file_pool import FilePool, file_stamp
+from .pair_source import BrokenPairError, PairSource
+
+MAX_LINE = 1 << 20
+
+
+class LineSource(PairSource):
+    """Pairs of a text file and a folder of images.
+
+    Only the places of the lines are kept in memory. Lines whose image is not
+    there (many links of old data sets are dead) or that are malformed are
+    left out and counted.
+
+    Keys are ``<name of the file>/<number of the line>``, counted from 0.
+
+    Args:
+        file: The text file.
+        images: Folder of the images.
+        data_root: Root of relative paths.
+
+    Raises:
+        FileNotFoundError: The file is not there, or none of the images.
+        ValueError: The file is no list of pairs.
+    """
+
+    def __init__(self, file: str, images: str, data_root: str) -> None:
+        self.file = join_path(data_root, file) if data_root else file
+        self.images = join_path(data_root, images) if data_root else images
+        self.pool = FilePool(1)
+
+    @abstractmethod
+    def parse(self, line: bytes, number: int) -> tuple[str, str]:
+        """Path of the image inside the folder, and caption, of a line.
+
+        Raises:
+            ValueError: The line is malformed; says how.
+        """
+
+    def start(self, file: BinaryIO) -> str:
+        """Look at the begin of the file.
+
+        Args:
+            file: The open file; left where the first pair begins.
+
+        Returns:
+            str: What was found out, for the log.
+        """
+        return ''
+
+    def load(self) -> str:
+        if not os.path.isfile(self.file):
+            raise FileNotFoundError(f'{self.file} does not exist. Correct its '
+                                    'name or "data_root"')
+        self.stamp = file_stamp(self.file)
+        offsets, sizes, numbers = array('q'), array('l'), array('q')
+        missed, firsts = Counter(), {}
+        listed: dict[str, set[str]] = {}
+        with open(self.file, 'rb') as file:
+            found = self.start(file)
+            for number, (offset, line) in enumerate(self._lines(file)):
+                try:
+                    name, _ = self.parse(line, number)
+                    fault = '' if _is_there(self.images, name, listed) \
+                        else 'without image file'
+                except ValueError as error:
+                    name, fault = f'line {number}: {error}', 'malformed'
+                if fault:
+                    missed[fault] += 1
+                    firsts.setdefault(fault, name)
+                    continue
+                offsets.append(offset)
+                sizes.append(len(line))
+                numbers.append(number)
+        counts = ', '.join(f'{n} lines {fault} (the first: {firsts[fault]})'
+                           for fault, n in missed.items())
+        found = (f'{len(offsets)} pairs in {self.file}{found}; '
+                 f'{counts or "no line left out"}')
+        if not offsets:
+            raise FileNotFoundError(
+                f'{found}. Images are looked for in {self.images}')
+        self.offsets = np.array(offsets, np.int64)
+        self.sizes = np.array(sizes, np.int32)
+        self.numbers = np.array(numbers, np.int64)
+        return found
+
+    def _lines(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        while True:
+            offset = file.tell()
+            line = file.readline(MAX_LINE)
+            if not line:
+                return
+            if len(line) == MAX_LINE:
+                raise ValueError(f'{self.file}: the line at byte {offset} has '
+                                 f'more than {MAX_LINE} bytes. Is it a list '
+                                 'of pairs?')
+            if line.strip():
+                yield offset, line
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def read(self, index: int) -> dict:
+        number = int(self.numbers[index])
+        key = f'{os.path.basename(self.file)}/{number}'
+        line = self.pool.read(
+            self.file,
+            int(self.offsets[index]),
+            int(self.sizes[index]),
+            stamp=self.stamp)
+        try:
+            name, text = self.parse(line, number)
+        except ValueError as error:
+            raise BrokenPairError(key, 'caption', str(error)) from None
+        return dict(
+            img_path=resolve_inside(self.images, name),
+            text=clean_caption(key, text),
+            key=key)
+
+
+def _is_there(root: str, name: str, listed: dict[str, set[str]]) -> bool:
+    folder, base = os.path.split(resolve_inside(root, name))
+    if folder not in listed:  # once, not one question per image
+        listed[folder] = set(
+            os.listdir(folder) if os.path.isdir(folder) else ())
+    return base in listed[folder]
