@@ -4,6 +4,7 @@ from .combination import combine, combine_resized
 from .mask_matcher import MaskMatcher, MaskMatches
 from .open_vocabulary import OpenVocabularySegmentor
 from .projection import ProjectionMLP
+from .pseudo_mask_classifier import PseudoMaskClassifier
 from .sseg import SSeg
 from .sseg_head import MaskPredictions, SSegHead
 from .templates import get_templates
@@ -11,6 +12,6 @@ from .vocabulary import Vocabulary
 
 __all__ = [
     'CLIPTextTransformer', 'MaskMatcher', 'MaskMatches', 'MaskPredictions',
-    'OpenVocabularySegmentor', 'ProjectionMLP', 'SSeg', 'SSegHead',
-    'Vocabulary', 'combine', 'combine_resized', 'get_templates'
+    'OpenVocabularySegmentor', 'ProjectionMLP', 'PseudoMaskClassifier', 'SSeg',
+    'SSegHead', 'Vocabulary', 'combine', 'combine_resized', 'get_templates'
 ]
