@@ -5,6 +5,7 @@ import mmlangseg.text  # noqa: F401
 import mmlangseg.visualization  # noqa: F401
 from mmlangseg.compat import repair_checkpoint_loading
 from .datasets import *  # noqa: F401,F403
+from .evaluation import *  # noqa: F401,F403
 from .losses import *  # noqa: F401,F403
 from .models import *  # noqa: F401,F403
 from .pseudo_masks import *  # noqa: F401,F403

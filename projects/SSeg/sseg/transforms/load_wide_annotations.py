@@ -1,0 +1,100 @@
+"""Label maps with ids above 255."""
+from __future__ import annotations
+from typing import Optional, Sequence
+
+import mmcv
+import numpy as np
+from mmcv.transforms import LoadAnnotations
+from mmengine.fileio import get
+from mmseg.registry import TRANSFORMS
+
+from ..datasets.class_file_dataset import WIDE_IGNORE_INDEX
+
+
+@TRANSFORMS.register_module()
+class LoadWideAnnotations(LoadAnnotations):
+    """Load a label map of 8, 16 or 32 bits, or one with ids in its colours.
+
+    mmseg's ``LoadAnnotations`` cuts ids to 8 bits. As there, label 0 is
+    ignored and the others are moved down by one if the data set says
+    ``reduce_zero_label``, and then its ``label_map`` is applied; what it maps
+    to 255, as mmseg does with classes that are left out, is ignored only if
+    ``ignore_index`` is 255.
+
+    Required keys: ``seg_map_path``; ``reduce_zero_label`` (bool),
+    ``label_map`` (dict of int to int or None), ``ori_shape`` if they are
+    there.
+
+    Added keys: ``gt_seg_map`` (H, W) int32, entered in ``seg_fields``.
+
+    Args:
+        rgb: Whether the file is in colour, with ids R + 256 G + 65536 B.
+        ignore_ids: Ids in the file of pixels to ignore, besides
+            ``ignore_index``.
+        ignore_index: Label of ignored pixels. The metric must have the same.
+        backend_args: Of the file backend.
+
+    Raises:
+        ValueError: The file is no image, has another number of channels, or
+            is not as large as the image.
+    """
+
+    def __init__(self,
+                 rgb: bool = False,
+                 ignore_ids: Sequence[int] = (),
+                 ignore_index: int = WIDE_IGNORE_INDEX,
+                 backend_args: Optional[dict] = None) -> None:
+        super().__init__(
+            with_bbox=False,
+            with_label=False,
+            with_seg=True,
+            imdecode_backend='pillow',  # gives indices of palette images
+            backend_args=backend_args)
+        self.rgb = rgb
+        self.ignore_ids = tuple(ignore_ids)
+        self.ignore_index = ignore_index
+
+    def _load_seg_map(self, results: dict) -> None:
+        """Load the ids and turn them into labels."""
+        path = results['seg_map_path']
+        ids = self._decode(path)
+        if results.get('ori_shape', ids.shape)[:2] != ids.shape:
+            raise ValueError(f'{path} has {ids.shape} pixels, but the image '
+                             f'{results["ori_shape"]} (height, width)')
+        ignored = np.isin(ids, (*self.ignore_ids, self.ignore_index))
+        if results.get('reduce_zero_label'):
+            ignored |= ids == 0
+            ids -= 1
+        if results.get('label_map'):
+            # of the few ids that occur, not of each pixel
+            values, inverse = np.unique(ids, return_inverse=True)
+            label_map = results['label_map']
+            values = [label_map.get(value, value) for value in values.tolist()]
+            ids = np.array(values, np.int32)[inverse.reshape(ids.shape)]
+        ids[ignored] = self.ignore_index
+        results['gt_seg_map'] = ids
+        results.setdefault('seg_fields', []).append('gt_seg_map')
+
+    def _decode(self, path: str) -> np.ndarray:
+        """Ids of a file, (H, W) int32."""
+        data = get(path, backend_args=self.backend_args)
+        try:
+            image = mmcv.imfrombytes(
+                data, flag='unchanged', backend=self.imdecode_backend)
+        except (OSError, SyntaxError) as error:
+            raise ValueError(f'{path} is not a whole image: {error}') from None
+        if image.shape[2:] != ((3, ) if self.rgb else ()):
+            raise ValueError(
+                f'{path} has shape {image.shape}. It must be '
+                f'{"RGB" if self.rgb else "of one channel"}; for ids in '
+                'colours set LoadWideAnnotations(rgb=True)')
+        if self.rgb:
+            image = image.astype(np.int32)  # in the order BGR
+            return image[..., 2] + 256 * image[..., 1] + 65536 * image[..., 0]
+        return image.astype(np.int32)
+
+    def __repr__(self) -> str:
+        return (f'{self.__class__.__name__}(rgb={self.rgb}, '
+                f'ignore_ids={self.ignore_ids}, '
+                f'ignore_index={self.ignore_index}, '
+                f'backend_args={self.backend_args})')

@@ -1,0 +1,176 @@
+from __future__ import annotations
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmdet.datasets import CocoDataset
+from mmengine.registry import init_default_scope
+from mmseg.datasets import PascalVOCDataset
+from mmseg.registry import DATASETS
+from PIL import Image
+
+from mmlangseg.sseg.datasets import (ClassFileDataset, ClassNames,
+                                     COCOObjectDataset, ImageNetSDataset,
+                                     LVISDataset, PascalVOC20Dataset,
+                                     read_class_names, write_class_names)
+
+REAL = Path(os.environ.get('MMLANGSEG_REALDATA',
+                           '/work/shared/realdata')) / 'coco_semseg'
+LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
+LOAD_WIDE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(2048, 16), keep_ratio=True),
+    dict(type='LoadWideAnnotations')
+]
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('mmseg')
+
+
+def save(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+
+
+def save_image(path, height=4, width=6):
+    save(path, np.full((height, width, 3), 90, np.uint8))
+
+
+def labels_of(dataset, index=0):
+    return dataset[index]['gt_seg_map']
+
+
+def test_voc20(tmp_path):
+    save_image(tmp_path / 'JPEGImages' / 'a.jpg', 1, 4)
+    save(tmp_path / 'Labels' / 'a.png', np.array([[0, 1, 20, 255]], np.uint8))
+    (tmp_path / 'val.txt').write_text('a\n')
+    common = dict(
+        ann_file='val.txt',
+        data_root=str(tmp_path),
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='Labels'),
+        pipeline=LOAD)
+    dataset = DATASETS.build(dict(type='PascalVOC20Dataset', **common))
+    assert isinstance(dataset, PascalVOC20Dataset)
+    assert labels_of(dataset).tolist() == [255, 0, 19, 255]
+    full = PascalVOCDataset(**common)
+    assert labels_of(full).tolist() == [0, 1, 20, 255]
+    assert ('background',
+            *dataset.metainfo['classes']) == full.metainfo['classes']
+    assert dataset.metainfo['palette'] == full.metainfo['palette'][1:]
+
+
+@pytest.fixture
+def coco(tmp_path):
+    save_image(tmp_path / 'images' / 'a.jpg', 2, 2)
+    save(tmp_path / 'annotations' / 'a_instanceTrainIds.png',
+         np.array([[0, 1], [80, 255]], np.uint8))
+    return dict(
+        data_root=str(tmp_path),
+        data_prefix=dict(img_path='images', seg_map_path='annotations'),
+        pipeline=LOAD)
+
+
+def test_coco_object(coco):
+    full = DATASETS.build(dict(type='COCOObjectDataset', **coco))
+    assert full.metainfo['classes'] == ('background',
+                                        *CocoDataset.METAINFO['classes'])
+    assert len(full.metainfo['palette']) == 81
+    assert labels_of(full).tolist() == [[0, 1], [80, 255]]
+    objects = COCOObjectDataset(background=False, **coco)
+    assert objects.metainfo['classes'] == CocoDataset.METAINFO['classes']
+    assert objects.metainfo['palette'] == full.metainfo['palette'][1:]
+    assert labels_of(objects).tolist() == [[255, 0], [79, 255]]
+    with pytest.raises(ValueError, match='not both'):
+        COCOObjectDataset(background=False, metainfo=dict(), **coco)
+    with pytest.raises(TypeError, match='ignore_indx'):
+        COCOObjectDataset(ignore_indx=3, **coco)
+
+
+@pytest.fixture
+def lvis(tmp_path):
+    names = tuple((f'class_{i}', ) for i in range(1, 1204))
+    write_class_names(tmp_path / 'classes.txt', ClassNames(names, False))
+    for name, ids in dict(
+            a=[0, 1, 255, 256], b=[257, 1202, 1203, 65535]).items():
+        save_image(tmp_path / 'val2017' / f'{name}.jpg', 1, 4)
+        save(tmp_path / 'labels' / 'val2017' / f'{name}.png',
+             np.array([ids], np.uint16))
+    (tmp_path / 'lvis_v1_val.txt').write_text('val2017/a\nval2017/b\n')
+    return str(tmp_path)
+
+
+def test_lvis(lvis):
+    dataset = DATASETS.build(
+        dict(type='LVISDataset', data_root=lvis, pipeline=LOAD_WIDE))
+    assert isinstance(dataset, LVISDataset)
+    assert len(dataset.metainfo['classes']) == 1203
+    assert len({tuple(c) for c in dataset.metainfo['palette']}) > 1200
+    assert dataset.ignore_index == 65535
+    assert labels_of(dataset).tolist() == [[65535, 0, 254, 255]]
+    assert labels_of(dataset, 1).tolist() == [[256, 1201, 1202, 65535]]
+    # all pixels without instance are background
+    dataset = LVISDataset(data_root=lvis, background=True, pipeline=LOAD_WIDE)
+    assert dataset.metainfo['classes'][:2] == ('background', 'class_1')
+    assert labels_of(dataset).tolist() == [[0, 1, 255, 256]]
+    assert labels_of(dataset, 1).tolist() == [[257, 1202, 1203, 65535]]
+
+
+def test_imagenet_s(tmp_path):
+    names = tuple((f'class {i}', ) for i in range(1, 301))
+    write_class_names(tmp_path / 'classes.txt', ClassNames(names, True))
+    save_image(tmp_path / 'validation' / 'n01' / 'x.JPEG', 1, 5)
+    ids = np.array([[0, 255, 256, 300, 1000]])
+    rgb = np.stack([ids % 256, ids // 256, 0 * ids], -1).astype(np.uint8)
+    save(tmp_path / 'validation-segmentation' / 'n01' / 'x.png', rgb)
+    pipeline = [
+        LOAD_WIDE[0],
+        dict(type='LoadWideAnnotations', rgb=True, ignore_ids=(1000, ))
+    ]
+    common = dict(data_root=str(tmp_path), pipeline=pipeline)
+    dataset = DATASETS.build(dict(type='ImageNetSDataset', **common))
+    assert isinstance(dataset, ImageNetSDataset)
+    assert len(dataset.metainfo['classes']) == 301
+    assert labels_of(dataset).tolist() == [[0, 255, 256, 300, 65535]]
+    dataset = ImageNetSDataset(background=False, **common)
+    assert len(dataset.metainfo['classes']) == 300
+    assert labels_of(dataset).tolist() == [[65535, 254, 255, 299, 65535]]
+
+
+def test_own_data(tmp_path):
+    """As the toy set and the small set of real photos."""
+    (tmp_path / 'classes.txt').write_text('0 background\n1 cup\n2 red ball\n')
+    save_image(tmp_path / 'images' / 'a.jpg', 1, 3)
+    save(tmp_path / 'labels' / 'a.png', np.array([[0, 1, 2]], np.uint8))
+    common = dict(
+        classes_file='classes.txt',
+        data_root=str(tmp_path),
+        pipeline=LOAD_WIDE)
+    prefix = dict(img_path='images', seg_map_path='labels')
+    dataset = ClassFileDataset(data_prefix=prefix, **common)
+    assert dataset.metainfo['classes'] == ('background', 'cup', 'red ball')
+    assert labels_of(dataset).tolist() == [[0, 1, 2]]
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(FileNotFoundError, match='no image .*.jpg in .*empty'):
+        ClassFileDataset(data_prefix=dict(prefix, img_path='empty'), **common)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason='no real data beside')
+def test_real_photos():
+    dataset = COCOObjectDataset(
+        ann_file='eval.txt',
+        data_root=str(REAL),
+        data_prefix=dict(img_path='images', seg_map_path='labels'),
+        seg_map_suffix='.png',
+        test_mode=True,
+        pipeline=LOAD)
+    assert len(dataset) == 40
+    seen = set()
+    for sample in dataset:
+        assert sample['gt_seg_map'].shape == sample['ori_shape']
+        seen |= set(np.unique(sample['gt_seg_map']).tolist())
+    assert len(seen - {0, 255}) == 51 and seen <= {*range(81), 255}
+    names = read_class_names(REAL / 'classes.txt')
+    assert ('background', *names.labels) == dataset.metainfo['classes']

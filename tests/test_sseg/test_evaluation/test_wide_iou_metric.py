@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.model import BaseModel
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmengine.structures import PixelData
+from mmseg.evaluation import IoUMetric
+from mmseg.registry import METRICS, MODELS
+from mmseg.structures import SegDataSample
+from PIL import Image
+
+from mmlangseg.sseg.datasets import ClassNames, write_class_names
+from mmlangseg.sseg.evaluation import WideIoUMetric
+
+NUM_CLASSES = 1203
+IGNORE = 65535
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('mmseg')
+
+
+def make_sample(prediction, label, name='a.jpg', **meta):
+    sample = SegDataSample(
+        metainfo=dict(img_path=f'/data/{name}', ori_shape=(2, 2), **meta))
+    for key, value in (('pred_sem_seg', prediction), ('gt_sem_seg', label)):
+        sample.set_field(
+            PixelData(data=torch.as_tensor(value)[None]), key, PixelData)
+    return sample
+
+
+def random_samples(count=5, num_classes=NUM_CLASSES, ignore=IGNORE):
+    rng = torch.Generator().manual_seed(0)
+    samples = []
+    for _ in range(count):
+        label = torch.randint(num_classes, (40, 30), generator=rng)
+        other = torch.randint(num_classes, (40, 30), generator=rng)
+        agree = torch.rand(40, 30, generator=rng) < .6
+        prediction = torch.where(agree, label, other)
+        label[torch.rand(40, 30, generator=rng) < .1] = ignore
+        samples.append(make_sample(prediction, label))
+    return samples
+
+
+def evaluate(metric, samples, num_classes=NUM_CLASSES):
+    evaluator = Evaluator(metric)
+    evaluator.dataset_meta = dict(
+        classes=[f'class {i}' for i in range(num_classes)])
+    evaluator.process(samples, None)
+    return evaluator.evaluate(len(samples))
+
+
+def naive_miou(samples, num_classes=NUM_CLASSES, ignore=IGNORE):
+    scores = []
+    for c in range(num_classes):
+        inter = union = 0
+        for sample in samples:
+            label = sample.gt_sem_seg.data
+            is_label = label == c
+            is_pred = (sample.pred_sem_seg.data == c) & (label != ignore)
+            inter += int((is_label & is_pred).sum())
+            union += int((is_label | is_pred).sum())
+        if union:
+            scores.append(inter / union)
+    return 100 * np.mean(scores)
+
+
+def test_as_naive_and_as_mmseg():
+    samples = random_samples()
+    scores = evaluate(WideIoUMetric(ignore_index=IGNORE), samples)
+    assert scores['mIoU'] == pytest.approx(naive_miou(samples), abs=.005)
+    theirs = evaluate(IoUMetric(ignore_index=IGNORE), samples)
+    assert scores == pytest.approx(theirs, abs=.011)
+
+
+def test_class_255_is_not_ignored():
+    sample = make_sample([[255, 256], [255, 1]], [[255, 256], [1, IGNORE]])
+    scores = evaluate(WideIoUMetric(ignore_index=IGNORE), [sample], 300)
+    # class 255: 1 of 2, 256: 1 of 1, 1: 0 of 1
+    assert scores['mIoU'] == 50.
+    assert scores['aAcc'] == pytest.approx(66.67)
+
+
+def test_absent_classes():
+    """Of 4 classes 3 is nowhere, and 2 only predicted."""
+    sample = make_sample([[0, 1], [2, 1]], [[0, 1], [1, 1]])
+    scores = evaluate(WideIoUMetric(), [sample], 4)
+    assert scores['mIoU'] == pytest.approx(100 * (1 + 2 / 3 + 0) / 3, abs=.01)
+    assert scores['mAcc'] == pytest.approx(100 * (1 + 2 / 3) / 2, abs=.01)
+
+
+def test_areas_beyond_24_bits():
+    """Single pixels count beside 2 ** 24."""
+    metric = WideIoUMetric()
+    metric.dataset_meta = dict(classes=('a', 'b'))
+    big = torch.tensor([2**24, 0])
+    one = torch.tensor([1, 1])
+    results = [(torch.arange(2), big.repeat(4, 1)),
+               (torch.arange(2), torch.stack([0 * one, one, 0 * one, one]))]
+    scores = metric.compute_metrics(results)
+    assert scores['mIoU'] == 50.
+    metric.metrics = ['mDice']
+    assert metric.compute_metrics(results)['mDice'] < 100
+
+
+def test_kept_of_an_image_is_little():
+    samples = random_samples(1)
+    samples[0].gt_sem_seg.data[:] = 700
+    samples[0].pred_sem_seg.data[:] = 700
+    metric = WideIoUMetric(ignore_index=IGNORE)
+    metric.dataset_meta = dict(classes=['c'] * NUM_CLASSES)
+    metric.process({}, [samples[0].to_dict()])
+    (classes, areas), = metric.results
+    assert classes.tolist() == [700] and areas.tolist() == [[1200]] * 4
+
+
+@pytest.mark.parametrize('prediction, label, message', [
+    (81, 0, 'class 81 was predicted, but the data set has 81 classes'),
+    (0, 255, 'c.png: label 255 is no class .* ignore_index 65535'),
+])
+def test_what_is_no_class(prediction, label, message):
+    sample = make_sample([[prediction, 0]], [[0, label]], seg_map_path='c.png')
+    with pytest.raises(ValueError, match=message):
+        evaluate(WideIoUMetric(ignore_index=IGNORE), [sample], 81)
+
+
+@pytest.mark.parametrize('num_classes, mode', [(81, 'L'), (300, 'I;16')])
+@pytest.mark.parametrize('reduced', [True, False])
+@pytest.mark.parametrize('format_only', [True, False])
+def test_output(tmp_path, num_classes, mode, reduced, format_only):
+    last = num_classes - 1
+    sample = make_sample([[0, last]], [[1, last]], reduce_zero_label=reduced)
+    metric = METRICS.build(
+        dict(
+            type='WideIoUMetric',
+            output_dir=str(tmp_path / 'out'),
+            format_only=format_only))
+    scores = evaluate(metric, [sample], num_classes)
+    assert bool(scores) is not format_only
+    with Image.open(tmp_path / 'out' / 'a.png') as image:
+        assert image.mode == mode
+        assert np.array(image).tolist() == [[reduced, last + reduced]]
+
+
+def test_one_pixel():
+    sample = make_sample([[2]], [[2]])
+    assert evaluate(WideIoUMetric(), [sample], 3)['mIoU'] == 100.
+
+
+@MODELS.register_module()
+class RedIsTheClass(BaseModel):
+    """Predicts 4 times the value of red: the made images show their label."""
+
+    def forward(self, inputs, data_samples, mode):
+        for image, sample in zip(inputs, data_samples):
+            labels = 4 * image[:1].long()
+            size = sample.ori_shape
+            labels = labels[:, :size[0], :size[1]]
+            sample.pred_sem_seg = PixelData(data=labels)
+        return data_samples
+
+
+def test_ids_survive_a_test_run(tmp_path):
+    """From 16-bit files to the score, by mmengine's own loop."""
+    ids = np.array([[4, 252, 256, 1200], [1000, 8, 0, 260]])  # less than 4*256
+    names = tuple((f'class {i}', ) for i in range(1, NUM_CLASSES + 1))
+    write_class_names(tmp_path / 'classes.txt', ClassNames(names, False))
+    for folder in ('val2017', 'labels/val2017'):
+        (tmp_path / folder).mkdir(parents=True)
+    lines = []
+    for i, row in enumerate(ids):
+        image = np.zeros((1, 4, 3), np.uint8)
+        image[0, :, 0] = np.minimum(row // 4, 255)
+        # label = id - 1, so ids are one above what the model reads
+        name = f'val2017/{i}'
+        Image.fromarray(image).save(tmp_path / f'{name}.png')
+        Image.fromarray((row + 1)[None].astype(np.uint16)).save(
+            tmp_path / 'labels' / f'{name}.png')
+        lines.append(name)
+    (tmp_path / 'lvis_v1_val.txt').write_text('\n'.join(lines))
+    pipeline = [
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadWideAnnotations'),
+        dict(type='PackSegInputs')
+    ]
+    runner = Runner(
+        model=dict(
+            type='RedIsTheClass',
+            data_preprocessor=dict(
+                type='SegDataPreProcessor', bgr_to_rgb=True)),
+        work_dir=str(tmp_path / 'run'),
+        test_dataloader=dict(
+            batch_size=1,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=dict(
+                type='LVISDataset',
+                data_root=str(tmp_path),
+                img_suffix='.png',
+                pipeline=pipeline)),
+        test_cfg=dict(type='TestLoop'),
+        test_evaluator=dict(type='WideIoUMetric', ignore_index=IGNORE),
+        default_scope='mmseg',
+        log_level='ERROR',
+        experiment_name='wide')
+    scores = runner.test()
+    # 1200 // 4 does not fit a byte: predicted 1020, so two classes are wrong
+    assert scores['mIoU'] == pytest.approx(100 * 7 / 9, abs=.01)
+    assert scores['aAcc'] == pytest.approx(100 * 7 / 8, abs=.01)

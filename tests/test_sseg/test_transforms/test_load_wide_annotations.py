@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.datasets.transforms import LoadAnnotations
+from mmseg.registry import TRANSFORMS
+from mmseg.visualization import SegLocalVisualizer
+from PIL import Image
+
+from mmlangseg.sseg.transforms import LoadWideAnnotations
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('mmseg')
+
+
+@pytest.fixture
+def load(tmp_path):
+
+    def load(image, results=None, **kwargs):
+        path = tmp_path / 'labels.png'
+        if isinstance(image, np.ndarray):
+            image = Image.fromarray(image)
+        # Pillow has no PNG of 32 bits; it reads by content, not by name
+        image.save(path, 'TIFF' if image.mode == 'I' else 'PNG')
+        transform = TRANSFORMS.build(
+            dict(type='LoadWideAnnotations', **kwargs))
+        results = dict(results or {}, seg_map_path=str(path))
+        return transform(results)['gt_seg_map']
+
+    return load
+
+
+@pytest.mark.parametrize('dtype, ids', [
+    (np.uint8, [[0, 1, 254], [255, 7, 8]]),
+    (np.uint16, [[0, 255, 256], [1203, 65534, 65535]]),
+    (np.int32, [[0, 1, 256], [65535, 65536, 5]]),
+])
+def test_depths(load, dtype, ids):
+    labels = load(np.array(ids, dtype))
+    assert labels.dtype == np.int32
+    assert labels.tolist() == ids
+
+
+def test_palette_gives_indices(load):
+    image = Image.fromarray(np.array([[0, 1], [2, 3]], np.uint8), 'P')
+    image.putpalette([9, 9, 9, 8, 8, 8, 7, 7, 7, 6, 6, 6])
+    assert load(image).tolist() == [[0, 1], [2, 3]]
+
+
+def test_colours(load):
+    rgb = np.array([[[1, 2, 0], [0, 0, 1], [232, 3, 0]]], np.uint8)
+    assert load(rgb, rgb=True).tolist() == [[513, 65536, 1000]]
+    labels = load(rgb, rgb=True, ignore_ids=(1000, ), ignore_index=-1)
+    assert labels.tolist() == [[513, 65536, -1]]
+
+
+def test_zero_ignored(load):
+    ids = np.array([[0, 1, 255, 256, 65535]], np.uint16)
+    reduced = load(ids, dict(reduce_zero_label=True, label_map=None))
+    assert reduced.tolist() == [[65535, 0, 254, 255, 65535]]
+    assert load(ids, dict(reduce_zero_label=False)).tolist() == ids.tolist()
+
+
+def test_label_map(load):
+    ids = np.array([[3, 300], [301, 65535]], np.uint16)
+    label_map = {3: 300, 300: 3, 65535: 0}
+    labels = load(ids, dict(label_map=label_map))
+    # no label is mapped twice, and ignored pixels stay ignored
+    assert labels.tolist() == [[300, 3], [301, 65535]]
+
+
+@pytest.mark.parametrize('reduce_zero_label', [True, False])
+@pytest.mark.parametrize('label_map', [None, {0: 4, 2: 255, 4: 0}])
+def test_as_mmseg_below_256(load, tmp_path, reduce_zero_label, label_map):
+    ids = np.random.RandomState(0).randint(0, 6, (9, 7)).astype(np.uint8)
+    ids[0, 0] = 255
+    results = dict(reduce_zero_label=reduce_zero_label, label_map=label_map)
+    ours = load(ids, results, ignore_index=255)
+    theirs = LoadAnnotations()(
+        dict(
+            results, seg_map_path=str(tmp_path / 'labels.png'), seg_fields=[]))
+    assert ours.tolist() == theirs['gt_seg_map'].tolist()
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 5), (5, 1)])
+def test_narrow_images(load, shape):
+    results = dict(ori_shape=shape)
+    assert load(np.full(shape, 300, np.uint16), results).shape == shape
+    rgb = np.zeros((*shape, 3), np.uint8)
+    assert load(rgb, results, rgb=True).shape == shape
+
+
+def test_errors(load, tmp_path):
+    with pytest.raises(ValueError, match='labels.png has shape .* one chann'):
+        load(np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(ValueError, match='must be RGB'):
+        load(np.zeros((2, 2), np.uint8), rgb=True)
+    with pytest.raises(ValueError, match=r'\(2, 2\) pixels, but .*\(2, 3\)'):
+        load(np.zeros((2, 2), np.uint8), dict(ori_shape=(2, 3)))
+    transform = LoadWideAnnotations()
+    whole = (tmp_path / 'labels.png').read_bytes()
+    for name, content in (('text', b'no image'), ('half', whole[:-30])):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f'{name} is not a whole image'):
+            transform(dict(seg_map_path=str(path)))
+    with pytest.raises(FileNotFoundError, match='absent.png'):
+        transform(dict(seg_map_path=str(tmp_path / 'absent.png')))
+
+
+def test_through_the_pipeline_and_pictures(tmp_path):
+    """Flipped, resized, packed and drawn, ids are what they were."""
+    ids = np.array([[256, 299, 65535, 255]], np.uint16).repeat(2, 0)
+    Image.fromarray(ids).save(tmp_path / 'a.png')
+    Image.fromarray(np.zeros((2, 4, 3), np.uint8)).save(tmp_path / 'a.jpg')
+    results = dict(
+        img_path=str(tmp_path / 'a.jpg'),
+        seg_map_path=str(tmp_path / 'a.png'),
+        seg_fields=[])
+    for step in (dict(type='LoadImageFromFile'),
+                 dict(type='LoadWideAnnotations'),
+                 dict(type='RandomFlip', prob=1.),
+                 dict(type='Resize', scale=(8, 4),
+                      keep_ratio=False), dict(type='PackSegInputs')):
+        results = TRANSFORMS.build(step)(results)
+    sample = results['data_samples']
+    label = sample.gt_sem_seg.data
+    assert label.dtype == torch.int64
+    assert label[0].tolist() == [[255, 255, 65535, 65535, 299, 299, 256, 256]
+                                 ] * 4
+    visualizer = SegLocalVisualizer(alpha=1.)
+    palette = np.random.RandomState(0).randint(1, 255, (300, 3)).tolist()
+    visualizer.dataset_meta = dict(
+        classes=[f'class {i}' for i in range(300)], palette=palette)
+    visualizer.add_datasample(
+        'a',
+        np.zeros((4, 8, 3), np.uint8),
+        sample,
+        draw_pred=False,
+        with_labels=False)
+    drawn = visualizer.get_image()[0, ::2].tolist()
+    assert drawn == [palette[255], [0, 0, 0], palette[299], palette[256]]
