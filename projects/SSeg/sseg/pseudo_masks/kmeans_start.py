@@ -74,26 +74,6 @@ def kmeans_plus_plus(features: Tensor, uniform: Tensor,
     return labels
 
 
-def random_tokens(features: Tensor, uniform: Tensor,
-                  valid: Optional[Tensor]) -> Tensor:
-    """Different tokens as centres; arguments as of the function above."""
-    batch, restarts, num_clusters, _ = uniform.shape
-    chance = features.new_ones(features.shape[:2]) if valid is None else \
-        valid.to(features.dtype)
-    chance = chance[:, None].repeat(1, restarts, 1)
-    index = []
-    for k in range(num_clusters):
-        index.append(_draw(chance, uniform[:, :, k, 0]))
-        if k + 1 < features.shape[1]:
-            chance = chance.scatter(2, index[-1][..., None], 0.)
-    index = torch.stack(index, 2).flatten(1)
-    centers = features.gather(
-        1, index[..., None].expand(-1, -1, features.shape[2]))
-    scores = torch.baddbmm(centers.square().sum(-1, keepdim=True).mul(-0.5),
-                           centers, features.transpose(1, 2))
-    return scores.view(batch, restarts, num_clusters, -1).argmax(2)
-
-
 def _draw(chance: Tensor, uniform: Tensor) -> Tensor:
     """Draw by chance (B, 1 | R, N) for numbers (B, R) or (B, R, T)."""
     total = chance.cumsum(-1).expand(-1, uniform.shape[1], -1).contiguous()
