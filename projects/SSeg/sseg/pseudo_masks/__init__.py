@@ -1,8 +1,10 @@
 """Pseudo-masks: clustered features of an image."""
+from .dino_features import DINOFeatures
 from .generator import PseudoMaskGenerator
 from .kmeans import KMeansResult, batched_kmeans
 from .pixel_features import PixelFeatures
 
 __all__ = [
-    'KMeansResult', 'PixelFeatures', 'PseudoMaskGenerator', 'batched_kmeans'
+    'DINOFeatures', 'KMeansResult', 'PixelFeatures', 'PseudoMaskGenerator',
+    'batched_kmeans'
 ]
