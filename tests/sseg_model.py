@@ -80,13 +80,19 @@ def model_config(folder: Path, **changes) -> dict:
 
 
 def build(config: dict, seed: int = 0) -> torch.nn.Module:
-    """Build a model with reproducible weights."""
+    """Build a model with reproducible weights.
+
+    They are random also where layers start with zeros, and so large that
+    the queries and their masks differ.
+    """
     torch.manual_seed(seed)
     model = MODELS.build(config)
-    with torch.no_grad():  # random ones also where layers start with zeros
+    with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
-                torch.nn.init.xavier_normal_(parameter)
+                torch.nn.init.xavier_normal_(parameter, gain=2)
+        if hasattr(model, 'decode_head'):
+            model.decode_head.query_embed.weight.normal_(std=3)
     return model
 
 

@@ -1,4 +1,4 @@
-"""Segment what sentences refer to in your own data."""
+"""Segment your own data: what sentences refer to, or classes by name."""
 from __future__ import annotations
 import argparse
 import os
@@ -13,7 +13,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Segment what sentences refer to, in a scan (LESS) or in '
-        'an image (LAVT, SemiRES)')
+        'an image (LAVT, SemiRES), or divide an image into classes (S-Seg)')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     data = parser.add_mutually_exclusive_group(required=True)
@@ -23,12 +23,23 @@ def parse_args() -> argparse.Namespace:
         help='a scan in metres with z up: .ply, .pcd, .npy, .npz or .bin')
     data.add_argument(
         '--image', metavar='FILE', help='an image: .jpg, .png, ...')
-    parser.add_argument(
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument(
         '--text',
         action='append',
-        required=True,
         metavar='SENTENCE',
         help='what to look for; may be given several times')
+    wanted.add_argument(
+        '--classes',
+        metavar='NAMES',
+        help='classes of S-Seg: "cat,dog,grass", a file with one name per '
+        'line, synonyms behind it separated by ";", or a benchmark such as '
+        'voc21; with --image')
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        help='what no class has this probability of is background; with '
+        '--classes')
     parser.add_argument(
         '--out', required=True, metavar='DIR', help='folder for the results')
     parser.add_argument(
@@ -44,6 +55,10 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'checkpoint {args.checkpoint} does not exist')
     if args.html and args.scan is None:
         parser.error('--html needs --scan')
+    if args.classes is not None and args.image is None:
+        parser.error('--classes needs --image: scans take sentences, --text')
+    if args.threshold is not None and args.classes is None:
+        parser.error('--threshold needs --classes')
     return args
 
 
@@ -66,11 +81,24 @@ def infer_image(args: argparse.Namespace) -> None:
               f'{result.text}')
 
 
+def infer_classes(args: argparse.Namespace) -> None:
+    """Run S-Seg and print a line per class that the image has."""
+    from mmlangseg.apis import SSegInferencer
+    inferencer = SSegInferencer(args.config, args.checkpoint, args.device)
+    result = inferencer(
+        args.image, args.classes, threshold=args.threshold, out_dir=args.out)
+    for found in result.classes:
+        print(f'{found.share:6.1%} of the pixels, score {found.score:.2f}: '
+              f'{found.name}')
+
+
 def main() -> None:
     args = parse_args()
     try:
         if args.scan is not None:
             infer_scan(args)
+        elif args.classes is not None:
+            infer_classes(args)
         else:
             infer_image(args)
     except (OSError, ValueError, RuntimeError) as error:

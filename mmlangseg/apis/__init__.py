@@ -6,14 +6,18 @@ scans, nor scans those of images.
 from importlib import import_module
 
 _MODULES = dict(
+    ClassResult='semantic_results',
     ImageResult='semires_inferencer',
     LESSInferencer='less_inferencer',
+    SSegInferencer='sseg_inferencer',
     ScanResult='scan_results',
+    SemanticResult='semantic_results',
     SemiRESInferencer='semires_inferencer',
     as_points='scan_reader',
     read_scan='scan_reader',
     write_image_results='semires_inferencer',
-    write_scan_results='scan_results')
+    write_scan_results='scan_results',
+    write_semantic_result='semantic_results')
 
 __all__ = list(_MODULES)
 

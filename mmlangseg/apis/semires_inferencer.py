@@ -8,11 +8,12 @@ from typing import Optional, Sequence
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
+from mmengine.dataset import pseudo_collate
 
 from mmlangseg.fileio import write_json
-from mmlangseg.visualization import draw_overlay, read_image, write_png
-from .model import load_config, load_model, test_dataset
+from mmlangseg.visualization import draw_overlay, write_png
+from .images import image_pipeline, open_image
+from .model import load_config, load_model
 
 
 @dataclass
@@ -62,17 +63,15 @@ class SemiRESInferencer:
                  checkpoint: Optional[str],
                  device: Optional[str] = None) -> None:
         config = load_config(config, scope='mmseg')
+        if 'decode_head' in config.model and 'vocabulary' in config.model:
+            raise ValueError(
+                'the config is one of S-Seg, which takes names '
+                'of classes: use SSegInferencer, on the command line --classes'
+            )
         network = config.model.get('segmentor', config.model)
         network.eval_size = 'original'
         self.model = load_model(config, checkpoint, device)
-        replaced = dict(
-            LoadImageFromFile=dict(type='LoadImageFromNDArray'),
-            LoadReferringMask=None)
-        transforms = [
-            replaced.get(transform['type'], transform)
-            for transform in test_dataset(config).pipeline
-        ]
-        self.pipeline = Compose(list(filter(None, transforms)))
+        self.pipeline = image_pipeline(config)
 
     def __call__(
             self,
@@ -100,10 +99,7 @@ class SemiRESInferencer:
         for i, text in enumerate(texts):
             if not isinstance(text, str) or not text.strip():
                 raise ValueError(f'Sentence {i + 1} is empty: {text!r}')
-        if isinstance(image, np.ndarray):
-            name, pixels = 'image', _as_image(image)
-        else:
-            name, pixels = Path(image).stem, _read_image(image)
+        name, pixels = open_image(image)
         packed = self.pipeline(dict(img=pixels[..., ::-1], text=''))  # BGR
         results = [self._find(packed, text) for text in texts]
         if out_dir is not None:
@@ -121,19 +117,6 @@ class SemiRESInferencer:
         if not mask.any():
             return ImageResult(text, mask, 0., None)
         return ImageResult(text, mask, float(prob[mask].mean()), _box(mask))
-
-
-def _as_image(image: np.ndarray) -> np.ndarray:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError('an image must be uint8 RGB of the shape (H, W, 3), '
-                         f'not {image.dtype} {image.shape}')
-    return image
-
-
-def _read_image(path: str | os.PathLike) -> np.ndarray:
-    if '://' not in str(path) and not os.path.isfile(path):
-        raise FileNotFoundError(f'image {path} does not exist')
-    return read_image(str(path))
 
 
 def _box(mask: np.ndarray) -> list[int]:

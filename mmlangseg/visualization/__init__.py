@@ -6,9 +6,12 @@ from .overlay import draw_overlay
 from .ply import write_ply
 from .referring_visualization_hook import ReferringVisualizationHook
 from .scan_painter import ScanPainter
+from .semantic_overlay import draw_labels, label_colors, paint_labels
+from .semantic_visualization_hook import SemanticVisualizationHook
 
 __all__ = [
-    'ReferringVisualizationHook', 'ScanPainter', 'draw_expressions',
-    'draw_overlay', 'expression_name', 'read_image', 'transforms_of',
+    'ReferringVisualizationHook', 'ScanPainter', 'SemanticVisualizationHook',
+    'draw_expressions', 'draw_labels', 'draw_overlay', 'expression_name',
+    'label_colors', 'paint_labels', 'read_image', 'transforms_of',
     'write_html', 'write_ply', 'write_png'
 ]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmlangseg.sseg.models import Vocabulary, get_templates
+from mmlangseg.sseg.models.build_vocabulary import build_vocabulary
 from mmlangseg.sseg.models.class_embeddings import embed_classes
 
 
@@ -135,3 +136,36 @@ def test_embedding_is_the_mean_over_synonyms_and_templates():
     for i in range(3):
         mean = embed_texts(vocabulary.prompts(i)).mean(0)
         torch.testing.assert_close(embeddings[i], mean / mean.norm())
+
+
+def test_vocabulary_of_a_benchmark(tmp_path):
+    voc = build_vocabulary(dict(dataset='voc21', templates='subset'))
+    assert len(voc.labels) == 21 and voc.background
+    assert len(voc.prompts(0)) == 7
+    index = voc.classes.index('diningtable')
+    assert voc.prompt_names[index] == ('table', )
+    plain = build_vocabulary(dict(dataset='voc21', background=False))
+    assert len(plain.labels) == 20
+    assert build_vocabulary('voc21', 'subset') == voc
+    path = tmp_path / 'classes.txt'
+    path.write_text('1 cat\n2 dog;puppy\n')
+    own = dict(dataset='own', classes_file=str(path))
+    assert build_vocabulary(own) == build_vocabulary(path)
+    assert build_vocabulary(path).prompt_names[1] == ('dog', 'puppy')
+    with pytest.raises(ValueError, match="no benchmark 'cityscapes'"):
+        build_vocabulary(dict(dataset='cityscapes'))
+    with pytest.raises(TypeError):
+        build_vocabulary(dict(classes=['cat'], template='simple'))
+
+
+def test_vocabulary_of_names_and_files(tmp_path):
+    assert build_vocabulary(['cat', 'dog']) == Vocabulary(['cat', 'dog'])
+    assert build_vocabulary('cat,dog') == Vocabulary(['cat', 'dog'])
+    path = tmp_path / 'names.txt'
+    path.write_text('2 wheeler\ncar\n')  # not a file with ids
+    expected = Vocabulary(['2 wheeler', 'car'], templates='full')
+    assert build_vocabulary(str(path), 'full') == expected
+    assert build_vocabulary(expected) is expected
+    path.write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(ValueError, match='not a UTF-8'):
+        build_vocabulary(path)

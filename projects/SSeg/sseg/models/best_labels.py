@@ -3,6 +3,7 @@ from typing import Callable
 
 import torch
 import torch.nn.functional as F
+from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
@@ -26,7 +27,8 @@ def take_best_labels(probs: Tensor, postprocess: Callable,
         keep_probabilities (bool): Whether the results get ``seg_logits``.
 
     Returns:
-        list[SegDataSample]: The samples with ``pred_sem_seg``.
+        list[SegDataSample]: The samples with ``pred_sem_seg`` and
+        ``seg_confidence``, the probability of that label.
     """
     channels = probs.shape[1]
     step = channels if keep_probabilities else _CHUNK
@@ -47,8 +49,9 @@ def take_best_labels(probs: Tensor, postprocess: Callable,
                 prob = torch.maximum(prob, old_prob)
             best[i] = prob, label
             result.seg_logits.data = part_probs
-    for result, (_, label) in zip(results, best):
+    for result, (prob, label) in zip(results, best):
         result.pred_sem_seg.data = label
+        result.seg_confidence = PixelData(data=prob)
         if not keep_probabilities:
             del result.seg_logits
     return results

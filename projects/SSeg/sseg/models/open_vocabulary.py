@@ -47,7 +47,7 @@ class OpenVocabularySegmentor(BaseSegmentor):
             None trains without captions.
         multi_label_loss (dict, optional): Config of
             :class:`MultiLabelContrastiveLoss`.
-        vocabulary (dict | Vocabulary, optional): See
+        vocabulary (dict | str | Sequence[str], optional): See
             :func:`build_vocabulary`. Can be set later, by
             :meth:`set_vocabulary`.
         combination (str): See :func:`combine`.
@@ -78,7 +78,7 @@ class OpenVocabularySegmentor(BaseSegmentor):
                  text_projection: dict,
                  contrastive_loss: dict | None = None,
                  multi_label_loss: dict | None = None,
-                 vocabulary: dict | Vocabulary | None = None,
+                 vocabulary: dict | str | Sequence[str] | None = None,
                  combination: str = 'normalized',
                  upsample: str = 'masks',
                  background_rule: str = 'constant',
@@ -113,10 +113,20 @@ class OpenVocabularySegmentor(BaseSegmentor):
 
     # --- the vocabulary ---------------------------------------------------
 
-    def set_vocabulary(self, vocabulary: dict | Vocabulary) -> None:
-        """Choose the classes that images are divided into from now on."""
-        self.vocabulary = build_vocabulary(vocabulary)
-        self._embeddings = None
+    def set_vocabulary(self, classes: Vocabulary | dict | str
+                       | Sequence[str]) -> None:
+        """Choose the classes that images are divided into from now on.
+
+        Args:
+            classes: See :func:`build_vocabulary`. Templates, where they are
+                not given, stay the same.
+        """
+        old = self.vocabulary
+        new = build_vocabulary(classes, old.templates if old else 'simple')
+        if old is None or (old.prompt_names,
+                           old.templates) != (new.prompt_names, new.templates):
+            self._embeddings = None
+        self.vocabulary = new
 
     @property
     def out_channels(self) -> int:
@@ -249,9 +259,9 @@ class OpenVocabularySegmentor(BaseSegmentor):
 
         Returns:
             list[SegDataSample]: The given samples with ``pred_sem_seg.data``
-            (1, H, W) int64 and, with ``keep_probabilities``,
-            ``seg_logits.data`` (C, H, W), probabilities; at the size
-            ``ori_shape``.
+            (1, H, W) int64, ``seg_confidence.data`` (1, H, W), its
+            probability, and, with ``keep_probabilities``, ``seg_logits.data``
+            (C, H, W), all probabilities; at the size ``ori_shape``.
         """
         if data_samples is None:
             metas = [dict(ori_shape=inputs.shape[-2:])] * len(inputs)

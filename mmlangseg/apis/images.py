@@ -1,0 +1,51 @@
+"""Images on their way into a model."""
+from __future__ import annotations
+import os
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.dataset import Compose
+
+from mmlangseg.visualization import read_image
+from .model import test_dataset
+
+
+def open_image(
+        image: str | os.PathLike | np.ndarray) -> tuple[str, np.ndarray]:
+    """Take an image as users give it.
+
+    Args:
+        image: File of the image, or uint8 RGB (H, W, 3).
+
+    Returns:
+        tuple: Its name without folder and suffix, ``'image'`` for an array,
+        and the pixels, uint8 RGB (H, W, 3).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not an image.
+    """
+    if not isinstance(image, np.ndarray):
+        if '://' not in str(image) and not os.path.isfile(image):
+            raise FileNotFoundError(f'image {image} does not exist')
+        return Path(image).stem, read_image(str(image))
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError('an image must be uint8 RGB of the shape (H, W, 3), '
+                         f'not {image.dtype} {image.shape}')
+    return 'image', image
+
+
+def image_pipeline(config: Config) -> Compose:
+    """The test pipeline of a config for images without annotations.
+
+    It takes ``img``, uint8 BGR (H, W, 3), and what a transform wants besides.
+    """
+    transforms = []
+    for transform in test_dataset(config).pipeline:
+        kind = transform['type'].split('.')[-1]
+        if kind == 'LoadImageFromFile':
+            transforms.append(dict(type='LoadImageFromNDArray'))
+        elif not kind.startswith('Load'):  # else annotations
+            transforms.append(transform)
+    return Compose(transforms)
