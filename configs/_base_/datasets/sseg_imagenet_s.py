@@ -1,0 +1,23 @@
+# ImageNet-S50 val, 752 images, 50 classes and "other", which counts as in the
+# data set's own evaluation. tools/dataset_converters/imagenet_s.py writes the
+# names. ImageNet-S300 and -S919: change `data_root`.
+_base_ = './sseg_evaluation.py'
+
+ignore_index = 65535  # 255 is a class of the larger sets
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=_base_.image_scale, keep_ratio=True),
+    dict(
+        type='LoadWideAnnotations',
+        rgb=True,
+        ignore_ids=(1000, ),
+        ignore_index=ignore_index),
+    dict(type='PackSegInputs'),
+]
+test_dataloader = dict(
+    dataset=dict(
+        type='ImageNetSDataset',
+        data_root='data/ImageNetS/ImageNetS50/',
+        ignore_index=ignore_index,
+        pipeline=test_pipeline))
+test_evaluator = dict(ignore_index=ignore_index)

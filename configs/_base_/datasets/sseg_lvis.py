@@ -1,0 +1,20 @@
+# LVIS v1 val, 19,809 images, 1,203 classes. Pixels without instance are not
+# evaluated: a choice, the paper's protocol is not known.
+# tools/dataset_converters/lvis.py makes the label maps.
+_base_ = './sseg_evaluation.py'
+
+ignore_index = 65535  # 255 is a class
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=_base_.image_scale, keep_ratio=True),
+    dict(type='LoadWideAnnotations', ignore_index=ignore_index),
+    dict(type='PackSegInputs'),
+]
+test_dataloader = dict(
+    dataset=dict(
+        type='LVISDataset',
+        data_root='data/lvis_v1/',
+        ann_file='lvis_v1_val.txt',
+        ignore_index=ignore_index,
+        pipeline=test_pipeline))
+test_evaluator = dict(ignore_index=ignore_index)

@@ -1,0 +1,34 @@
+# S-Seg+ on PASCAL Context: trained on the labels that S-Seg gives to training
+# images, from tools/sseg/label_images.py in VOC2010/sseg_labels/*.png.
+_base_ = [
+    './_base_/models/sseg_plus_upernet_mae-b.py',
+    './_base_/datasets/sseg_plus.py', './_base_/schedules/sseg_plus.py',
+    './_base_/runtime.py'
+]
+default_scope = 'mmseg'
+custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)
+
+num_classes = 60
+model = dict(
+    decode_head=dict(num_classes=num_classes),
+    auxiliary_head=dict(num_classes=num_classes))
+
+dataset = dict(
+    type='PascalContextDataset', data_root='data/VOCdevkit/VOC2010/')
+train_dataloader = dict(
+    dataset=dict(
+        **dataset,
+        ann_file='ImageSets/SegmentationContext/train.txt',
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='sseg_labels')))
+val_dataloader = dict(
+    dataset=dict(
+        **dataset,
+        ann_file='ImageSets/SegmentationContext/val.txt',
+        data_prefix=dict(
+            img_path='JPEGImages', seg_map_path='SegmentationClassContext')))
+test_dataloader = val_dataloader
+
+log_processor = dict(by_epoch=False)
+default_hooks = dict(
+    checkpoint=dict(by_epoch=False, interval=_base_.val_interval),
+    visualization=dict(type='SemanticVisualizationHook'))
