@@ -1,9 +1,10 @@
 """Work on one sample."""
 from .caption_words import CaptionWords
 from .load_pair_image import LoadPairImage
+from .load_pseudo_masks import LoadPseudoMasks
 from .load_wide_annotations import LoadWideAnnotations
 from .random_resized_crop import RandomResizedCrop
 
 __all__ = [
-    'CaptionWords', 'LoadPairImage', 'LoadWideAnnotations', 'RandomResizedCrop'
+    'CaptionWords', 'LoadPairImage', 'LoadPseudoMasks', 'LoadWideAnnotations', 'RandomResizedCrop'
 ]

@@ -1,0 +1,73 @@
+"""Adds the pseudo-masks of an image to the sample."""
+from __future__ import annotations
+from typing import Optional
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+
+from ..datasets.pair_source import BrokenPairError
+from ..pseudo_masks import PseudoMaskCache
+
+
+@TRANSFORMS.register_module()
+class LoadPseudoMasks(BaseTransform):
+    """Load the pseudo-masks of an image from a cache, as a label map.
+
+    Belongs behind the loading of the image and before whatever crops, flips
+    or turns it, because a map covers the whole image; it is stretched over
+    the image as it is here.
+
+    Required keys: ``sample_id`` (int), ``key`` (str), ``img``.
+
+    Added keys: ``gt_seg_map`` (H, W) uint8, numbers of clusters, and its
+    name in ``seg_fields``, so that later transforms change it with the image.
+
+    Args:
+        cache: Folder that tools/sseg/generate_pseudo_masks.py made.
+        expect: Header fields that the cache must have, for example
+            ``dict(num_clusters=8)``.
+
+    Raises:
+        BrokenPairError: The image was broken when the cache was made.
+        PseudoMaskCacheError: The entry is missing, damaged, or of another
+            data set.
+    """
+
+    def __init__(self, cache: str, expect: Optional[dict] = None) -> None:
+        self.cache = PseudoMaskCache(cache, expect)
+
+    def transform(self, results: dict) -> dict:
+        """Add the label map of one sample."""
+        missing = [
+            name for name in ('sample_id', 'key', 'img') if name not in results
+        ]
+        if missing:
+            raise ValueError(
+                f'LoadPseudoMasks needs {missing}, put it behind the loading '
+                'of the image; sample_id and key come from ImageTextDataset')
+        if results.get('flip'):
+            raise ValueError('LoadPseudoMasks must stand before RandomFlip, '
+                             'but the image is flipped already')
+        key = results['key']
+        labels = self.cache.load(results['sample_id'], key)
+        if labels is None:
+            raise BrokenPairError(
+                key, 'image', f'has no pseudo-masks in {self.cache.root}, it '
+                'was broken when they were made')
+        height, width = results['img'].shape[:2]
+        results['gt_seg_map'] = stretch_labels(labels, height, width)
+        fields = results.setdefault('seg_fields', [])
+        if 'gt_seg_map' not in fields:
+            fields.append('gt_seg_map')
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(cache={str(self.cache.root)!r})'
+
+
+def stretch_labels(labels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Give every pixel the label that its centre lies in."""
+    rows, columns = ((2 * np.arange(size) + 1) * cells // (2 * size)
+                     for size, cells in zip((height, width), labels.shape))
+    return labels[rows[:, None], columns]

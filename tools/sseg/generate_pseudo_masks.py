@@ -1,0 +1,352 @@
+"""Make the pseudo-masks of a training set once, for LoadPseudoMasks.
+
+Examples:
+    python tools/sseg/generate_pseudo_masks.py configs/sseg_swin-s_cc12m.py \
+        data/pseudo_masks/cc12m
+    python tools/sseg/generate_pseudo_masks.py configs/sseg_toy.py \
+        data/pseudo_masks/toy --size 64 64 \
+        --cfg-options pseudo_mask_generator.num_clusters=6
+    python tools/sseg/generate_pseudo_masks.py configs/sseg_toy.py \
+        data/pseudo_masks/toy --inspect 17
+
+The images are those of the config's train_dataloader, each once and whole.
+The generator is the config's pseudo_mask_generator, else the one of its
+model. Files of the cache that are there are left alone, so that an
+interrupted run goes on when it is started again. Several processes share the
+work when they are started by torchrun or srun, or with --num-shards and
+--shard.
+"""
+from __future__ import annotations
+import argparse
+import os
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Iterator, NamedTuple, Optional
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from mmengine.utils import import_modules_from_strings
+from mmseg.registry import DATASETS, MODELS
+from torch.utils.data import DataLoader, Dataset
+
+from mmlangseg.cpu_memory import keep_freed_memory
+from mmlangseg.fileio import write_text
+from mmlangseg.sseg.datasets.pair_source import BrokenPairError
+from mmlangseg.sseg.pseudo_masks import PseudoMaskCache
+from mmlangseg.visualization import draw_labels, read_image, write_png
+
+REPORT_SECONDS = 10.
+LISTED = 20  # failures
+LOADERS = ('LoadPairImage', 'LoadImageFromFile')
+
+
+class Image(NamedTuple):
+    """What a worker gives: ``pixels`` is None where ``fault`` is a text."""
+
+    sample_id: int
+    key: str
+    pixels: Optional[np.ndarray]
+    fault: str
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n', 1)[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add('config', type=Path, help='of a training')
+    add('cache', type=Path, help='folder to write')
+    add('--dataset', help='name for the header; that of the config if left')
+    add('--size',
+        type=int,
+        nargs=2,
+        default=[224, 224],
+        metavar=('H', 'W'),
+        help='of the images for the generator')
+    add('--batch-size', type=int, default=32, help='images at a time')
+    add('--workers', type=int, default=2, help='processes that read images')
+    add('--shard-size',
+        type=int,
+        help='samples per file; by default so that there are about 256 files '
+        'of 16 to 4096')
+    add('--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='changes of the config')
+    add('--inspect',
+        metavar='IMAGE',
+        help='draw the pseudo-masks of this image, a file or the number of a '
+        'sample (those of the cache if it has them), and write nothing else')
+    add('--out',
+        type=Path,
+        help='of --inspect; IMAGE_pseudo_masks.png if '
+        'left')
+    add('--device', help='of the generator; a GPU if there is one')
+    rank, world, _ = launched()
+    add('--num-shards', type=int, default=world, help='how many processes')
+    add('--shard', type=int, default=rank, help='which of them this is')
+    args = parser.parse_args()
+    if not 0 <= args.shard < args.num_shards:
+        parser.error('--shard must be from 0 to --num-shards - 1')
+    if min(*args.size, args.batch_size, args.shard_size or 1) < 1 \
+            or args.workers < 0:
+        parser.error('sizes must be positive')
+    return args
+
+
+def launched() -> tuple[int, int, int]:
+    """Rank, number of processes and local rank by torchrun or slurm."""
+    for names in (('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
+                  ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID')):
+        if names[0] in os.environ and names[1] in os.environ:
+            return tuple(int(os.environ.get(name, 0)) for name in names)
+    return 0, 1, 0
+
+
+def read_config(args: argparse.Namespace) -> Config:
+    """The config, with what it imports imported."""
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    if cfg.get('custom_imports'):
+        import_modules_from_strings(**cfg.custom_imports)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    return cfg
+
+
+def build_dataset(cfg: Config) -> Dataset:
+    """The training set, each pair once, with nothing but decoding."""
+    config = cfg.train_dataloader.dataset.copy()
+    loaders = [step for step in config.pipeline if step['type'] in LOADERS]
+    if not loaders:
+        raise ValueError(f'train_dataloader.dataset.pipeline has none of '
+                         f'{LOADERS}, which load an image')
+    config.update(pipeline=loaders[:1], test_mode=True)
+    config.pop('indices', None)  # the numbers are those of the whole set
+    if 'sources' in config:
+        config.sources = [{
+            k: v
+            for k, v in source.items() if k != 'weight'
+        } for source in config.sources]
+    return DATASETS.build(config)
+
+
+def generator_config(cfg: Config) -> dict:
+    """Of the generator, from the config or its model."""
+    for owner in (cfg, cfg.get('model') or {}):
+        if owner.get('pseudo_mask_generator'):
+            found = owner['pseudo_mask_generator']
+            return found.to_dict() if hasattr(found, 'to_dict') else \
+                dict(found)
+    raise ValueError(
+        'the config has no pseudo_mask_generator. Give one, for example with '
+        '--cfg-options pseudo_mask_generator.type=PseudoMaskGenerator '
+        'pseudo_mask_generator.features.type=PixelFeatures')
+
+
+class Images(Dataset):
+    """The images of a training set, stretched to one size."""
+
+    def __init__(self, dataset: Dataset, size: tuple[int, int]) -> None:
+        self.dataset = dataset
+        self.size = size
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Image:
+        try:
+            sample = self.dataset[index]
+        except BrokenPairError as error:
+            return Image(index, '', None, str(error))
+        except Exception as error:  # one bad image must not stop the others
+            fault = f'sample {index}: {type(error).__name__}: {error}'
+            return Image(index, '', None, fault)
+        if sample.get('sample_id', index) != index:
+            raise RuntimeError(
+                f'sample {index} of the training set has the sample_id '
+                f'{sample["sample_id"]}: a cache needs one entry per sample')
+        key = sample.get('key') or sample['img_path']
+        return Image(index, key, stretch(sample['img'], self.size), '')
+
+
+def stretch(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Of BGR (H, W, 3), without aliasing: RGB (3, h, w)."""
+    smaller = image.shape[0] > size[0] and image.shape[1] > size[1]
+    image = cv2.resize(
+        image,
+        size[::-1],
+        interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1))
+
+
+class Generator:
+    """Label maps of stretched images."""
+
+    def __init__(self, config: dict, device: Optional[str]) -> None:
+        self.device = torch.device(
+            device or
+            (f'cuda:{launched()[2]}' if torch.cuda.is_available() else 'cpu'))
+        self.model = MODELS.build(config).to(self.device).eval()
+
+    def __call__(self, images: list[Image]) -> np.ndarray:
+        """Uint8 (B, h, w) of images that have pixels."""
+        pixels = np.stack([image.pixels for image in images])
+        pixels = torch.from_numpy(pixels).to(self.device).float()
+        seeds = [image.sample_id for image in images]
+        maps = self.model.grid(pixels, seeds=seeds)
+        return maps.to('cpu', torch.uint8).numpy()
+
+
+def open_cache(args: argparse.Namespace, config: dict, count: int,
+               generator: Generator) -> PseudoMaskCache:
+    """Make the cache, or open it to go on."""
+    blank = np.zeros((3, *args.size), np.uint8)
+    grid = generator([Image(0, '', blank, '')])[0].shape
+    shard_size = args.shard_size
+    if shard_size is None:
+        shard_size = min(4096, max(16, -(-count // 256)))
+    header = dict(
+        dataset=args.dataset or args.config.stem,
+        num_samples=count,
+        num_clusters=generator.model.num_clusters,
+        grid=list(grid),
+        shard_size=shard_size,
+        generator=dict(config=config, image_size=list(args.size)))
+    return PseudoMaskCache.create(args.cache, header)
+
+
+def batches(cache: PseudoMaskCache, shards: list[int],
+            batch_size: int) -> Iterator[list[int]]:
+    """Samples that run at the same time; none crosses a shard."""
+    for shard in shards:
+        samples = cache.samples(shard)
+        for first in range(0, len(samples), batch_size):
+            yield list(samples[first:first + batch_size])
+
+
+def run(args: argparse.Namespace, cache: PseudoMaskCache, dataset: Dataset,
+        generator: Generator) -> list[str]:
+    """Make the files of this process that are missing.
+
+    Returns:
+        list[str]: One line per failure, those of earlier runs included.
+    """
+    mine = range(args.shard, cache.num_shards, args.num_shards)
+    todo = [shard for shard in mine if not cache.has_shard(shard)]
+    total, left = (
+        sum(len(cache.samples(shard)) for shard in shards)
+        for shards in (mine, todo))
+    title = f'shard {args.shard}/{args.num_shards}'
+    print(
+        f'{title}: {total} images, {total - left} have pseudo-masks already',
+        flush=True)
+    loader = DataLoader(
+        Images(dataset, tuple(args.size)),
+        batch_sampler=list(batches(cache, todo, args.batch_size)),
+        num_workers=args.workers,
+        collate_fn=list)
+    done, failed, shard = 0, [], iter(todo)
+    entries: dict = {}
+    current = next(shard, None)
+    start = reported = time.monotonic()
+    for images in loader:
+        good = [image for image in images if image.pixels is not None]
+        if good:
+            for image, labels in zip(good, generator(good)):
+                entries[image.sample_id] = image.key, labels
+        failed += [image.fault for image in images if image.pixels is None]
+        done += len(images)
+        if images[-1].sample_id == cache.samples(current)[-1]:
+            failures_of(cache, current).unlink(missing_ok=True)
+            if failed:
+                write_text(failures_of(cache, current), '\n'.join(failed))
+            cache.write_shard(current, entries)
+            entries, failed, current = {}, [], next(shard, None)
+        now = time.monotonic()
+        if done == left or now - reported > REPORT_SECONDS:
+            reported = now
+            each = (now - start) / done
+            rest = timedelta(seconds=round(each * (left - done)))
+            print(
+                f'{title}: {done}/{left}, {1000 * each:.1f} ms per image, '
+                f'{rest} left',
+                flush=True)
+    return [
+        line for shard in mine if failures_of(cache, shard).is_file()
+        for line in failures_of(cache, shard).read_text().splitlines()
+    ]
+
+
+def failures_of(cache: PseudoMaskCache, shard: int) -> Path:
+    """Where the failures of a shard are listed."""
+    return cache.path(shard).with_suffix('.failed.txt')
+
+
+def draw(args: argparse.Namespace, cfg: Config, config: dict) -> None:
+    """Draw the pseudo-masks of one image."""
+    if Path(args.inspect).is_file():
+        bgr = read_image(args.inspect)[..., ::-1]
+        key, number, origin = args.inspect, 0, 'from the generator'
+    elif args.inspect.isdigit():
+        sample = build_dataset(cfg)[int(args.inspect)]
+        bgr, number = sample['img'], int(args.inspect)
+        key = sample.get('key') or sample['img_path']
+        origin = 'from the generator'
+    else:
+        raise ValueError(f'--inspect {args.inspect} is neither a file nor the '
+                         'number of a sample')
+    labels = None
+    if args.inspect.isdigit() and (args.cache / 'header.json').is_file():
+        cache = PseudoMaskCache(args.cache)
+        if cache.has_shard(number // cache.header['shard_size']):
+            labels, origin = cache.load(number, key), f'from {args.cache}'
+    if labels is None:
+        image = Image(number, key, stretch(bgr, tuple(args.size)), '')
+        labels = Generator(config, args.device)([image])[0]
+    out = args.out or Path(f'{Path(args.inspect).stem}_pseudo_masks.png')
+    names = [f'mask {i}' for i in range(labels.max() + 1)]
+    write_png(
+        out,
+        draw_labels(
+            np.ascontiguousarray(bgr[..., ::-1]), [('image', None),
+                                                   ('pseudo-masks', labels)],
+            names, key, origin))
+    print(f'{len(np.unique(labels))} pseudo-masks {origin}: {out}')
+
+
+def main() -> None:
+    args = parse_args()
+    keep_freed_memory()
+    try:
+        cfg = read_config(args)
+        config = generator_config(cfg)
+        if args.inspect:
+            draw(args, cfg, config)
+            return
+        dataset = build_dataset(cfg)
+        generator = Generator(config, args.device)
+        cache = open_cache(args, config, len(dataset), generator)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        sys.exit(f'error: {error}')
+    failures = run(args, cache, dataset, generator)
+    if failures:
+        print(
+            f'{len(failures)} images failed:', *failures[:LISTED], sep='\n  ')
+        if len(failures) > LISTED:
+            print(f'  ... the others are in {cache.root}/shards/*.failed.txt')
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()
