@@ -79,7 +79,7 @@ def scan_tar(path: PathLike, faults: TarFaults) -> Iterator[TarMember]:
         file_size = os.fstat(file.fileno()).st_size
         position, pax = 0, {}
         while True:
-            header = position
+            header = min(position, file_size)  # the padding may be cut off
             file.seek(header)
             block = file.read(BLOCK)
             if len(block) == BLOCK and not block.strip(b'\0'):
