@@ -29,7 +29,6 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-import cv2
 import numpy as np
 import torch
 from mmengine.config import Config, DictAction
@@ -41,7 +40,8 @@ from torch.utils.data import DataLoader, Dataset
 from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.fileio import write_text
 from mmlangseg.sseg.datasets.pair_source import BrokenPairError
-from mmlangseg.sseg.pseudo_masks import PseudoMaskCache
+from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache,
+                                         find_generator_config, stretch_image)
 from mmlangseg.visualization import draw_labels, read_image, write_png
 
 REPORT_SECONDS = 10.
@@ -50,7 +50,7 @@ LOADERS = ('LoadPairImage', 'LoadImageFromFile')
 
 
 class Image(NamedTuple):
-    """What a worker gives: ``pixels`` is None where ``fault`` is a text."""
+    """What a worker gives: BGR ``pixels`` (h, w, 3), or a ``fault``."""
 
     sample_id: int
     key: str
@@ -141,19 +141,6 @@ def build_dataset(cfg: Config) -> Dataset:
     return DATASETS.build(config)
 
 
-def generator_config(cfg: Config) -> dict:
-    """Of the generator, from the config or its model."""
-    for owner in (cfg, cfg.get('model') or {}):
-        if owner.get('pseudo_mask_generator'):
-            found = owner['pseudo_mask_generator']
-            return found.to_dict() if hasattr(found, 'to_dict') else \
-                dict(found)
-    raise ValueError(
-        'the config has no pseudo_mask_generator. Give one, for example with '
-        '--cfg-options pseudo_mask_generator.type=PseudoMaskGenerator '
-        'pseudo_mask_generator.features.type=PixelFeatures')
-
-
 class Images(Dataset):
     """The images of a training set, stretched to one size."""
 
@@ -177,17 +164,7 @@ class Images(Dataset):
                 f'sample {index} of the training set has the sample_id '
                 f'{sample["sample_id"]}: a cache needs one entry per sample')
         key = sample.get('key') or sample['img_path']
-        return Image(index, key, stretch(sample['img'], self.size), '')
-
-
-def stretch(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Of BGR (H, W, 3), without aliasing: RGB (3, h, w)."""
-    smaller = image.shape[0] > size[0] and image.shape[1] > size[1]
-    image = cv2.resize(
-        image,
-        size[::-1],
-        interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    return np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1))
+        return Image(index, key, stretch_image(sample['img'], self.size), '')
 
 
 class Generator:
@@ -201,17 +178,17 @@ class Generator:
 
     def __call__(self, images: list[Image]) -> np.ndarray:
         """Uint8 (B, h, w) of images that have pixels."""
-        pixels = np.stack([image.pixels for image in images])
-        pixels = torch.from_numpy(pixels).to(self.device).float()
+        bgr = np.stack([image.pixels for image in images])
+        rgb = torch.from_numpy(bgr).to(self.device).flip(3)
         seeds = [image.sample_id for image in images]
-        maps = self.model.grid(pixels, seeds=seeds)
+        maps = self.model.grid(rgb.permute(0, 3, 1, 2).float(), seeds=seeds)
         return maps.to('cpu', torch.uint8).numpy()
 
 
 def open_cache(args: argparse.Namespace, config: dict, count: int,
                generator: Generator) -> PseudoMaskCache:
     """Make the cache, or open it to go on."""
-    blank = np.zeros((3, *args.size), np.uint8)
+    blank = np.zeros((*args.size, 3), np.uint8)
     grid = generator([Image(0, '', blank, '')])[0].shape
     shard_size = args.shard_size
     if shard_size is None:
@@ -312,7 +289,7 @@ def draw(args: argparse.Namespace, cfg: Config, config: dict) -> None:
         if cache.has_shard(number // cache.header['shard_size']):
             labels, origin = cache.load(number, key), f'from {args.cache}'
     if labels is None:
-        image = Image(number, key, stretch(bgr, tuple(args.size)), '')
+        image = Image(number, key, stretch_image(bgr, tuple(args.size)), '')
         labels = Generator(config, args.device)([image])[0]
     out = args.out or Path(f'{Path(args.inspect).stem}_pseudo_masks.png')
     names = [f'mask {i}' for i in range(labels.max() + 1)]
@@ -330,7 +307,7 @@ def main() -> None:
     keep_freed_memory()
     try:
         cfg = read_config(args)
-        config = generator_config(cfg)
+        config = find_generator_config(cfg)
         if args.inspect:
             draw(args, cfg, config)
             return

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Optional, Sequence
 
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
@@ -87,3 +88,22 @@ class PseudoMaskGenerator(BaseModule):
             max_iterations=self.max_iterations,
             tolerance=self.tolerance)
         return result.labels.view(batch, height, width)
+
+
+def find_generator_config(cfg: Config) -> dict:
+    """The generator that the config of a training names.
+
+    It is ``pseudo_mask_generator`` of the config (for models that read a
+    cache and have none) or else of its model.
+
+    Raises:
+        ValueError: There is none.
+    """
+    for owner in (cfg, cfg.get('model') or {}):
+        found = owner.get('pseudo_mask_generator')
+        if found:
+            return found.to_dict()
+    raise ValueError(
+        'the config has no pseudo_mask_generator. Give one, for example with '
+        '--cfg-options pseudo_mask_generator.type=PseudoMaskGenerator '
+        'pseudo_mask_generator.features.type=PixelFeatures')

@@ -2,12 +2,11 @@
 from __future__ import annotations
 from typing import Optional
 
-import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from ..datasets.pair_source import BrokenPairError
-from ..pseudo_masks import PseudoMaskCache
+from ..pseudo_masks import PseudoMaskCache, stretch_labels
 
 
 @TRANSFORMS.register_module()
@@ -55,8 +54,8 @@ class LoadPseudoMasks(BaseTransform):
             raise BrokenPairError(
                 key, 'image', f'has no pseudo-masks in {self.cache.root}, it '
                 'was broken when they were made')
-        height, width = results['img'].shape[:2]
-        results['gt_seg_map'] = stretch_labels(labels, height, width)
+        size = results['img'].shape[:2]
+        results['gt_seg_map'] = stretch_labels(labels, size)
         fields = results.setdefault('seg_fields', [])
         if 'gt_seg_map' not in fields:
             fields.append('gt_seg_map')
@@ -64,10 +63,3 @@ class LoadPseudoMasks(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(cache={str(self.cache.root)!r})'
-
-
-def stretch_labels(labels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Give every pixel the label that its centre lies in."""
-    rows, columns = ((2 * np.arange(size) + 1) * cells // (2 * size)
-                     for size, cells in zip((height, width), labels.shape))
-    return labels[rows[:, None], columns]
