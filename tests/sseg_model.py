@@ -185,7 +185,7 @@ def write_config(folder: Path, **changes) -> Path:
         custom_imports=dict(
             imports=['mmlangseg.sseg'], allow_failed_imports=False),
         model=model_config(folder),
-        train_dataloader=loader,
+        sweep_dataloader=loader,
         test_dataloader=loader,
         test_cfg=dict(type='TestLoop'),
         test_evaluator=dict(type='IoUMetric', iou_metrics=['mIoU']),

@@ -1,0 +1,248 @@
+"""Label training images with S-Seg: the first step of self-training (S-Seg+).
+
+Examples:
+    python tools/sseg/label_images.py configs/sseg_swin-s_voc21.py
+        epoch_30.pth data/VOCdevkit/VOC2012/JPEGImages
+        data/VOCdevkit/VOC2012/sseg_labels
+        --list data/VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt
+    python tools/sseg/label_images.py configs/sseg_swin-s_cc12m.py
+        epoch_30.pth my_photos my_labels --classes "cat,dog,grass"
+        --threshold 0.6 --min-confidence 0.7
+
+Of <images>/a/b.jpg the labels are <labels>/a/b.png: 0 for background, i for
+the i-th class of <labels>/classes.txt, 255 to be ignored; of more than 254
+classes 16-bit files with 65535 to be ignored. So they fit the data sets of the
+benchmarks, and ClassFileDataset.
+
+Images that have labels are left alone, so that an interrupted run goes on when
+it is started again. Several processes share the work when they are started by
+torchrun or srun, or with --num-shards and --shard.
+"""
+from __future__ import annotations
+import argparse
+import hashlib
+import json
+import os
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
+
+import numpy as np
+import torch
+
+from mmlangseg.apis import SemanticResult, SSegInferencer
+from mmlangseg.engine.sharding import launched
+from mmlangseg.fileio import resolve_inside, write_json
+from mmlangseg.sseg.datasets import (WIDE_IGNORE_INDEX, ClassNames,
+                                     write_class_names)
+from mmlangseg.visualization import write_png
+
+SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp'}
+REPORT_SECONDS = 10.
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n', 1)[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add('config', help='config of S-Seg')
+    add('checkpoint', help='checkpoint file')
+    add('images', type=Path, help='folder of the images')
+    add('labels', type=Path, help='folder to write')
+    add('--list',
+        type=Path,
+        metavar='FILE',
+        help='names of the images to label, one per line; all of the folder '
+        'and its subfolders without it')
+    add('--img-suffix',
+        default='.jpg',
+        help='of the names in --list, which may come without it')
+    add('--classes',
+        metavar='NAMES',
+        help='"cat,dog,grass", a file with one name per line, or a benchmark '
+        'such as voc21; those of the config without it')
+    add('--threshold',
+        type=float,
+        help='what no class has this probability of is background; as the '
+        'config says without it')
+    add('--min-confidence',
+        type=float,
+        default=0.,
+        help='pixels of a class with less than this probability are ignored')
+    add('--device', help='a GPU if there is one')
+    rank, world, _ = launched()
+    add('--num-shards', type=int, default=world, help='how many processes')
+    add('--shard', type=int, default=rank, help='which of them this is')
+    args = parser.parse_args()
+    if not 0 <= args.shard < args.num_shards:
+        parser.error('--shard must be from 0 to --num-shards - 1')
+    if not os.path.isfile(args.config):
+        parser.error(f'config {args.config} does not exist')
+    if not os.path.isfile(args.checkpoint):
+        parser.error(f'checkpoint {args.checkpoint} does not exist')
+    return args
+
+
+def list_images(args: argparse.Namespace) -> dict[Path, Path]:
+    """File of the labels of every image, to the image."""
+    if not args.images.is_dir():
+        raise FileNotFoundError(f'folder {args.images} does not exist')
+    if args.list is None:
+        paths = (p for p in sorted(args.images.rglob('*')) if p.is_file())
+        names = [
+            p.relative_to(args.images).as_posix() for p in paths
+            if p.suffix.lower() in SUFFIXES
+        ]
+    else:
+        lines = args.list.read_text(encoding='utf-8').splitlines()
+        names = [line.strip() for line in lines if line.strip()]
+        names = [
+            name if Path(name).suffix.lower() in SUFFIXES else name +
+            args.img_suffix for name in names
+        ]
+    if not names:
+        raise ValueError(f'{args.list or args.images} has no image')
+    jobs = {}
+    for name in names:
+        image = Path(resolve_inside(args.images, name))
+        labels = (args.labels / name).with_suffix('.png')
+        if jobs.setdefault(labels, image) != image:
+            raise ValueError(f'{image} and {jobs[labels]} would have the same '
+                             f'labels {labels}: rename one')
+    if set(jobs) & set(jobs.values()):
+        raise ValueError(
+            f'the labels would replace the images in {args.images}'
+            ': name another folder')
+    return jobs
+
+
+class LabelWriter:
+    """Writes label maps of one vocabulary to a folder.
+
+    Args:
+        folder: Made if missing. One that has other labels is refused.
+        classes: Their names, without the background.
+        background: Whether there is one.
+        min_confidence: See ``--min-confidence``.
+        origin: What the labels come from, for the header.
+    """
+
+    def __init__(self, folder: Path, classes: tuple[str,
+                                                    ...], background: bool,
+                 min_confidence: float, origin: dict) -> None:
+        self.background = background
+        self.min_confidence = min_confidence
+        wide = len(classes) > 254
+        self.dtype = np.uint16 if wide else np.uint8
+        self.ignore_index = WIDE_IGNORE_INDEX if wide else 255
+        header = dict(
+            origin,
+            classes=list(classes),
+            background=background,
+            min_confidence=min_confidence,
+            ignore_index=self.ignore_index)
+        path = folder / 'labels.json'
+        if path.is_file():
+            old = json.loads(path.read_text(encoding='utf-8'))
+            differing = [k for k in header if header[k] != old.get(k)]
+            if differing:
+                raise ValueError(
+                    f'{folder} has labels that were made with other '
+                    f'{", ".join(differing)} (see labels.json): name another '
+                    'folder, or delete this one')
+        else:
+            names = tuple((name, ) for name in classes)
+            write_class_names(folder / 'classes.txt',
+                              ClassNames(names, background))
+            write_json(path, header, indent=1)
+
+    def __call__(self, path: Path, result: SemanticResult) -> None:
+        """Write the labels of an image, atomically."""
+        labels = result.labels + (0 if self.background else 1)
+        unsure = (labels > 0) & (result.confidence < self.min_confidence)
+        labels[unsure] = self.ignore_index
+        write_png(path, labels.astype(self.dtype))
+
+
+def run(inferencer: SSegInferencer, writer: LabelWriter,
+        jobs: dict[Path, Path], title: str, **call) -> list[str]:
+    """Label what has no labels yet.
+
+    Returns:
+        list[str]: One line per failure.
+    """
+    missing = {p: image for p, image in jobs.items() if not p.is_file()}
+    print(
+        f'{title}: {len(jobs)} images, {len(jobs) - len(missing)} have labels '
+        'already',
+        flush=True)
+    failures = []
+    start = reported = time.monotonic()
+    for done, (path, image) in enumerate(missing.items(), 1):
+        try:
+            writer(path, inferencer(image, **call))
+        except Exception as error:  # one bad image must not stop the others
+            failures.append(f'{image}: {type(error).__name__}: {error}')
+        now = time.monotonic()
+        if done == len(missing) or now - reported > REPORT_SECONDS:
+            reported = now
+            each = (now - start) / done
+            left = timedelta(seconds=round(each * (len(missing) - done)))
+            print(
+                f'{title}: {done}/{len(missing)}, {each:.2f} s per image, '
+                f'{left} left, {len(failures)} failed',
+                flush=True)
+    return failures
+
+
+def fingerprint(path: str) -> str:
+    """Start of the SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def main() -> None:
+    args = parse_args()
+    device = args.device
+    if device is None and torch.cuda.is_available():
+        device = f'cuda:{launched()[2]}'
+    try:
+        jobs = list_images(args)
+        inferencer = SSegInferencer(args.config, args.checkpoint, device)
+        inferencer.choose(args.classes, args.threshold)
+        model = inferencer.model
+        writer = LabelWriter(
+            args.labels,
+            model.vocabulary.classes,
+            model.vocabulary.background,
+            args.min_confidence,
+            origin=dict(
+                checkpoint=fingerprint(args.checkpoint),
+                threshold=model.background_threshold
+                if model.vocabulary.background else None))
+    except (OSError, ValueError, RuntimeError) as error:
+        sys.exit(f'error: {error}')
+    mine = dict(sorted(jobs.items())[args.shard::args.num_shards])
+    failures = run(
+        inferencer,
+        writer,
+        mine,
+        f'shard {args.shard}/{args.num_shards}',
+        classes=model.vocabulary,
+        threshold=args.threshold)
+    if failures:
+        print(f'{len(failures)} images failed:', *failures, sep='\n  ')
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()
