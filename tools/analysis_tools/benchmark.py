@@ -42,8 +42,8 @@ CASES = {
      dict(candidates=(100, 5), height=(480, 60), width=(640, 80))),
     'semires_step': ('benchmark_semires',
                      dict(candidates=(100, 5), image_size=(480, 64))),
-    'sseg_tar': ('benchmark_sseg_tar', dict(pairs=(20000, 30),
-                                            size_kb=(20, 2))),
+    'sseg_tar':
+    ('benchmark_sseg_tar', dict(pairs=(20000, 30), size_kb=(20, 2))),
 }
 
 

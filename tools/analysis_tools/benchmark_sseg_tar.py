@@ -8,7 +8,6 @@ import sys
 import tarfile
 import tempfile
 import time
-import warnings
 import zlib
 from pathlib import Path
 from typing import Callable, Iterable, Iterator
@@ -36,7 +35,6 @@ def sseg_tar(pairs: int, size_kb: int) -> list[Comparison]:
     sample that ours gives to the augmentation, except in the last row.
     """
     files = PairFiles(pairs, size_kb)
-    warnings.filterwarnings('ignore', module='webdataset')
     has_webdataset = importlib.util.find_spec('webdataset') is not None
     plain = read_webdataset if has_webdataset else read_tarfile
     name = 'plain, ' + ('webdataset' if has_webdataset else 'tarfile + buffer')
@@ -95,12 +93,15 @@ class PairFiles:
                     add_member(tar, f'{number:09d}.txt',
                                CAPTION.format(number).encode())
                     add_member(tar, f'{number:09d}.json', b'{"width": 640}')
-        MMLogger.get_current_instance().setLevel('WARNING')
+        logger = MMLogger.get_current_instance()
+        level = logger.level
+        logger.setLevel('WARNING')
         start = time.perf_counter()
         self.dataset = ImageTextDataset(
             [dict(type='TarSource', tars='*.tar', processes=1)],
             data_root=str(root))
         self.index_seconds = time.perf_counter() - start
+        logger.setLevel(level)
 
 
 def add_member(tar: tarfile.TarFile, name: str, data: bytes) -> None:

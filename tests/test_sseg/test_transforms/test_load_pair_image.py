@@ -144,6 +144,7 @@ def broken_files() -> dict[str, bytes]:
     return {
         'empty': b'',
         'text': b'<html>404</html>',
+        'a program': encode(RGB, 'EPS'),
         'cut off JPEG': jpeg[:len(jpeg) * 2 // 3],
         'cut off PNG': png[:len(png) // 2],
         'header only': jpeg[:20],

@@ -2,6 +2,7 @@
 from __future__ import annotations
 import glob
 import itertools
+import logging
 import os
 import re
 import time
@@ -25,6 +26,7 @@ _RANGE = re.compile(r'\{(\d+)\.\.(\d+)\}')
 # What is behind the image up to the caption is read with it.
 _GAP = 16 * BLOCK
 _REPORT_SECONDS = 10.
+_NAMED = 10  # faults that are reported one by one
 _PAIR = np.dtype([('image', '<u4'), ('image_size', '<u4'), ('caption', '<u4'),
                   ('caption_size', '<u4'), ('json', '?')])
 
@@ -161,8 +163,6 @@ class TarSource(PairSource):
         def progress(result: IndexedTar) -> None:
             nonlocal reported, done
             done += 1
-            if result.counts.damage and result.built:
-                _warn(result)
             if time.monotonic() - reported > _REPORT_SECONDS:
                 reported = time.monotonic()
                 print_log(
@@ -180,8 +180,15 @@ class TarSource(PairSource):
         if errors:
             raise TarIndexError('\n  '.join([
                 f'{len(errors)} of {len(results)} tars cannot be indexed:',
-                *errors[:10]
+                *errors[:_NAMED]
             ]))
+        damaged = [result for result in results if result.counts.damage]
+        for result in damaged[:_NAMED]:
+            print_log(
+                f'{result.tar} is damaged {result.counts.damage}. '
+                f'{result.counts.pairs} pairs before that are used',
+                logger='current',
+                level=logging.WARNING)
         return [result.counts for result in results]
 
     def _choose(self, samples: np.ndarray) -> np.ndarray:
@@ -238,11 +245,3 @@ def _describe(counts: TarCounts) -> str:
     if refused:
         text += f' ({refused}; the first: {counts.first_refused!r})'
     return text + (f', {counts.damage} damaged' if counts.damage else '')
-
-
-def _warn(result: IndexedTar) -> None:
-    print_log(
-        f'{result.tar} is damaged {result.counts.damage}. '
-        f'{result.counts.pairs} pairs before that are used',
-        'current',
-        level=30)

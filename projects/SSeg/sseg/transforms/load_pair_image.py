@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 
+import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
@@ -10,6 +11,8 @@ from PIL import Image, ImageOps
 
 from ..datasets.pair_source import BrokenPairError
 
+# Photographs on the web; other formats of Pillow run foreign programs.
+_FORMATS = ('JPEG', 'MPO', 'PNG', 'WEBP', 'GIF', 'BMP')
 _DEEP_GREY = ('I;16', 'I;16L', 'I;16B', 'I;16N', 'I')
 
 
@@ -17,9 +20,10 @@ _DEEP_GREY = ('I;16', 'I;16L', 'I;16B', 'I;16N', 'I')
 class LoadPairImage(BaseTransform):
     """Decode the image of an image-caption pair.
 
-    Turned as its EXIF data say, like MMCV's loaders. Greyscale (8 and 16
-    bit), palette and CMYK become colour, what is transparent lies on white,
-    of an animation the first picture is taken.
+    JPEG, PNG, WebP, GIF or BMP, whatever the name of the file says. Turned as
+    its EXIF data say, like MMCV's loaders. Greyscale (8 and 16 bit), palette
+    and CMYK become colour, what is transparent lies on white, of an animation
+    the first picture is taken.
 
     Required keys: ``img_bytes`` (bytes) or ``img_path`` (str); ``key`` (str)
     may be absent. Removed: ``img_bytes``.
@@ -67,7 +71,7 @@ class LoadPairImage(BaseTransform):
         if not file.seek(0, os.SEEK_END):
             raise ValueError('it is empty')
         file.seek(0)
-        with Image.open(file) as image:
+        with Image.open(file, formats=_FORMATS) as image:
             width, height = image.size
             if width * height > self.max_pixels:
                 raise ValueError(f'it has {width} x {height} pixels, more '
@@ -76,7 +80,7 @@ class LoadPairImage(BaseTransform):
                 raise ValueError(f'it has {width} x {height} pixels, less '
                                  f'than min_size={self.min_size} on a side')
             rgb = np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
-        return np.ascontiguousarray(rgb[..., ::-1])
+        return mmcv.rgb2bgr(rgb)
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(max_pixels={self.max_pixels}, '
@@ -87,7 +91,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _DEEP_GREY:  # Pillow would cut off above 255
         grey = np.asarray(image).astype(np.int64).clip(0, 65535) >> 8
         return Image.fromarray(grey.astype(np.uint8)).convert('RGB')
-    if image.has_transparency_data:
+    if 'transparency' in image.info or image.mode in ('RGBA', 'LA', 'PA'):
         rgba = image.convert('RGBA')
         white = Image.new('RGBA', rgba.size, 'white')
         return Image.alpha_composite(white, rgba).convert('RGB')
