@@ -85,8 +85,10 @@ class PseudoMaskLoss(BaseModule):
                                               matches.queries[i],
                                               matches.clusters[i])
             prefix = '' if i == len(layers) - 1 else f'd{i}.'
-            losses[prefix + 'loss_dice'] = self.dice_weight * dice @ weights
-            losses[prefix + 'loss_focal'] = self.focal_weight * focal @ weights
+            losses[prefix + 'loss_dice'] = \
+                self.dice_weight * (dice * weights).sum()
+            losses[prefix + 'loss_focal'] = \
+                self.focal_weight * (focal * weights).sum()
         return losses
 
     def _weights(self, images: Tensor, batch: int) -> Tensor:

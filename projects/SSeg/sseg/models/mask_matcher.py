@@ -8,9 +8,6 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-# Elements of the mask logits that are worked on at once: intermediate results
-# of so many stay in the cache of a CPU core, and still fill a GPU.
-CHUNK = 2**18
 # Below this, sigmoid(x) is 0 in float32.
 _SMALLEST = torch.finfo(torch.float32).tiny
 
@@ -71,15 +68,15 @@ class MaskMatcher:
         clusters = present.shape[1]
         costs = torch.stack(
             [self.costs(logits, labels, clusters) for logits in mask_logits])
-        # Infinite logits may have got here in half precision. Their loss will
-        # tell, and a gradient scaler can go on.
+        # NaN, as from an overflow in half precision, shows in the loss. A
+        # gradient scaler leaves such a step out; it must not stop here.
         costs = costs.nan_to_num(nan=1e9, posinf=1e9).cpu().numpy()
         images, queries, chosen = [], [], []
-        for image, (there,
-                    layers) in enumerate(zip(present, costs.swapaxes(0, 1))):
-            numbers = np.flatnonzero(there)
+        for image, has in enumerate(present):
+            numbers = np.flatnonzero(has)
             pairs = [
-                linear_sum_assignment(cost[:, numbers]) for cost in layers
+                linear_sum_assignment(cost[:, numbers])
+                for cost in costs[:, image]
             ]
             queries.append([rows for rows, _ in pairs])
             chosen.append([numbers[columns] for _, columns in pairs])
@@ -104,39 +101,63 @@ class MaskMatcher:
             Tensor: (B, N, K) float32.
         """
         logits, labels = mask_logits.flatten(2), labels.flatten(1)
-        images = max(1, CHUNK // logits[0].numel())
+        batch, queries, pixels = logits.shape
+        numbers = torch.arange(clusters, device=logits.device)[:, None]
+        one_hot = (labels[:, None] == numbers).float()  # (B, K, P)
+        rows = max(1, elements_at_once(logits.device) // pixels)
         with torch.autocast(logits.device.type, enabled=False):
-            return torch.cat([
-                self._costs(some.float(), _one_hot(label, clusters))
-                for some, label in zip(
-                    logits.split(images), labels.split(images))
-            ])
-
-    def _costs(self, logits: Tensor, one_hot: Tensor) -> Tensor:
-        """(b, N, K) from logits (b, N, P) and a one-hot map (b, P, K + 1)
-        with a last column of ones, which gives the sums over all pixels."""
-        prob = logits.sigmoid().clamp_(min=_SMALLEST)
-        log_prob = prob.log()
-        sizes = one_hot[..., :-1].sum(1)[:, None]  # (b, 1, K)
-        inside, area = _split(prob @ one_hot)
-        dice = 1 - (2 * inside + 1) / (area + sizes + 1)
-        # -log(1 - prob) is logits - log_prob
-        negative, all_negative = _split(
-            (logits - log_prob).mul_(prob).mul_(prob) @ one_hot)
-        rest = prob.neg_().add_(1)
-        positive, _ = _split(log_prob.mul_(rest).mul_(rest) @ one_hot)
-        focal = 0.75 * (all_negative - negative) - 0.25 * positive
-        pixels = logits.shape[-1]
-        return self.dice_weight * dice + self.focal_weight / pixels * focal
+            sums = torch.cat([
+                torch.cat([
+                    _sums(logits[images, part].float(), one_hot[images])
+                    for part in _slices(queries, rows)
+                ], 2) for images in _slices(batch, rows // queries)
+            ])  # (B, 2K + 2, N)
+            inside, area, change, outside = sums.transpose(1, 2).split(
+                (clusters, 1, clusters, 1), 2)
+            sizes = one_hot.sum(-1)[:, None]  # (B, 1, K)
+            dice = 1 - (2 * inside + 1) / (area + sizes + 1)
+            focal = (0.75 * outside - 0.25 * change) / pixels
+            return self.dice_weight * dice + self.focal_weight * focal
 
 
-def _split(sums: Tensor) -> tuple[Tensor, Tensor]:
-    return sums[..., :-1], sums[..., -1:]
+def _sums(logits: Tensor, one_hot: Tensor) -> Tensor:
+    """All that the costs are made of.
+
+    Args:
+        logits (Tensor): (b, n, P).
+        one_hot (Tensor): (b, K, P).
+
+    Returns:
+        Tensor: (b, 2K + 2, n): probabilities, over each cluster and over all
+        pixels; what pixels add to the focal cost inside of the mask, over
+        each cluster, but for a factor of -0.25; what they cost outside of it,
+        over all, but for 0.75.
+    """
+    prob = logits.sigmoid().clamp_(min=_SMALLEST)
+    log_prob = prob.log()
+    # -log(1 - prob) is logits - log_prob
+    outside = (logits - log_prob).mul_(prob).mul_(prob)
+    wrong = 1 - prob
+    change = log_prob.mul_(wrong).mul_(wrong).add_(outside, alpha=3)
+    return torch.cat([
+        one_hot @ prob.transpose(1, 2),
+        prob.sum(-1)[:, None],
+        one_hot @ change.transpose(1, 2),
+        outside.sum(-1)[:, None],
+    ], 1)
 
 
-def _one_hot(labels: Tensor, clusters: int) -> Tensor:
-    """(b, P) -> float32 (b, P, K + 1), see :meth:`MaskMatcher._costs`."""
-    numbers = torch.arange(clusters + 1, device=labels.device)
-    one_hot = (labels[:, None] == numbers[:, None]).float()
-    one_hot[:, -1] = 1
-    return one_hot.transpose(1, 2)
+def elements_at_once(device: torch.device) -> int:
+    """How many elements to work on before going on to the next ones.
+
+    Their intermediate results stay in the cache of a CPU core. A GPU is kept
+    busy, and its memory free.
+    """
+    if device.type == 'cpu':
+        return 2**17 * torch.get_num_threads()
+    return 2**24
+
+
+def _slices(total: int, step: int) -> list[slice]:
+    step = max(1, step)
+    return [slice(i, i + step) for i in range(0, total, step)]
