@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 
 from mmlangseg.cpu_threads import map_on_threads
+from .kmeans_lloyd import lloyd, means_of_labels
 from .kmeans_start import draw_uniform, kmeans_plus_plus
 
 INVALID = 255  # label of a token without a cluster
 
 _COARSE_CHANNELS = 32
 _COARSE_ITERATIONS = 6
+_ORIGIN_NOISE = 1e-11  # of the squared length of a token
 _CACHE_FLOATS = 2**18  # half of a usual second-level cache
-_CHECK_EVERY = 5  # iterations, where a check waits for an accelerator
 
 
 class KMeansResult(NamedTuple):
@@ -103,17 +104,24 @@ def _cluster(features: Tensor, valid: Optional[Tensor], num_clusters: int,
     trials = 2 + int(math.log(num_clusters))  # as in scikit-learn
     uniform = draw_uniform(seeds, restarts, num_clusters, trials,
                            features.device)
+    # squared distances that subtracting it may have made
+    noise = _ORIGIN_NOISE * origin[:, 0].square().sum(-1)
     many_channels = channels >= 2 * _COARSE_CHANNELS
     if not many_channels:
-        labels = kmeans_plus_plus(centered, uniform, valid)
-        centroids, sizes = _means(centered, labels, weight, num_clusters)
+        labels = kmeans_plus_plus(centered, uniform, valid, noise)
+        centroids, sizes = means_of_labels(centered, labels, weight,
+                                           num_clusters)
     else:
         coarse = centered @ _projection(channels, features.device)
-        labels = kmeans_plus_plus(coarse, uniform, valid)
-        start, _ = _means(coarse, labels, weight, num_clusters)
-        labels, _, _ = _lloyd(coarse, start, weight,
-                              min(iterations, _COARSE_ITERATIONS), None)
-        centroids, sizes = _means(centered, labels, weight, num_clusters)
+        labels = kmeans_plus_plus(coarse, uniform, valid, noise)
+        labels, _, _ = lloyd(
+            coarse,
+            *means_of_labels(coarse, labels, weight, num_clusters),
+            weight=weight,
+            noise=noise,
+            iterations=min(iterations, _COARSE_ITERATIONS))
+        centroids, sizes = means_of_labels(centered, labels, weight,
+                                           num_clusters)
         # inertia = sum of |x|^2 - this, for means
         explained = (centroids.square().sum(-1) * sizes).sum(-1)
         centroids, sizes = (
@@ -126,16 +134,21 @@ def _cluster(features: Tensor, valid: Optional[Tensor], num_clusters: int,
         norm = torch.linalg.vector_norm(centered, dim=(1, 2))
         spread = norm.square() / count - mean.square().sum(-1)
         threshold = spread * (tolerance / channels)
+
+    def refine(images: slice) -> tuple[Tensor, Tensor, Tensor]:
+        return lloyd(
+            centered[images],
+            centroids[images],
+            sizes[images],
+            weight=None if weight is None else weight[images],
+            noise=noise[images],
+            iterations=iterations,
+            threshold=None if threshold is None else threshold[images])
+
     # On a CPU the features of one image stay in the cache, and an image that
     # is done does not wait for the others.
-    size = 1 if features.device.type == 'cpu' and many_channels else batch
-    parts = [
-        _lloyd(
-            *(None if values is None else values[i:i + size]
-              for values in (centered, centroids, weight)), iterations,
-            None if threshold is None else threshold[i:i + size])
-        for i in range(0, batch, size)
-    ]
+    step = 1 if features.device.type == 'cpu' and many_channels else batch
+    parts = [refine(slice(i, i + step)) for i in range(0, batch, step)]
     labels, centroids, inertia = (torch.cat(values) for values in zip(*parts))
     best = inertia.argmin(1)
     labels = _select(labels, best)
@@ -148,108 +161,16 @@ def _cluster(features: Tensor, valid: Optional[Tensor], num_clusters: int,
 
 def _center(features: Tensor,
             valid: Optional[Tensor]) -> tuple[Tensor, Tensor]:
-    """Subtract the first valid token of every image, which keeps digits.
-
-    Unlike the mean it makes exact zeros of a constant image, so that no
-    rounding errors are clustered. Invalid tokens become zeros as well.
-    """
+    """Subtract the first valid token of every image, which keeps digits;
+    invalid tokens become 0."""
     if valid is None:
         origin = features[:, :1]
-        return features - origin, origin
-    first = valid.long().argmax(1)[:, None, None]
-    origin = features.gather(1, first.expand(-1, 1, features.shape[2]))
-    return (features - origin).masked_fill_(~valid[..., None], 0.), origin
-
-
-def _means(features: Tensor, labels: Tensor, weight: Optional[Tensor],
-           num_clusters: int) -> tuple[Tensor, Tensor]:
-    """Means (B, R, K, D) and sizes (B, R, K) of labels (B, R, N)."""
-    batch, restarts, tokens = labels.shape
-    members = features.new_zeros(batch, restarts, num_clusters, tokens)
-    members.scatter_(2, labels[:, :, None], 1.)
-    if weight is not None:
-        members.mul_(weight)
-    return _average(members, features)
-
-
-def _average(members: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-    """Means and sizes of members (B, R, K, N), 0 or 1."""
-    sizes = members.sum(-1)
-    sums = torch.bmm(members.flatten(1, 2), features)
-    means = sums.view(*sizes.shape, -1).div_(sizes.clamp(min=1)[..., None])
-    return means, sizes
-
-
-def _lloyd(features: Tensor, centroids: Tensor, weight: Optional[Tensor],
-           iterations: int, threshold: Optional[Tensor]):
-    """Lloyd's iterations.
-
-    Args:
-        features: (B, N, D).
-        centroids: (B, R, K, D) of R starts.
-        weight: (B, 1, 1, N), 1 for valid tokens and else 0; None for all 1.
-        iterations: Number of updates.
-        threshold: (B,), squared movement below which a start is done; None
-            makes all updates.
-
-    Returns:
-        tuple: Labels (B, R, N), centroids (B, R, K, D), inertia (B, R).
-    """
-    on_host = features.device.type == 'cpu'
-    columns = features.transpose(1, 2)
-    norms = torch.linalg.vector_norm(features, dim=-1).square_()[:, None]
-    running = torch.ones_like(centroids[:, :, 0, 0], dtype=torch.bool)
-
-    def scores() -> Tensor:
-        half = torch.linalg.vecdot(centroids, centroids).mul_(-0.5)
-        return torch.baddbmm(
-            half.flatten(1)[..., None], centroids.flatten(1, 2),
-            columns).view(*centroids.shape[:3], -1)
-
-    for step in range(iterations):
-        score = scores()
-        best = score.amax(2, keepdim=True)
-        # 1 where it is the best one; comparing and converting takes longer
-        members = score.sub_(best).sign_().add_(1.)
-        if weight is not None:
-            members.mul_(weight)
-        moved, sizes = _average(members, features)
-        if not on_host or not sizes.amin():
-            moved = _repair(moved, sizes, centroids, features,
-                            norms - 2 * best[:, :, 0], weight)
-        if threshold is None:
-            centroids = moved
-            continue
-        if running.numel() > 1:
-            moved = torch.where(running[..., None, None], moved, centroids)
-        shift = (moved - centroids).square_().sum((2, 3))
-        centroids = moved
-        running &= shift > threshold[:, None]
-        if (on_host or step % _CHECK_EVERY == 0) and not running.any():
-            break
-    best, labels = scores().max(2)
-    distances = norms - 2 * best
-    if weight is not None:
-        distances.mul_(weight[:, :, 0])
-    return labels, centroids, distances.clamp_(min=0.).sum(-1)
-
-
-def _repair(moved: Tensor, sizes: Tensor, centroids: Tensor, features: Tensor,
-            distances: Tensor, weight: Optional[Tensor]) -> Tensor:
-    """Keep empty clusters where they were; one per start begins anew at the
-    token that is farthest from its centroid."""
-    if weight is not None:
-        distances = distances * weight[:, :, 0]
-    farthest, index = distances.max(-1)
-    token = features.gather(1, index[..., None].expand(-1, -1,
-                                                       features.shape[2]))
-    empty = sizes == 0
-    first = empty & (empty.cumsum(-1) == 1)
-    # rounding errors are not a distance
-    apart = farthest > 1e-6 * features.square().sum(-1).amax(-1)[:, None]
-    moved = torch.where(empty[..., None], centroids, moved)
-    return torch.where((first & apart[..., None])[..., None],
-                       token[:, :, None], moved)
+        centered = features - origin
+    else:
+        first = valid.long().argmax(1)[:, None, None]
+        origin = features.gather(1, first.expand(-1, 1, features.shape[2]))
+        centered = (features - origin).masked_fill_(~valid[..., None], 0.)
+    return centered, origin
 
 
 def _select(values: Tensor, index: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ from typing import Optional, Sequence
 import torch
 from torch import Tensor
 
+_NOISE = 1e-6  # of |x|^2 + |c|^2 - 2 x c, in float32
+
 
 def draw_uniform(seeds: Sequence[int], restarts: int, num_clusters: int,
                  trials: int, device: torch.device) -> Tensor:
@@ -26,7 +28,7 @@ def draw_uniform(seeds: Sequence[int], restarts: int, num_clusters: int,
 
 
 def kmeans_plus_plus(features: Tensor, uniform: Tensor,
-                     valid: Optional[Tensor]) -> Tensor:
+                     valid: Optional[Tensor], noise: Tensor) -> Tensor:
     """Greedy k-means++ (Arthur and Vassilvitskii, 2007), as scikit-learn's.
 
     Every centre is a token, drawn with a probability proportional to the
@@ -37,6 +39,8 @@ def kmeans_plus_plus(features: Tensor, uniform: Tensor,
         features: (B, N, D).
         uniform: (B, R, K, T) in [0, 1), for R starts with T draws.
         valid: (B, N) bool, tokens that may be drawn, or None for all.
+        noise: (B,), squared distances up to this are rounding errors, besides
+            a small share of the norms; they count as 0.
 
     Returns:
         Tensor: (B, R, N) int64, number of the nearest centre.
@@ -46,6 +50,7 @@ def kmeans_plus_plus(features: Tensor, uniform: Tensor,
     weight = features.new_ones(batch, 1, tokens) if valid is None else \
         valid[:, None].to(features.dtype)
     norms = features.square().sum(-1)
+    noise = rounding_errors(norms, noise)[:, None, None]
 
     def distances(index: Tensor) -> Tensor:
         """Squared, of all tokens to the tokens of an index: (B, M, N)."""
@@ -54,7 +59,7 @@ def kmeans_plus_plus(features: Tensor, uniform: Tensor,
         offset = norms[:, None] + norms.gather(1, index)[..., None]
         squared = torch.baddbmm(
             offset, centers, features.transpose(1, 2), alpha=-2)
-        return squared.clamp_(min=0.).mul_(weight)
+        return squared.sub_(noise).clamp_(min=0.).mul_(weight)
 
     index = _draw(weight, uniform[:, :, 0, 0])
     nearest = distances(index)  # (B, R, N)
@@ -72,6 +77,12 @@ def kmeans_plus_plus(features: Tensor, uniform: Tensor,
         labels.masked_fill_(after < nearest, k)
         nearest = after
     return labels
+
+
+def rounding_errors(norms: Tensor, noise: Tensor) -> Tensor:
+    """Largest squared distance (B,) that equal tokens with squared norms
+    (B, N) may have, if they have ``noise`` (B,) themselves."""
+    return noise + _NOISE * norms.amax(-1)
 
 
 def _draw(chance: Tensor, uniform: Tensor) -> Tensor:

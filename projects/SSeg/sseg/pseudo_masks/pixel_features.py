@@ -36,8 +36,8 @@ class PixelFeatures(BaseModule):
     def __init__(self,
                  stride: int = 8,
                  color_space: str = 'lab',
-                 position_weight: float = 40.,
-                 smoothing: float = 1.) -> None:
+                 position_weight: float = 60.,
+                 smoothing: float = 0.5) -> None:
         super().__init__()
         if color_space not in ('lab', 'rgb'):
             raise ValueError(f'color_space={color_space!r} is neither "lab" '
