@@ -58,8 +58,10 @@ def combine_resized(class_probs: Tensor,
         size (tuple[int, int]): H, W of the result.
         mode (str): See :func:`combine`.
         upsample (str): 'masks' enlarges the masks and combines them then, as
-            MaskFormer does; 'probabilities' combines first, which at stride 4
-            takes a 16th of the time, and enlarges the result.
+            MaskFormer does; 'probabilities' combines first and enlarges the
+            result, which is quicker with fewer classes than masks (measured
+            on a CPU: 14 times with 21 classes, 4 times with 81, not at all
+            with 1,203).
 
     Returns:
         Tensor: (B, C, H, W).
