@@ -14,6 +14,8 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine.launch import build_runner, load_config
 
+RECORDING_METRICS = ('ReferringSegMetric', 'WideIoUMetric')
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Test (evaluate) a model')
@@ -71,7 +73,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def set_out_file(cfg: Config, path: str) -> None:
-    """Let the referring metrics write one record per expression.
+    """Let the metrics write one record per expression or image.
 
     The first one writes ``path``, further ones ``<stem>_<i>.json``.
     """
@@ -79,18 +81,19 @@ def set_out_file(cfg: Config, path: str) -> None:
     if isinstance(evaluator, dict) and 'metrics' in evaluator:
         evaluator = evaluator.metrics
     entries = [evaluator] if isinstance(evaluator, dict) else evaluator
-    found = [entry for entry in entries if _is_referring_metric(entry.type)]
+    found = [entry for entry in entries if _writes_records(entry.type)]
     if not found:
-        raise SystemExit('--out needs a ReferringSegMetric in test_evaluator, '
-                         f'but it has {[entry.type for entry in entries]}')
+        raise SystemExit(f'--out needs one of {", ".join(RECORDING_METRICS)} '
+                         'in test_evaluator, but it has '
+                         f'{[entry.type for entry in entries]}')
     for index, entry in enumerate(found):
         stem, suffix = os.path.splitext(path)
         entry.out_file = path if index == 0 else f'{stem}_{index}{suffix}'
 
 
-def _is_referring_metric(kind: str | type) -> bool:
+def _writes_records(kind: str | type) -> bool:
     name = kind if isinstance(kind, str) else kind.__name__
-    return name.split('.')[-1] == 'ReferringSegMetric'
+    return name.split('.')[-1] in RECORDING_METRICS
 
 
 def set_visualization(cfg: Config, args: argparse.Namespace) -> None:

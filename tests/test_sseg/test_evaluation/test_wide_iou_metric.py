@@ -1,4 +1,5 @@
 from __future__ import annotations
+import json
 
 import numpy as np
 import pytest
@@ -100,8 +101,9 @@ def test_areas_beyond_24_bits():
     metric.dataset_meta = dict(classes=('a', 'b'))
     big = torch.tensor([2**24, 0])
     one = torch.tensor([1, 1])
-    results = [(torch.arange(2), big.repeat(4, 1)),
-               (torch.arange(2), torch.stack([0 * one, one, 0 * one, one]))]
+    results = [(None, torch.arange(2), big.repeat(4, 1)),
+               (None, torch.arange(2),
+                torch.stack([0 * one, one, 0 * one, one]))]
     scores = metric.compute_metrics(results)
     assert scores['mIoU'] == 50.
     metric.metrics = ['mDice']
@@ -115,7 +117,7 @@ def test_kept_of_an_image_is_little():
     metric = WideIoUMetric(ignore_index=IGNORE)
     metric.dataset_meta = dict(classes=['c'] * NUM_CLASSES)
     metric.process({}, [samples[0].to_dict()])
-    (classes, areas), = metric.results
+    (_, classes, areas), = metric.results
     assert classes.tolist() == [700] and areas.tolist() == [[1200]] * 4
 
 
@@ -212,3 +214,30 @@ def test_ids_survive_a_test_run(tmp_path):
     # 1200 // 4 does not fit a byte: predicted 1020, so two classes are wrong
     assert scores['mIoU'] == pytest.approx(100 * 7 / 9, abs=.01)
     assert scores['aAcc'] == pytest.approx(100 * 7 / 8, abs=.01)
+
+
+def test_out_file_holds_a_record_of_every_image(tmp_path):
+    label = torch.tensor([[0, 0], [1, IGNORE]])
+    first = make_sample(torch.tensor([[0, 2], [1, 2]]), label, 'a.jpg')
+    empty = make_sample(
+        torch.zeros(2, 2).long(), torch.full((2, 2), IGNORE), 'b.jpg')
+    path = tmp_path / 'results' / 'out.json'
+
+    metrics = evaluate(
+        WideIoUMetric(ignore_index=IGNORE, out_file=str(path)), [first, empty],
+        num_classes=4)
+
+    written = json.loads(path.read_text())
+    assert written['metrics'] == metrics
+    assert written['classes'] == {'class 0': 50, 'class 1': 100, 'class 2': 0}
+    assert written['records'] == [
+        dict(
+            img_path='/data/a.jpg',
+            mIoU=50,
+            classes={
+                'class 0': 50,
+                'class 1': 100,
+                'class 2': 0
+            }),
+        dict(img_path='/data/b.jpg', mIoU=None, classes={})
+    ]

@@ -1,7 +1,7 @@
 """IoU of many classes."""
 from __future__ import annotations
 from pathlib import Path
-from typing import Sequence
+from typing import Optional, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from mmseg.registry import METRICS
 from PIL import Image
 from torch import Tensor
 
-from mmlangseg.fileio import atomic_path
+from mmlangseg.fileio import atomic_path, write_json
 
 
 @METRICS.register_module()
@@ -28,17 +28,25 @@ class WideIoUMetric(IoUMetric):
       Of 1,203 classes mmseg keeps 19 kB per image, and its sums are rounded
       to 24 bits.
     - ``output_dir`` gets 16-bit PNGs if there are more than 256 labels.
+    - ``out_file`` gets one record per image.
     - Labels and predictions that are no class are an error. mmseg counts them
       nowhere, so that a wrong ``ignore_index`` or vocabulary is not seen.
 
     Args:
         ignore_index: Label of ignored pixels. 255 will not do for more than
             255 classes, see :class:`LoadWideAnnotations`.
+        out_file: JSON file for the metrics, the IoU of each class over the
+            data set, and one record per image: its path, the IoU of each
+            class that is in its labels or predicted, and the mean of these.
         kwargs: Those of mmseg's ``IoUMetric``.
     """
 
-    def __init__(self, ignore_index: int = 255, **kwargs) -> None:
+    def __init__(self,
+                 ignore_index: int = 255,
+                 out_file: Optional[str] = None,
+                 **kwargs) -> None:
         super().__init__(ignore_index=ignore_index, **kwargs)
+        self.out_file = out_file
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Score a batch.
@@ -56,7 +64,11 @@ class WideIoUMetric(IoUMetric):
             super().process(data_batch, data_samples)
         finally:
             self.output_dir = folder
-        self.results[start:] = map(_compact, self.results[start:])
+        if self.results[start:]:  # none are kept for `format_only`
+            self.results[start:] = [
+                (sample.get('img_path'), *_compact(areas))
+                for sample, areas in zip(data_samples, self.results[start:])
+            ]
         if folder is not None:
             for sample in data_samples:
                 self._write(sample)
@@ -65,12 +77,28 @@ class WideIoUMetric(IoUMetric):
         """Sum the areas up, and score them as mmseg does."""
         if self.format_only:
             return super().compute_metrics(results)
-        num_classes = len(self.dataset_meta['classes'])
+        names = self.dataset_meta['classes']
         # intersection, union, prediction, label
-        total = torch.zeros(4, num_classes, dtype=torch.float64)
-        for classes, areas in results:
+        total = torch.zeros(4, len(names), dtype=torch.float64)
+        for _, classes, areas in results:
             total[:, classes.long()] += areas
-        return super().compute_metrics([tuple(total)])
+        metrics = super().compute_metrics([tuple(total)])
+        if self.out_file is not None:
+            records = []
+            for path, classes, areas in results:
+                ious = _ious([names[i] for i in classes], areas)
+                mean = np.mean(list(ious.values())) if ious else None
+                records.append(dict(img_path=path, mIoU=mean, classes=ious))
+            write_json(
+                self.out_file,
+                dict(
+                    metrics={
+                        k: float(v)
+                        for k, v in metrics.items()
+                    },
+                    classes=_ious(names, total),
+                    records=records))
+        return metrics
 
     def _check(self, sample: dict) -> None:
         num_classes = len(self.dataset_meta['classes'])
@@ -100,6 +128,14 @@ class WideIoUMetric(IoUMetric):
         path = Path(self.output_dir, f'{Path(sample["img_path"]).stem}.png')
         with atomic_path(path) as tmp:
             Image.fromarray(labels.astype(dtype)).save(tmp)
+
+
+def _ious(names: Sequence[str], areas: Tensor) -> dict[str, float]:
+    """IoU in percent of every class that occurs; areas (4, N)."""
+    return {
+        name: 100 * float(inter) / float(union)
+        for name, inter, union in zip(names, areas[0], areas[1]) if union > 0
+    }
 
 
 def _compact(areas: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
