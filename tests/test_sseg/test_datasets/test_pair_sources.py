@@ -141,6 +141,12 @@ def test_find_tars(tars):
         find_tars('{00000..00004}.tar', str(tars))
 
 
+def test_brackets_in_the_root(tmp_path):
+    tar = write_tar(tmp_path / 'a[1]' / '0.tar', pairs(1))
+    for pattern in ('', '*.tar', '0.tar', '{0..0}.tar'):
+        assert find_tars(pattern, str(tar.parent)) == [str(tar)]
+
+
 def test_truncated_tar_is_reported(tars, monkeypatch):
     tar = tars / '00002.tar'
     os.truncate(tar, 5000)

@@ -47,7 +47,9 @@ def find_tars(patterns: str | Sequence[str], root: str = '') -> list[str]:
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         path = join_path(root, pattern) if root else pattern
         if os.path.isdir(path):
-            path = os.path.join(path, '*.tar')
+            path = os.path.join(glob.escape(path), '*.tar')
+        elif root:  # where a bracket is no pattern
+            path = join_path(glob.escape(root), pattern)
         wanted = list(_expand_ranges(path))
         matches = [sorted(glob.glob(name)) for name in wanted]
         missing = [n for n, match in zip(wanted, matches) if not match]

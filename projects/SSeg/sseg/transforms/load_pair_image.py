@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from ..datasets.pair_source import BrokenPairError
 
 # Photographs on the web; other formats of Pillow run foreign programs.
-_FORMATS = ('JPEG', 'MPO', 'PNG', 'WEBP', 'GIF', 'BMP')
+_FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP')
 _DEEP_GREY = ('I;16', 'I;16L', 'I;16B', 'I;16N', 'I')
 
 
