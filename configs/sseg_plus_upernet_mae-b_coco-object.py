@@ -1,5 +1,8 @@
-# S-Seg+ on COCO-Object: trained on the labels that S-Seg gives to train2017,
-# from tools/sseg/label_images.py in coco_stuff164k/sseg_labels/*.png.
+# S-Seg+ on COCO-Object: trained on the labels that S-Seg gives to the training
+# images. They are made by
+#   python tools/sseg/label_images.py configs/sseg_swin-s_coco-object.py \
+#       CHECKPOINT data/coco_stuff164k/images/train2017 \
+#       data/coco_stuff164k/sseg_labels
 _base_ = [
     './_base_/models/sseg_plus_upernet_mae-b.py',
     './_base_/datasets/sseg_plus.py', './_base_/schedules/sseg_plus.py',

@@ -1,5 +1,9 @@
-# S-Seg+ on PASCAL Context: trained on the labels that S-Seg gives to training
-# images, from tools/sseg/label_images.py in VOC2010/sseg_labels/*.png.
+# S-Seg+ on PASCAL Context: trained on the labels that S-Seg gives to its
+# training images. They are made by
+#   python tools/sseg/label_images.py configs/sseg_swin-s_context60.py \
+#       CHECKPOINT data/VOCdevkit/VOC2010/JPEGImages \
+#       data/VOCdevkit/VOC2010/sseg_labels \
+#       --list data/VOCdevkit/VOC2010/ImageSets/SegmentationContext/train.txt
 _base_ = [
     './_base_/models/sseg_plus_upernet_mae-b.py',
     './_base_/datasets/sseg_plus.py', './_base_/schedules/sseg_plus.py',

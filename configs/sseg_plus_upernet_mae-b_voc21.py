@@ -1,5 +1,9 @@
 # S-Seg+ on PASCAL VOC: trained on the labels that S-Seg gives to the training
-# images, from tools/sseg/label_images.py in VOC2012/sseg_labels/*.png.
+# images. They are made by
+#   python tools/sseg/label_images.py configs/sseg_swin-s_voc21.py \
+#       CHECKPOINT data/VOCdevkit/VOC2012/JPEGImages \
+#       data/VOCdevkit/VOC2012/sseg_labels \
+#       --list data/VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt
 _base_ = [
     './_base_/models/sseg_plus_upernet_mae-b.py',
     './_base_/datasets/sseg_plus.py', './_base_/schedules/sseg_plus.py',

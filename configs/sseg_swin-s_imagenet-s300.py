@@ -13,7 +13,7 @@ model = dict(
         dataset='imagenet_s300',
         classes_file=f'{data_root}classes.txt',
         templates='simple'),
-    # a choice: sweep it on training images, as it depends on the weights
+    # a choice; depends on the weights: tools/sseg/sweep_threshold.py
     background_threshold=0.5)
 
 default_hooks = dict(visualization=dict(type='SemanticVisualizationHook'))

@@ -8,7 +8,7 @@ custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)
 
 model = dict(
     vocabulary=dict(dataset='voc21', templates='simple'),
-    # a choice: sweep it on training images, as it depends on the weights
+    # a choice; depends on the weights: tools/sseg/sweep_threshold.py
     background_threshold=0.5)
 
 default_hooks = dict(visualization=dict(type='SemanticVisualizationHook'))

@@ -248,8 +248,12 @@ def test_test_run(name, data, tmp_path):
     cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
     cfg.merge_from_dict(
         dict(work_dir=str(tmp_path), log_level='ERROR', experiment_name=name))
+    cfg.default_hooks.visualization.update(
+        draw=True, test_out_dir=str(tmp_path / 'pictures'))
     scores = Runner.from_cfg(cfg).test()
     assert 0 <= scores['mIoU'] <= 100
+    picture, = (tmp_path / 'pictures').rglob('*.png')
+    assert picture.stem.startswith('a' if name == 'voc21' else 'val2017-a')
 
 
 @pytest.mark.parametrize('path', SELF_TRAINING, ids=lambda path: path.stem)
