@@ -63,7 +63,7 @@ class SemiRESInferencer:
                  checkpoint: Optional[str],
                  device: Optional[str] = None) -> None:
         config = load_config(config, scope='mmseg')
-        if 'decode_head' in config.model and 'vocabulary' in config.model:
+        if 'text_projection' in config.model:
             raise ValueError(
                 'the config is one of S-Seg, which takes names '
                 'of classes: use SSegInferencer, on the command line --classes'
