@@ -6,7 +6,7 @@ from typing import Iterator, Mapping, Optional
 
 import numpy as np
 
-from mmlangseg.fileio import PathLike, stale_temporaries, write_json
+from mmlangseg.fileio import PathLike, write_json
 from .cache_shard import Shard, ShardError, ShardLayout, write_shard
 from .kmeans import INVALID
 
@@ -124,10 +124,7 @@ class PseudoMaskCache:
             i: self.layout.pack(key, labels)
             for i, (key, labels) in entries.items()
         }
-        path = self.path(shard)
-        for leftover in stale_temporaries(path):  # of a killed run
-            leftover.unlink(missing_ok=True)
-        write_shard(path, self.layout, samples, records)
+        write_shard(self.path(shard), self.layout, samples, records)
         self._shards.pop(shard, None)
 
     def load(self, sample_id: int, key: str) -> Optional[np.ndarray]:

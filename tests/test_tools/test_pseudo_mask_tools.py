@@ -1,0 +1,335 @@
+from __future__ import annotations
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from mmlangseg.sseg.pseudo_masks import PseudoMaskCache
+
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+for folder in ('sseg', 'analysis_tools'):
+    sys.path.insert(0, str(TOOLS / folder))
+
+import generate_pseudo_masks  # noqa: E402
+import pseudo_mask_oracle  # noqa: E402
+
+CONFIG = """
+custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)
+default_scope = 'mmseg'
+pseudo_mask_generator = dict(
+    type='PseudoMaskGenerator', num_clusters=3,
+    features=dict(type='PixelFeatures', stride=4, position_weight=0.))
+train_dataloader = dict(
+    dataset=dict(
+        type='ImageTextDataset',
+        data_root={root!r},
+        indices=2,
+        sources=[dict(type='FolderSource', folder='pairs', weight=0.5)],
+        pipeline=[
+            dict(type='LoadPairImage'),
+            dict(type='LoadPseudoMasks', cache={cache!r}),
+            dict(type='RandomFlip', prob=0.5)
+        ]))
+test_dataloader = dict(
+    dataset=dict(
+        type='ClassFileDataset',
+        data_root={root!r},
+        classes_file='classes.txt',
+        ignore_index=255,
+        data_prefix=dict(img_path='pairs', seg_map_path='labels'),
+        img_suffix='.png',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='Resize', scale=(8, 8)),
+            dict(type='LoadAnnotations'),
+            dict(type='PackSegInputs')
+        ]))
+"""
+
+
+def picture(number: int, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """Two squares on a ground, BGR, and their label map (0, 1, 2)."""
+    rng = np.random.default_rng(number)
+    image = np.full((size, size, 3), (180, 60, 60), np.uint8)
+    labels = np.zeros((size, size), np.uint8)
+    for label, color in ((1, (40, 200, 40)), (2, (40, 40, 220))):
+        y, x = rng.integers(0, 3, 2) * 8
+        if label == 2:
+            y = (y + 8) % 24
+        image[y:y + 8, x:x + 8] = color
+        labels[y:y + 8, x:x + 8] = label
+    return image, labels
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """Twenty pairs with label maps; pair 5 is broken."""
+    for name in ('pairs', 'labels'):
+        (tmp_path / name).mkdir()
+    for i in range(20):
+        image, labels = picture(i)
+        cv2.imwrite(str(tmp_path / f'pairs/{i:03d}.png'), image)
+        cv2.imwrite(str(tmp_path / f'labels/{i:03d}.png'), labels)
+        (tmp_path / f'pairs/{i:03d}.txt').write_text(f'picture {i}')
+    (tmp_path / 'pairs/005.png').write_bytes(b'no picture')
+    (tmp_path / 'classes.txt').write_text('0 background\n1 disc\n2 box\n')
+    (tmp_path / 'config.py').write_text(
+        CONFIG.format(root=str(tmp_path), cache=str(tmp_path / 'cache')))
+    return tmp_path
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Run a tool in this process; gives exit status and output."""
+
+    def run(tool, *args) -> tuple[int, str]:
+        monkeypatch.setattr(sys, 'argv', ['tool', *map(str, args)])
+        status = 0
+        try:
+            tool.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        done = capfd.readouterr()
+        if isinstance(status, str):
+            return 1, status
+        return status, done.out + done.err
+
+    for name in ('RANK', 'WORLD_SIZE', 'SLURM_PROCID', 'SLURM_NTASKS'):
+        monkeypatch.delenv(name, raising=False)
+    return run
+
+
+def arguments(root: Path, *others) -> list:
+    return [
+        generate_pseudo_masks, root / 'config.py', root / 'cache', '--size',
+        32, 32, '--shard-size', 4, '--workers', 0, '--batch-size', 3, *others
+    ]
+
+
+def shards(cache: Path) -> dict[str, bytes]:
+    return {
+        path.name: path.read_bytes()
+        for path in cache.glob('shards/[0-9]*.bin')
+    }
+
+
+def test_every_pair_once(run, root):
+    status, out = run(*arguments(root))
+    assert status == 1  # for the broken one
+    assert '20 images, 0 have pseudo-masks already' in out
+    assert '20/20' in out and '0:00:00 left' in out
+    assert '1 images failed' in out and '005.png' in out
+    cache = PseudoMaskCache(
+        root / 'cache',
+        dict(num_samples=20, num_clusters=3, grid=[8, 8], dataset='config'))
+    assert list(cache.without_masks()) == [5]
+    assert cache.header['generator']['config']['features']['stride'] == 4
+    # training reads it: every mask lies on one colour
+    init_default_scope('mmseg')
+    dataset = Config.fromfile(root / 'config.py').train_dataloader.dataset
+    dataset.update(indices=None, lazy_init=True)
+    del dataset.sources[0]['weight']
+    dataset = DATASETS.build(dataset)
+    for i in range(20):
+        sample = dataset[i]
+        assert sample['sample_id'] != 5
+        pixels, labels = sample['img'].reshape(-1, 3), sample['gt_seg_map']
+        assert labels.shape == (32, 32)
+        for label in np.unique(labels):
+            colors = np.unique(pixels[labels.ravel() == label], axis=0)
+            assert len(colors) == 1 or len(np.unique(labels)) == 1
+    assert dataset.broken.counts()['image'] > 0
+
+
+def test_runs_go_on(run, root):
+    assert run(*arguments(root))[0] == 1
+    before = shards(root / 'cache')
+    times = {
+        p: p.stat().st_mtime_ns
+        for p in (root / 'cache/shards').iterdir()
+    }
+    removed = root / 'cache/shards/000003.bin'
+    removed.unlink()
+    status, out = run(*arguments(root))
+    assert '16 have pseudo-masks already' in out and '4/4' in out
+    assert status == 1 and '005.png' in out  # still known
+    assert shards(root / 'cache') == before
+    for path, time_ns in times.items():
+        assert (path.stat().st_mtime_ns == time_ns) == (path != removed)
+
+
+def test_a_mended_image_is_taken_up(run, root):
+    assert run(*arguments(root))[0] == 1
+    cv2.imwrite(str(root / 'pairs/005.png'), picture(5)[0])
+    (root / 'cache/shards/000001.bin').unlink()
+    status, out = run(*arguments(root))
+    assert status == 0 and 'failed' not in out
+    assert not list(PseudoMaskCache(root / 'cache').without_masks())
+
+
+@pytest.mark.parametrize('names', [('RANK', 'WORLD_SIZE'),
+                                   ('SLURM_PROCID', 'SLURM_NTASKS')])
+def test_processes_share_the_work(run, root, names, monkeypatch):
+    assert run(*arguments(root))[0] == 1
+    whole = shards(root / 'cache')
+    (root / 'cache').rename(root / 'whole')
+    made = []
+    for rank in range(2):
+        monkeypatch.setenv(names[0], str(rank))
+        monkeypatch.setenv(names[1], '2')
+        _, out = run(*arguments(root))
+        assert f'shard {rank}/2' in out
+        made.append(set(shards(root / 'cache')))
+    assert len(made[0]) == 3 and made[0] < made[1]
+    assert shards(root / 'cache') == whole
+
+
+def test_killed_and_started_again(run, root):
+    """kill -9: nothing lost, nothing done twice."""
+    (root / 'pairs/005.png').unlink()
+    for i in range(20, 300):
+        os.link(root / f'pairs/{i % 5:03d}.png', root / f'pairs/{i:03d}.png')
+        (root / f'pairs/{i:03d}.txt').write_text('more')
+    process = subprocess.Popen(
+        [sys.executable, TOOLS / 'sseg' / 'generate_pseudo_masks.py'] +
+        list(map(str,
+                 arguments(root)[1:])),
+        stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while (len(shards(root / 'cache')) < 3 and time.monotonic() < deadline
+           and process.poll() is None):
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in (root / 'cache/shards').glob('[0-9]*.bin')
+    }
+    assert 3 <= len(before) < 75
+    status, out = run(*arguments(root))
+    assert status == 0, out
+    assert f'{4 * len(before)} have pseudo-masks already' in out
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    interrupted = shards(root / 'cache')
+    (root / 'cache').rename(root / 'interrupted')
+    assert run(*arguments(root))[0] == 0
+    assert shards(root / 'cache') == interrupted
+
+
+def test_another_generator_does_not_mix(run, root):
+    assert run(*arguments(root))[0] == 1
+    status, out = run(*arguments(root, '--cfg-options',
+                                 'pseudo_mask_generator.num_restarts=2'))
+    assert status == 1 and 'field "generator"' in out
+    status, out = run(*arguments(root, '--batch-size', 7))
+    assert '20 have pseudo-masks already' in out  # makes no difference
+
+
+def test_inspect(run, root, tmp_path):
+    drawn = tmp_path / 'drawn.png'
+    for what, where in (('7', 'from the generator'), (root / 'pairs/007.png',
+                                                      'from the generator')):
+        status, out = run(*arguments(root, '--inspect', what, '--out', drawn))
+        assert status == 0 and f'3 pseudo-masks {where}' in out
+        assert cv2.imread(str(drawn)).shape[1] > 2 * 32
+        drawn.unlink()
+    assert not (root / 'cache').exists()
+    run(*arguments(root))
+    status, out = run(*arguments(root, '--inspect', '7', '--out', drawn))
+    assert status == 0 and f'from {root / "cache"}' in out
+    assert drawn.is_file()
+    status, out = run(*arguments(root, '--inspect', 'nothing.png'))
+    assert status == 1 and 'neither a file nor the number' in out
+
+
+def test_no_generator(run, root):
+    path = root / 'config.py'
+    path.write_text(path.read_text().replace('pseudo_mask_generator', 'other'))
+    status, out = run(*arguments(root))
+    assert status == 1 and 'no pseudo_mask_generator' in out
+    assert not (root / 'cache').exists()
+
+
+def naive_oracle(masks, truths, classes: int) -> float:
+    """mIoU of majority classes, class by class, pixel by pixel."""
+    predictions = []
+    for mask, truth in zip(masks, truths):
+        prediction = np.zeros_like(truth)
+        for k in np.unique(mask):
+            inside = truth[(mask == k) & (truth != 255)].tolist()
+            best = max(range(classes), key=inside.count)
+            prediction[mask == k] = best
+        predictions.append(prediction)
+    scores = []
+    for c in range(classes):
+        inter = union = 0
+        for prediction, truth in zip(predictions, truths):
+            known = truth != 255
+            inter += ((prediction == c) & (truth == c) & known).sum()
+            union += (((prediction == c) | (truth == c)) & known).sum()
+        if union:
+            scores.append(inter / union)
+    return 100 * np.mean(scores)
+
+
+def test_oracle_against_a_naive_one():
+    rng = np.random.default_rng(0)
+    masks = rng.integers(0, 4, (5, 12, 10))
+    truths = rng.integers(0, 6, (5, 12, 10))
+    truths[truths == 5] = 255
+    truths[:, 2:4] = masks[:, 2:4] % 3
+    oracle = pseudo_mask_oracle.Oracle(7)  # two classes never occur
+    for mask, truth in zip(masks, truths):
+        oracle.add(mask, truth)
+    miou, accuracy = oracle.scores()
+    assert miou == pytest.approx(naive_oracle(masks, truths, 7))
+    assert 0 < accuracy < 100
+
+
+def test_oracle_of_a_data_set(run, root):
+    (root / 'pairs/005.png').write_bytes((root / 'pairs/004.png').read_bytes())
+    sheet = root / 'sheet.png'
+    base = [
+        pseudo_mask_oracle, root / 'config.py', '--size', 32, 32, '--workers',
+        0
+    ]
+    status, out = run(*base, '--sheet', sheet, '--sheet-images', 3)
+    assert status == 0, out
+    row = out.splitlines()[-2].split()
+    assert row[:4] == ['PixelFeatures', '3', '8x8', '20']
+    # of image 5 the label map is that of another picture
+    assert 90 < float(row[4]) < 100
+    assert cv2.imread(str(sheet)).shape[0] > 3 * 240
+    status, out = run(*base, '--max-images', 5)
+    assert out.splitlines()[-1].split()[3:5] == ['5', '100.00']
+    status, out = run(*base, '--cfg-options',
+                      'pseudo_mask_generator.num_clusters=1')
+    assert float(out.splitlines()[-1].split()[4]) < 40
+
+
+def test_oracle_of_own_folders(run, root):
+    (root / 'photos').mkdir()
+    for i in range(3):
+        image = cv2.imread(str(root / f'pairs/{i:03d}.png'))
+        cv2.imwrite(
+            str(root / f'photos/{i:03d}.jpg'), image,
+            [cv2.IMWRITE_JPEG_QUALITY, 100])
+    status, out = run(pseudo_mask_oracle, root / 'config.py', '--images',
+                      root / 'photos', '--labels', root / 'labels',
+                      '--classes', root / 'classes.txt', '--size', 32, 32)
+    assert status == 0, out
+    row = out.splitlines()[-1].split()
+    assert row[3] == '3' and float(row[4]) > 95
+    with pytest.raises(AssertionError):
+        status, out = run(pseudo_mask_oracle, root / 'config.py', '--images',
+                          root / 'photos')
+        assert status == 0
