@@ -19,10 +19,12 @@ def load_font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """Break a text into lines of at most ``width`` pixels."""
+    """Break a text into lines of at most ``width`` pixels, or of one letter
+    where that is wider."""
     lines = ['']
     for word in text.split():
-        while font.getlength(word) > width:  # no space to break at
+        # no space to break at
+        while len(word) > 1 and font.getlength(word) > width:
             count = len(word) - 1
             while count > 1 and font.getlength(word[:count]) > width:
                 count -= 1
