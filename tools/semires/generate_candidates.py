@@ -17,7 +17,6 @@ started by torchrun or srun, or with --num-shards and --shard.
 from __future__ import annotations
 import argparse
 import inspect
-import os
 import sys
 import time
 from datetime import timedelta
@@ -31,6 +30,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 import torch
 from mmengine.config import DictAction
 
+from mmlangseg.engine.sharding import launched
 from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, CandidateCache,
                                           Candidates, draw_candidates,
                                           read_released)
@@ -96,15 +96,6 @@ def parse_args() -> argparse.Namespace:
     if not (args.images or args.import_released or args.inspect):
         parser.error('--images is missing')
     return args
-
-
-def launched() -> tuple[int, int, int]:
-    """Rank, number of processes and local rank by torchrun or slurm."""
-    for names in (('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
-                  ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID')):
-        if names[0] in os.environ and names[1] in os.environ:
-            return tuple(int(os.environ.get(name, 0)) for name in names)
-    return 0, 1, 0
 
 
 def list_images(args: argparse.Namespace) -> Dict[int, Path]:

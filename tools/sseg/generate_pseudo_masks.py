@@ -18,7 +18,6 @@ work when they are started by torchrun or srun, or with --num-shards and
 """
 from __future__ import annotations
 import argparse
-import os
 import sys
 import time
 from datetime import timedelta
@@ -38,6 +37,7 @@ from mmseg.registry import DATASETS, MODELS
 from torch.utils.data import DataLoader, Dataset
 
 from mmlangseg.cpu_memory import keep_freed_memory
+from mmlangseg.engine.sharding import launched
 from mmlangseg.fileio import write_text
 from mmlangseg.sseg.datasets.pair_source import BrokenPairError
 from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache,
@@ -102,15 +102,6 @@ def parse_args() -> argparse.Namespace:
             or args.workers < 0:
         parser.error('sizes must be positive')
     return args
-
-
-def launched() -> tuple[int, int, int]:
-    """Rank, number of processes and local rank by torchrun or slurm."""
-    for names in (('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
-                  ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID')):
-        if names[0] in os.environ and names[1] in os.environ:
-            return tuple(int(os.environ.get(name, 0)) for name in names)
-    return 0, 1, 0
 
 
 def read_config(args: argparse.Namespace) -> Config:
