@@ -42,6 +42,13 @@ CASES = {
      dict(candidates=(100, 5), height=(480, 60), width=(640, 80))),
     'semires_step': ('benchmark_semires',
                      dict(candidates=(100, 5), image_size=(480, 64))),
+    'sseg_match': ('benchmark_sseg_match',
+                   dict(
+                       images=(32, 2),
+                       queries=(64, 8),
+                       layers=(6, 2),
+                       clusters=(8, 3),
+                       image_size=(224, 32))),
     'sseg_tar':
     ('benchmark_sseg_tar', dict(pairs=(20000, 30), size_kb=(20, 2))),
 }

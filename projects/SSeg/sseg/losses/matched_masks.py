@@ -45,12 +45,12 @@ class _MatchedMaskLosses(torch.autograd.Function):
     @staticmethod
     def forward(ctx, mask_logits: Tensor, labels: Tensor, images: Tensor,
                 queries: Tensor, clusters: Tensor) -> tuple[Tensor, Tensor]:
-        masks = mask_logits[images, queries].float()  # (M, h, w)
+        masks = -mask_logits[images, queries].float()  # (M, h, w)
         size = labels.shape[-2:]
         resize = None if size == masks.shape[-2:] else _Bilinear(masks, size)
         labels = labels.flatten(1)
         with_grad = ctx.needs_input_grad[0]
-        losses = masks.new_empty((2, len(masks)))
+        sums = masks.new_empty((4, len(masks)))
         grads = masks.new_empty((2, *masks.shape)) if with_grad else ()
         step = max(1, elements_at_once(masks.device) // size.numel())
         for start in range(0, len(masks), step):
@@ -58,7 +58,7 @@ class _MatchedMaskLosses(torch.autograd.Function):
             mask = masks[part] if resize is None else resize(masks[part])
             inside = labels.index_select(0, images[part])
             inside.eq_(clusters[part, None])
-            losses[:, part], *parts = _losses_and_gradients(
+            sums[:, part], *parts = _sums_and_gradients(
                 mask.flatten(1), inside, with_grad)
             for grad, by_mask in zip(grads, parts):
                 by_mask = by_mask.view_as(mask)
@@ -68,7 +68,10 @@ class _MatchedMaskLosses(torch.autograd.Function):
             ctx.save_for_backward(grads, images, queries)
             ctx.logits = (mask_logits.shape, mask_logits.dtype)
             ctx.focal_scale = 2 / size.numel()
-        return losses[0], losses[1]
+        overlap, areas, focal, signed = sums
+        focal_inside = signed + 0.75 * focal
+        focal = 0.25 * focal_inside + 0.75 * (focal - focal_inside)
+        return 1 - (2 * overlap + 1) / areas, focal / -size.numel()
 
     @staticmethod
     @once_differentiable
@@ -100,43 +103,48 @@ class _Bilinear:
         return self.rows @ (masks @ self.columns.T)
 
     def backward(self, grads: Tensor) -> Tensor:
-        return self.rows.T @ (grads @ self.columns)
+        return (self.rows.T @ grads) @ self.columns
 
 
-def _losses_and_gradients(logits: Tensor, inside: Tensor,
-                          with_grad: bool) -> tuple[Tensor, ...]:
-    """Of masks and targets, (m, P) each, the latter 0 and 1.
+def _sums_and_gradients(negated: Tensor, inside: Tensor,
+                        with_grad: bool) -> tuple[Tensor, ...]:
+    """Of masks and targets, (m, P) each; overwrites both.
 
-    All in terms of the probability of the right answer, be it inside or
+    All in terms of the probability p of the right answer, be it inside or
     outside of the target.
 
+    Args:
+        negated (Tensor): Negative logits of the masks.
+        inside (Tensor): Targets, 0 and 1.
+        with_grad (bool): Whether gradients are needed.
+
     Returns:
-        tuple: Dice and focal losses (2, m), and if asked for their gradients
-        (m, P) by the logits, that of the focal loss times P / 2.
+        tuple: (4, m), of the overlap of mask and target, both areas plus 1,
+        and the sum of (1 - p)^2 log p over all pixels without and with a
+        factor of 0.25 inside and -0.75 outside; if asked for the gradients of
+        dice and focal loss (m, P) by the logits, the latter times P / 2.
     """
-    right = (inside * 2).sub_(1).mul_(logits).sigmoid_().clamp_(min=_SMALLEST)
+    # the logit inside, the negative one outside
+    right = negated.addcmul_(negated, inside, value=-2)
+    right.sigmoid_().clamp_(min=_SMALLEST)
     log_right = right.log()
     wrong = 1 - right
 
     size = inside.sum(1)
     wrong_inside = torch.linalg.vecdot(wrong, inside)
     overlap = size - wrong_inside
-    # of mask and target together, smoothed as twice their overlap is
     areas = overlap + (wrong.sum(1) - wrong_inside) + size + 1
-    twice = 2 * overlap + 1
     if with_grad:
         dice_grad = inside * (-2 / areas)[:, None]
-        dice_grad.add_((twice / areas**2)[:, None]).mul_(right).mul_(wrong)
+        dice_grad.add_(((2 * overlap + 1) / areas**2)[:, None])
+        dice_grad.mul_(right).mul_(wrong)
 
     squared = wrong * wrong
     focal = torch.linalg.vecdot(squared, log_right)
-    # class weights with the sign: 0.25 inside, -0.75 outside
     squared.mul_(inside.sub_(0.75))
     signed = torch.linalg.vecdot(squared, log_right)
-    focal_inside = signed + 0.75 * focal
-    focal = 0.25 * focal_inside + 0.75 * (focal - focal_inside)
-    losses = torch.stack([1 - twice / areas, focal / -logits.shape[1]])
+    sums = torch.stack([overlap, areas, focal, signed])
     if not with_grad:
-        return losses,
+        return sums,
     focal_grad = log_right.mul_(right).sub_(wrong, alpha=0.5).mul_(squared)
-    return losses, dice_grad, focal_grad
+    return sums, dice_grad, focal_grad

@@ -154,7 +154,7 @@ def elements_at_once(device: torch.device) -> int:
     busy, and its memory free.
     """
     if device.type == 'cpu':
-        return 2**17 * torch.get_num_threads()
+        return 2**16 * torch.get_num_threads()
     return 2**24
 
 
