@@ -64,6 +64,17 @@ def test_loss_scale(build):
         torch.testing.assert_close(half[name], factor * value)
 
 
+def test_average_of_projections(build):
+    model = build(average='projections').eval()
+    features = torch.randn(2, 5, 16)
+    expected = torch.stack(
+        [model.visual_projection(image).mean(0) for image in features])
+    torch.testing.assert_close(model._image_features(features), expected)
+    model.average = 'features'
+    expected = model.visual_projection(features.mean(1))
+    torch.testing.assert_close(model._image_features(features), expected)
+
+
 def test_gradient_reaches_every_parameter(build):
     model = build()
     sum(v for k, v in sseg_model.run(model, 'loss').items()

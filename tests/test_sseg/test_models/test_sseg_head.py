@@ -161,3 +161,39 @@ def test_autocast():
 def test_clear_error():
     with pytest.raises(ValueError, match='multiple of 4.*num_heads=3'):
         build(num_heads=3)
+
+
+def test_masked_attention_has_masks_of_the_learned_queries_too():
+    head = build(masked_attention=True)
+    predictions = head(features())
+    assert [x.shape for x in predictions.mask_logits] == [(2, 5, 8, 12)] * 4
+    loss = sum(x.square().sum() for x in predictions.mask_logits)
+    loss.backward()
+    for name, parameter in head.named_parameters():
+        assert parameter.grad is not None, name
+
+
+@pytest.mark.parametrize('masked', [False, True])
+def test_queries_see_what_is_outside_of_their_masks(masked, monkeypatch):
+    head = build(num_layers=1, masked_attention=masked).eval()
+    # The masks are the left half of the image, whatever the image is.
+    left = torch.full((1, 5, *SIZES[0]), -9.)
+    left[..., :6] = 9.
+    monkeypatch.setattr(head, '_masks', lambda *_: left)
+    monkeypatch.setattr(head.pixel_decoder, 'forward', lambda feats, _:
+                        (feats[0], feats[-1]))
+    feats = features(1)
+    first = head(feats).query_features
+    feats[-1][...,
+              2] += 1  # the last of three columns; masks end in the second
+    assert torch.allclose(head(feats).query_features, first) == masked
+
+
+def test_masked_attention_of_an_empty_mask_sees_everything():
+    head = build(masked_attention=True)
+    logits = torch.full((1, 5, *SIZES[0]), -9.)
+    logits[0, 1, :4, :4] = 9.
+    outside = head._outside(logits, SIZES[-1]).view(1, 2, 5, *SIZES[-1])
+    assert not outside[:, :, [0, 2, 3, 4]].any()
+    expected = torch.tensor([[False, True, True], [True, True, True]])
+    assert (outside[:, :, 1] == expected).all()

@@ -30,6 +30,10 @@ class SSeg(OpenVocabularySegmentor):
             :class:`PseudoMaskGenerator`, which works on each training batch
             as it is after augmentation. None takes ``gt_sem_seg`` of the
             samples, from a cache.
+        average (str): What an image's feature is the mean of: 'features', the
+            mask features, which are projected then, as in the paper; or
+            'projections', the projected mask features, so that the
+            projection sees single ones in training as in testing.
         loss_scale (float): Factor of all losses. 1 is the paper's eq. 4, its
             pseudocode has 0.5.
         others: See :class:`OpenVocabularySegmentor`.
@@ -41,8 +45,12 @@ class SSeg(OpenVocabularySegmentor):
                  *,
                  mask_loss: dict | None = None,
                  pseudo_mask_generator: dict | None = None,
+                 average: str = 'features',
                  loss_scale: float = 1.,
                  **others) -> None:
+        if average not in ('features', 'projections'):
+            raise ValueError("average must be 'features' or 'projections', "
+                             f'got {average!r}')
         head = MODELS.build(decode_head)
         super().__init__(
             visual_projection=dict(
@@ -51,6 +59,7 @@ class SSeg(OpenVocabularySegmentor):
         self.decode_head = head
         self.mask_loss = build_optional(mask_loss)
         self.pseudo_mask_generator = build_optional(pseudo_mask_generator)
+        self.average = average
         self.loss_scale = loss_scale
 
     def loss(self, inputs: Tensor,
@@ -71,8 +80,7 @@ class SSeg(OpenVocabularySegmentor):
         predictions = self.decode_head(
             self.extract_feat(inputs),
             all_layers=supervised and self.mask_loss.deep_supervision)
-        # first the mean, then the projection (Sec. 3.4)
-        images = self.visual_projection(predictions.query_features.mean(1))
+        images = self._image_features(predictions.query_features)
         losses = self.text_losses(images, data_samples)
         if supervised:
             label_maps = self.pseudo_masks(inputs, data_samples)
@@ -81,6 +89,12 @@ class SSeg(OpenVocabularySegmentor):
             name: value * self.loss_scale if 'loss' in name else value
             for name, value in losses.items()
         }
+
+    def _image_features(self, query_features: Tensor) -> Tensor:
+        """One feature (B, D) per image of those of its masks (B, N, C)."""
+        if self.average == 'projections':
+            return self.visual_projection(query_features).mean(1)
+        return self.visual_projection(query_features.mean(1))  # Sec. 3.4
 
     def pseudo_masks(self, inputs: Tensor,
                      data_samples: list[SegDataSample]) -> Tensor:

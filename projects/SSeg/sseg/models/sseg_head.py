@@ -8,6 +8,7 @@ from mmdet.models.layers import DetrTransformerDecoder, SinePositionalEncoding
 from mmengine.model import BaseModule, caffe2_xavier_init
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 @dataclass
@@ -15,7 +16,8 @@ class MaskPredictions:
     """Masks of an image batch and what is known of each mask.
 
     Attributes:
-        mask_logits (list[Tensor]): Of L decoder layers, the last one last;
+        mask_logits (list[Tensor]): Of L decoder layers, the last one last,
+            and of the learned queries in front of them if there are such;
             each (B, N, h, w) at the stride of the finest features.
         query_features (Tensor): Of the last decoder layer, (B, N, C).
     """
@@ -44,6 +46,11 @@ class SSegHead(BaseModule):
         num_heads (int): Attention heads.
         feedforward_channels (int): Hidden channels of the feed-forward parts.
         dropout (float): Of attention weights and of all residual branches.
+        masked_attention (bool): Whether a query attends only to where its
+            mask of the layer before is, as in Mask2Former (CVPR 2022). There
+            are then learned queries in front of the first layer, and masks
+            of theirs in front of those of the L layers. By default queries
+            attend everywhere, as in MaskFormer.
         pixel_decoder (dict): Config of a pixel decoder that is called as
             ``mmdet.PixelDecoder`` and ``mmdet.TransformerEncoderPixelDecoder``
             are; the three numbers of channels are added.
@@ -60,6 +67,7 @@ class SSegHead(BaseModule):
         num_heads: int = 8,
         feedforward_channels: int = 2048,
         dropout: float = 0.1,
+        masked_attention: bool = False,
         pixel_decoder: dict = dict(
             type='mmdet.PixelDecoder',
             norm_cfg=dict(type='GN', num_groups=32),
@@ -104,6 +112,9 @@ class SSegHead(BaseModule):
                     feedforward_channels=feedforward_channels,
                     ffn_drop=dropout)))
         self.query_embed = nn.Embedding(num_queries, feat_channels)
+        self.query_feat = nn.Embedding(
+            num_queries, feat_channels) if masked_attention else None
+        self.num_heads = num_heads
         self.mask_embed = nn.Sequential(
             nn.Linear(feat_channels, feat_channels), nn.ReLU(inplace=True),
             nn.Linear(feat_channels, feat_channels), nn.ReLU(inplace=True),
@@ -126,7 +137,7 @@ class SSegHead(BaseModule):
             feats (Sequence[Tensor]): From the finest to the deepest level,
                 each (B, C_i, H_i, W_i); the images fill their batch, there is
                 no padding to leave out.
-            all_layers (bool): Whether there are mask logits of all L decoder
+            all_layers (bool): Whether there are mask logits of all decoder
                 layers, which deep supervision needs, or of the last one only.
 
         Returns:
@@ -139,17 +150,45 @@ class SSegHead(BaseModule):
         padding = memory.new_zeros((batch, *size), dtype=torch.bool)
         positions = self.decoder_pe(padding).flatten(2).transpose(1, 2)
         query_pos = self.query_embed.weight.expand(batch, -1, -1)
+        attention = dict(
+            key=memory, value=memory, query_pos=query_pos, key_pos=positions)
+        if self.query_feat is not None:
+            return self._attend_in_masks(mask_features, size, attention)
         queries = self.transformer_decoder(
             query=torch.zeros_like(query_pos),
-            key=memory,
-            value=memory,
-            query_pos=query_pos,
-            key_pos=positions,
-            key_padding_mask=None)  # (L, B, N, C)
+            key_padding_mask=None,
+            **attention)  # (L, B, N, C)
         used = queries if all_layers else queries[-1:]
         return MaskPredictions(
-            mask_logits=[
-                torch.einsum('bnc,bchw->bnhw', embedding, mask_features)
-                for embedding in self.mask_embed(used)
-            ],
+            mask_logits=[self._masks(q, mask_features) for q in used],
             query_features=queries[-1])
+
+    def _masks(self, queries: Tensor, mask_features: Tensor) -> Tensor:
+        """Mask logits (B, N, h, w) of normalised queries (B, N, C)."""
+        return torch.einsum('bnc,bchw->bnhw', self.mask_embed(queries),
+                            mask_features)
+
+    def _attend_in_masks(self, mask_features: Tensor, size: Sequence[int],
+                         attention: dict) -> MaskPredictions:
+        """The decoder with attention in masks of the memory's ``size``."""
+        decoder = self.transformer_decoder
+        queries = self.query_feat.weight.expand_as(attention['query_pos'])
+        normed = decoder.post_norm(queries)
+        mask_logits = [self._masks(normed, mask_features)]
+        for layer in decoder.layers:
+            queries = layer(
+                queries,
+                cross_attn_mask=self._outside(mask_logits[-1], size),
+                **attention)
+            normed = decoder.post_norm(queries)
+            mask_logits.append(self._masks(normed, mask_features))
+        return MaskPredictions(mask_logits, normed)
+
+    @torch.no_grad()
+    def _outside(self, mask_logits: Tensor, size: Sequence[int]) -> Tensor:
+        """Where queries must not attend to, bool (B * heads, N, h' * w')."""
+        inside = F.adaptive_avg_pool2d(mask_logits.sigmoid(), size)
+        outside = inside.flatten(2) < 0.5
+        # A query whose mask is empty attends to everything.
+        outside &= ~outside.all(dim=-1, keepdim=True)
+        return outside.repeat_interleave(self.num_heads, dim=0)
