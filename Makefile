@@ -2,6 +2,7 @@
 # make test   environment, lint, tests
 # make lint   style of the code only
 # make toy-ablation   the ablation table of LESS on toy rooms
+# make toy-sseg       the table of S-Seg on toy pictures
 # The environment is made once in .venv, see tools/make_env.sh for its options.
 VENV ?= .venv
 export VENV
@@ -12,7 +13,7 @@ TOY_OUT = outputs/less_toy
 TOY_TEST = $(VENV)/bin/python tools/test.py configs/less_toy.py \
 	"$$(cat $(TOY_RUN)/last_checkpoint)" --work-dir $(TOY_RUN)
 
-.PHONY: env demo test lint toy-ablation
+.PHONY: env demo test lint toy-ablation toy-sseg
 
 # rooms that were not looked at while the settings were chosen
 TOY_FRESH = data/less_toy_fresh
@@ -44,6 +45,12 @@ toy-ablation: env
 		$(TOY_FRESH) --num-train 1 --num-val 60 --seed 1
 	@VENV=$(VENV) FRESH=$(TOY_FRESH) tools/analysis_tools/toy_ablation.sh \
 		$(ABLATION)
+
+# the table of projects/SSeg/README.md
+toy-sseg: env
+	@$(VENV)/bin/python tools/dataset_converters/make_toy.py sseg \
+		data/sseg_toy
+	@VENV=$(VENV) tools/analysis_tools/toy_sseg.sh
 
 test: lint
 	@$(VENV)/bin/python -m pytest

@@ -10,7 +10,7 @@ from .web_pictures import WebPicture
 OMITTED = 0.12  # share of the kinds that a caption leaves out
 WRONG = 0.04  # share of the captions that belong to another picture
 WITH_COLOUR = 0.25
-WITH_GROUND = 0.5
+WITH_GROUND = 0.3
 WITH_CHATTER = 0.6
 
 NUMBERS = {2: 'two', 3: 'three', 4: 'four'}

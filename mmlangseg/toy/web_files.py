@@ -19,7 +19,7 @@ JPEG_QUALITY = 92
 
 def write_toy_pairs(root: PathLike,
                     count: int,
-                    size: int = 96,
+                    size: int = 64,
                     seed: int = 0) -> list[str]:
     """Write captioned pictures as img2dataset does.
 
@@ -75,7 +75,7 @@ def _add_pair(tar: tarfile.TarFile, key: str, image: np.ndarray,
 def write_toy_eval(root: PathLike,
                    split: str,
                    count: int,
-                   size: int = 96,
+                   size: int = 64,
                    seed: int = 0) -> None:
     """Write pictures with label maps.
 

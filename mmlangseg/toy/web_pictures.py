@@ -42,7 +42,7 @@ UNSEEN_PAIRS: Tuple[FrozenSet[str], ...] = tuple(
                     ('heart', 'dice'))))
 UNSEEN_SHARE = 0.3  # of the evaluation pictures show such a pair
 SPLITS = ('pairs', 'train', 'val', 'test')
-RADIUS = (0.15, 0.23)  # as a share of the picture's side
+RADIUS = (0.18, 0.27)  # as a share of the picture's side
 LEAST_VISIBLE = 0.55
 
 
@@ -75,7 +75,7 @@ class WebPicture:
 
 
 def make_picture(rng: np.random.Generator,
-                 size: int = 96,
+                 size: int = 64,
                  training: bool = True) -> WebPicture:
     """Draw a picture of one to four objects.
 

@@ -84,7 +84,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
             help=f'number of {what} of each other split, default %(default)s')
         command.add_argument(
             '--seed', type=int, default=0, help='default %(default)s')
-    for command, size in ((semires, 128), (sseg, 96)):
+    for command, size in ((semires, 128), (sseg, 64)):
         command.add_argument(
             '--size',
             type=int,
