@@ -2,6 +2,7 @@
 # make test   environment, lint, tests
 # make lint   style of the code only
 # make toy-ablation   the ablation table of LESS on toy rooms
+# make toy-semires   the table of SemiRES on toy pictures
 # make toy-sseg       the table of S-Seg on toy pictures
 # The environment is made once in .venv, see tools/make_env.sh for its options.
 VENV ?= .venv
@@ -13,10 +14,11 @@ TOY_OUT = outputs/less_toy
 TOY_TEST = $(VENV)/bin/python tools/test.py configs/less_toy.py \
 	"$$(cat $(TOY_RUN)/last_checkpoint)" --work-dir $(TOY_RUN)
 
-.PHONY: env demo test lint toy-ablation toy-sseg
+.PHONY: env demo test lint toy-ablation toy-semires toy-sseg
 
 # rooms that were not looked at while the settings were chosen
 TOY_FRESH = data/less_toy_fresh
+TOY_PICTURES = data/semires_toy
 ABLATION = train_cfg.max_epochs=1 train_cfg.val_interval=1 \
 	param_scheduler.1.T_max=1
 
@@ -51,6 +53,12 @@ toy-sseg: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py sseg \
 		data/sseg_toy
 	@VENV=$(VENV) tools/analysis_tools/toy_sseg.sh
+
+# the tables of projects/SemiRES/README.md
+toy-semires: env
+	@$(VENV)/bin/python tools/dataset_converters/make_toy.py semires \
+		$(TOY_PICTURES)
+	@VENV=$(VENV) tools/analysis_tools/toy_semires.sh
 
 test: lint
 	@$(VENV)/bin/python -m pytest

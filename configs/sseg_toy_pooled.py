@@ -14,6 +14,7 @@ model = dict(
     pseudo_mask_generator=shared.pseudo_mask_generator,
     contrastive_loss=shared.contrastive_loss,
     vocabulary=shared.vocabulary,
+    combination=shared.combination,
     background_threshold=shared.background_threshold,
     region_features='pooled',
     crop_size=64)

@@ -27,6 +27,7 @@ evaluate() { # CONFIG SEED CHECKPOINT
     [ -f "$result.json" ] && return
     "$python" tools/sseg/sweep_threshold.py "configs/$1.py" "$3" \
         --img-path images/train --seg-map-path labels/train --max-images 200 \
+        --thresholds $(seq 0.1 0.025 0.976) \
         --out "$result.sweep.json" > "$result.log" 2>&1
     best=$("$python" -c 'import json, sys
 print(json.load(open(sys.argv[1]))["best"])' "$result.sweep.json")

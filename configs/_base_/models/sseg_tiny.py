@@ -60,4 +60,5 @@ model = dict(
             'donut', 'wheel'
         ],
         background=True),
+    combination='hard',
     background_threshold=0.5)
