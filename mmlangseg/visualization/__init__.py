@@ -1,5 +1,6 @@
 """Headless pictures of referred objects, in scans and in images."""
-from .expressions import draw_expressions, expression_name, transforms_of
+from .expressions import (draw_expressions, expression_name, safe_name,
+                          transforms_of)
 from .html import write_html
 from .image_io import read_image, write_png
 from .overlay import draw_overlay
@@ -12,6 +13,6 @@ from .semantic_visualization_hook import SemanticVisualizationHook
 __all__ = [
     'ReferringVisualizationHook', 'ScanPainter', 'SemanticVisualizationHook',
     'draw_expressions', 'draw_labels', 'draw_overlay', 'expression_name',
-    'label_colors', 'paint_labels', 'read_image', 'transforms_of',
+    'label_colors', 'paint_labels', 'read_image', 'safe_name', 'transforms_of',
     'write_html', 'write_ply', 'write_png'
 ]

@@ -92,3 +92,44 @@ def test_bad_arguments(config, browse, capsys):
         with pytest.raises(SystemExit):
             browse(*args)
         assert message in capsys.readouterr().err
+
+
+SSEG_CONFIG = """
+default_scope = 'mmseg'
+custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)
+meta_keys = ('img_path', 'key', 'text')
+train_dataloader = dict(
+    dataset=dict(
+        type='ImageTextDataset', data_root={root!r},
+        sources=[dict(type='TarSource', tars='pairs')],
+        pipeline=[
+            dict(type='LoadPairImage'),
+            dict(type='PackSegInputs', meta_keys=meta_keys),
+        ]))
+val_dataloader = dict(
+    dataset=dict(
+        type='ClassFileDataset', data_root={root!r} + '/eval',
+        classes_file='classes.txt', ignore_index=255,
+        data_prefix=dict(img_path='images/val', seg_map_path='labels/val'),
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadAnnotations'),
+            dict(type='PackSegInputs'),
+        ]))
+"""
+
+
+@pytest.mark.parametrize('split, name, panels', [
+    ('train', '000001_toy-000000.tar-000000001', 1),
+    ('val', '000001_00001', 2),
+])
+def test_pairs_and_label_maps(tmp_path, browse, split, name, panels):
+    from mmlangseg.toy.web_files import write_toy_eval, write_toy_pairs
+    write_toy_pairs(tmp_path / 'pairs', 2, size=32)
+    write_toy_eval(tmp_path / 'eval', 'val', 2, size=32)
+    config = tmp_path / 'config.py'
+    config.write_text(SSEG_CONFIG.format(root=str(tmp_path)))
+    browse(config, '--out', tmp_path / 'out', '--split', split)
+    pictures = sorted((tmp_path / 'out').iterdir())
+    assert len(pictures) == 2 and pictures[1].stem.startswith(name)
+    assert read_image(str(pictures[1])).shape[1] // 320 == panels

@@ -11,18 +11,20 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS, init_default_scope
 from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
+from torch.utils.data import Dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.visualization import draw_expressions, transforms_of, write_png
+from mmlangseg.visualization import (draw_expressions, draw_labels, safe_name,
+                                     transforms_of, write_png)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Draw samples with their sentences and true masks, after '
-        'the augmentation of the pipeline')
+        description='Draw samples with their sentences and masks, after the '
+        'augmentation of the pipeline')
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--split', choices=['train', 'val', 'test'], default='train')
@@ -64,6 +66,24 @@ def views(packed: dict) -> Iterator[tuple[str, np.ndarray, BaseDataElement]]:
         yield branch and f'_{branch}', picture, sample
 
 
+def draw(sample: BaseDataElement, picture: np.ndarray,
+         dataset: Dataset) -> Iterator[tuple[str, np.ndarray]]:
+    """Draw what a sample says: sentences, a caption, or a label map."""
+    panels = [('image', None)]
+    if 'gt_sem_seg' in sample:
+        panels.append(('label map', sample.gt_sem_seg.data[0].numpy()))
+    if 'key' in sample:  # an image-caption pair, perhaps with pseudo-masks
+        names = [f'mask {i}' for i in range(255)]
+        yield (safe_name(sample.key),
+               draw_labels(picture, panels, names, sample.text))
+    elif 'expressions' in sample or 'text' in sample:
+        yield from draw_expressions(sample, picture, transforms_of(dataset))
+    else:
+        name = Path(sample.img_path).stem
+        yield (safe_name(name),
+               draw_labels(picture, panels, dataset.metainfo['classes'], name))
+
+
 def main() -> None:
     args = parse_args()
     cfg = Config.fromfile(args.config)
@@ -77,8 +97,7 @@ def main() -> None:
     for step in range(number):
         index = step * len(dataset) // number
         for view, inputs, sample in views(dataset[index]):
-            for name, picture in draw_expressions(sample, inputs,
-                                                  transforms_of(dataset)):
+            for name, picture in draw(sample, inputs, dataset):
                 # with the index: augmentation shows a scene differently
                 path = os.path.join(args.out, f'{index:06d}_{name}{view}.png')
                 write_png(path, picture)
