@@ -14,8 +14,8 @@ pipeline = [
 labelled = _base_.train_dataloader.dataset.sources.labelled
 labelled.pipeline = pipeline
 train_dataloader = dict(
-    batch_size=8,
-    sampler=dict(batch_size=8, ratio=dict(_delete_=True, labelled=1)),
+    batch_size=16,
+    sampler=dict(batch_size=16, ratio=dict(_delete_=True, labelled=1)),
     dataset=dict(sources=dict(_delete_=True, labelled=labelled)))
 model = dict(semi_test_cfg=dict(predict_on='student'))
 

@@ -16,14 +16,14 @@ from .clutter_relations import Relation, RelationTable
 
 # How often a type is taken where an object allows all of them.
 WEIGHTS = {
-    'kind': 4.0,
-    'colour': 4.0,
-    'size': 2.0,
-    'position': 1.2,
-    'relation': 0.8
+    'kind': 1.0,
+    'colour': 6.0,
+    'size': 1.5,
+    'position': 0.5,
+    'relation': 0.2
 }
 NAMED = 0.75  # share of sentences that say the kind without need
-DECORATED = 0.25  # the same for colour and size
+DECORATED = 0.5  # the same for colour and size
 ANCHOR_VISIBLE = 0.5  # least visible share of an object that is pointed from
 SIZES = {True: ('large', 'big'), False: ('small', 'little')}
 

@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, MODELS
-from refer_data import write_refer
+from refer_data import IMAGES, write_refer
 
 import mmlangseg.semires  # noqa: F401
 from mmlangseg.semires.candidates import CandidateCache, Candidates
@@ -26,7 +26,7 @@ TINY_BERT = dict(
     num_hidden_layers=12,
     num_attention_heads=2,
     intermediate_size=32)
-SETS = dict(refcoco='unc', refcocog='umd', refcoco_toy='unc')
+SETS = dict(refcoco='unc', refcocog='umd', refcoco_toy='unc', mine='me')
 SETS['refcoco+'] = 'unc'
 TRAIN_IDS = [100, 101, 102, 103]  # of refer_data
 
@@ -40,10 +40,12 @@ def scope():
 def roots(tmp_path_factory):
     """The folders of the configs, with made data."""
     roots = {}
-    for name, size in (('data/refer/', 480), ('data/semires_toy/', 128)):
+    for name, size, images in (('data/refer/', 480,
+                                IMAGES), ('data/semires_toy/', 64, IMAGES),
+                               ('data/own_images/', 160, 'photos')):
         root = tmp_path_factory.mktemp('data')
         for folder, split_by in SETS.items():
-            write_refer(root, name=folder, split_by=split_by)
+            write_refer(root, name=folder, split_by=split_by, images=images)
         cache = CandidateCache.create(
             root / 'candidates',
             dict(
@@ -52,7 +54,8 @@ def roots(tmp_path_factory):
                 generator=dict(name='none', parameters={})))
         for image in TRAIN_IDS[:-1]:
             cache.save(image, Candidates.from_masks([], (size, size)))
-        (root / 'refcoco_toy' / 'train.words.txt').write_text('object\nleft')
+        for folder in ('refcoco_toy', 'mine'):
+            (root / folder / 'train.words.txt').write_text('object\nleft')
         roots[name] = f'{root}/'
     return roots
 

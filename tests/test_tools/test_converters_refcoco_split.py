@@ -149,3 +149,15 @@ def test_damaged_refs(split, root, capsys):
     (root / 'refcoco' / 'refs(unc).p').write_bytes(b'\x80\x04x')
     assert split.main([str(root / 'refcoco'), '--percent', '5']) == 1
     assert 'is not a pickle of plain data' in capsys.readouterr().err
+
+
+def test_words(split, root):
+    folder = root / 'refcoco'
+    assert split.main([str(folder), '--percent', '10']) == 0
+    words = folder / 'train.words.txt'
+    assert not words.exists()
+    assert split.main([str(folder), '--percent', '10', '--words']) == 0
+    listed = words.read_text().split()
+    assert {'object', 'sentence', 'left', ','} <= set(listed)
+    assert '1000' not in listed  # of another split
+    assert listed == sorted(set(listed))

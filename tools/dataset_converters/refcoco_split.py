@@ -7,7 +7,9 @@ Example:
 writes ``data/refer/refcoco/splits/refcoco_unc_train_1pct_seed0.labelled.json``
 and ``... .unlabelled.json`` for each percentage, for ``image_ids`` of
 ``RefCOCODataset``. All expressions of an image are on the same side. The rule
-is that of the released SemiRES, so that seed 0 gives its lists.
+is that of the released SemiRES, so that seed 0 gives its lists. ``--words``
+also writes the words of the sentences, ``data/refer/refcoco/train.words.txt``,
+for ``GRUTextEncoder``.
 """
 from __future__ import annotations
 import argparse
@@ -24,6 +26,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmlangseg.semires.datasets import (find_refs_file, read_refs,
                                         select_split, write_image_ids)
+from mmlangseg.text import write_vocabulary
 
 # SHA-256 of the comma-separated, sorted ids of the released labelled list
 # refcoco_1%_image.json: 169 of 16,994 images.
@@ -126,6 +129,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--out',
         type=Path,
         help='folder to write to, by default FOLDER/splits')
+    parser.add_argument(
+        '--words',
+        action='store_true',
+        help='write the words of the sentences to FOLDER/SPLIT.words.txt')
     args = parser.parse_args(argv)
     args.name = args.folder.resolve().name
     args.out = args.out or args.folder / 'splits'
@@ -143,6 +150,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         for percent in args.percent:
             for seed in args.seeds:
                 write_split(refs, percent, seed, args)
+        if args.words:
+            words = args.folder / f'{args.split}.words.txt'
+            raw = select_split(read_refs(path, 'raw'), args.split, path)
+            write_vocabulary(words, (sentence['text'] for ref in refs + raw
+                                     for sentence in ref['sentences']))
+            print(f'words of the sentences -> {words}')
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1

@@ -3,7 +3,7 @@
 # of which 5 % are labelled.
 data_root = 'data/semires_toy/'
 lists = 'refcoco_toy/splits/refcoco_toy_unc_train_5pct_seed0'
-image_size = (128, 128)
+image_size = (64, 64)
 meta_keys = ('img_path', 'img_id', 'ref_id', 'sent_id', 'text', 'groups',
              'object_ids', 'ori_shape', 'img_shape', 'flip', 'flip_direction')
 branches = ['sup', 'unsup_teacher', 'unsup_student']
@@ -34,14 +34,14 @@ unsup_pipeline = [
 test_pipeline = [*load_pipeline, pack]
 
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=32,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(
         type='MultiSourceEpochSampler',
-        batch_size=16,
+        batch_size=32,
         ratio=dict(labelled=1, unlabelled=1),
-        batches_per_epoch=100),
+        batches_per_epoch=50),
     dataset=dict(
         type='MultiSourceDataset',
         sources=dict(

@@ -1,19 +1,20 @@
-# Epochs of 100 iterations: 12 of them with the labelled pictures alone, or 6
-# of burn-in and 6 of mutual learning.
-max_epochs = 12
+# Epochs of 50 iterations: 6 of them with the labelled pictures alone, or 3
+# of burn-in and 3 of mutual learning.
+max_epochs = 6
 train_cfg = dict(
-    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)
+    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=3)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.01),
+    optimizer=dict(
+        type='AdamW', lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01),
     clip_grad=dict(max_norm=5.),
     # words are learned from scratch
-    paramwise_cfg=dict(custom_keys=dict(text_encoder=dict(lr_mult=5.))))
+    paramwise_cfg=dict(custom_keys=dict(text_encoder=dict(lr_mult=3.))))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=50),
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=30),
     dict(
         type='PolyLR',
         power=0.9,
@@ -23,4 +24,4 @@ param_scheduler = [
         by_epoch=True,
         convert_to_iter_based=True)
 ]
-auto_scale_lr = dict(enable=False, base_batch_size=16)
+auto_scale_lr = dict(enable=False, base_batch_size=32)
