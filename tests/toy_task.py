@@ -96,3 +96,15 @@ class KillHook(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         if runner.iter == self.iteration:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+@HOOKS.register_module()
+class RecordSamplesHook(Hook):
+    """Write the ``sample_id`` of what each process trains on, a line per
+    batch, to ``samples_<rank>.txt`` in the folder of the run."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        ids = [sample.sample_id for sample in data_batch['data_samples']]
+        path = os.path.join(runner.work_dir, f'samples_{runner.rank}.txt')
+        with open(path, 'a') as file:
+            file.write(' '.join(map(str, ids)) + '\n')

@@ -2,11 +2,7 @@
 learning with candidates, test."""
 from __future__ import annotations
 import json
-import os
-import runpy
 import signal
-import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import Iterator
@@ -14,11 +10,12 @@ from typing import Iterator
 import pytest
 import tiny_sam
 import torch
+from command_line import (ROOT, assert_equal, block, call, free_port, run,
+                          scalars)
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-ROOT = Path(__file__).resolve().parents[2]
 BURN_IN = ROOT / 'configs' / 'semires_toy_supervised_5pct.py'
 BASES = ('models/semires_toy.py', 'datasets/semires_toy.py',
          'schedules/semires_toy.py', 'runtime.py')
@@ -64,34 +61,6 @@ SMALL = {
 }
 
 
-def run(*args, code: int = 0) -> None:
-    """Run a program in a process of its own, where ``BLOCKED`` is absent."""
-    env = dict(
-        os.environ,
-        PYTHONPATH=f'{Path("blocked").resolve()}:{ROOT / "tests"}',
-        OMP_NUM_THREADS='1',
-        PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
-    done = subprocess.run([str(arg) for arg in args],
-                          env=env,
-                          text=True,
-                          stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
-    assert done.returncode == code, done.stdout[-3000:]
-
-
-def call(tool: str, *args) -> None:
-    """Run a tool in this process, which saves the imports."""
-    path = ROOT / 'tools' / tool
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(path.parent))
-        patch.setattr(sys, 'argv', [str(path), *map(str, args)])
-        try:
-            runpy.run_path(str(path), run_name='__main__')
-        except SystemExit as stop:
-            assert not stop.code, stop.code
-
-
 def options(**changes) -> list[str]:
     values = {**SMALL, **changes}
     return [
@@ -104,20 +73,6 @@ def train_args(work_dir: str, config: Path | str, epochs: int) -> list:
         config, '--work-dir', work_dir, '--resume',
         *options(**{'train_cfg.max_epochs': epochs})
     ]
-
-
-def scalars(work_dir: Path, key: str) -> dict[int, dict]:
-    """What was logged with ``key`` by step, over the runs in a folder."""
-    found = {}
-    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in path.read_text().splitlines():
-            row = json.loads(line)
-            if key in row:
-                found[row['step']] = {
-                    name: value
-                    for name, value in row.items() if 'time' not in name
-                }
-    return found
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -133,10 +88,7 @@ def trained(tmp_path_factory) -> Iterator[Path]:
         # MMEngine formats the config for every checkpoint: a second each
         patch.setattr('mmengine.config.config.FormatCode', lambda text, **_:
                       (text, False))
-        Path('blocked').mkdir()
-        for name in BLOCKED:
-            Path('blocked', f'{name}.py').write_text(
-                f'raise ModuleNotFoundError("blocked", name={name!r})')
+        block(BLOCKED)
         call('dataset_converters/make_toy.py', 'semires', DATA, '--num-train',
              20, '--num-val', 3)
         call('train.py', *train_args('burnin', BURN_IN, 1))
@@ -198,27 +150,9 @@ default_hooks = dict(kill=dict(type='KillHook', iteration={EPOCH + 1}))
         assert_equal(first[key], second[key])
 
 
-def assert_equal(first, second):
-    """Compare nested values that may hold tensors."""
-    assert type(first) is type(second)
-    if isinstance(first, torch.Tensor):
-        assert torch.equal(first, second)
-    elif isinstance(first, dict):
-        assert list(first) == list(second)
-        assert_equal(list(first.values()), list(second.values()))
-    elif isinstance(first, (list, tuple)):
-        assert len(first) == len(second)
-        for pair in zip(first, second):
-            assert_equal(*pair)
-    else:
-        assert first == second
-
-
 def test_one_and_two_processes(tmp_path, monkeypatch):
     """The same records and metrics; seven sentences do not divide by two."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        monkeypatch.setenv('PORT', str(free.getsockname()[1]))
+    monkeypatch.setenv('PORT', free_port())
     common = ['mutual.py', 'whole/epoch_2.pth', '--work-dir', tmp_path]
     call('test.py', *common, '--out', tmp_path / 'one.json', *options())
     run('bash', ROOT / 'tools/dist_test.sh', *common[:2], 2, *common[2:],
