@@ -71,6 +71,21 @@ def test_semires_without_3d_libraries():
     assert 'mmlangseg.semires' in loaded and 'mmlangseg.less' not in loaded
 
 
+def test_sseg_without_3d_libraries():
+    """Nor does it need what only some word taggers and the benchmarks
+    need."""
+    modules = ['mmlangseg.sseg', 'mmlangseg.apis.sseg_inferencer']
+    loaded = imported(
+        modules,
+        blocked=[
+            'mmdet3d', 'spconv', 'cumm', 'open3d', 'plyfile',
+            'segment_anything', 'torchvision', 'skimage', 'sklearn', 'nltk',
+            'faiss', 'webdataset'
+        ])
+    assert set(modules) <= set(loaded)
+    assert not {'mmlangseg.less', 'mmlangseg.semires'} & set(loaded)
+
+
 def test_inferencers_need_their_own_libraries_only():
     images, scans = 'mmlangseg.apis.semires_inferencer', \
         'mmlangseg.apis.less_inferencer'
