@@ -35,6 +35,7 @@ from mmlangseg.sseg.pseudo_masks import (find_generator_config, stretch_image,
                                          stretch_labels)
 from mmlangseg.visualization import label_colors, paint_labels, write_png
 from mmlangseg.visualization.header import add_header
+from mmlangseg.visualization.semantic_overlay import BACKGROUND
 
 PANEL = 240  # height of a picture on the sheet
 WIDTH = 6 * PANEL  # of the sheet, at least
@@ -159,8 +160,10 @@ def draw_row(image: np.ndarray, masks: np.ndarray, oracle: np.ndarray,
         paint_labels(image, oracle, classes),
         paint_labels(image, truth, classes)
     ]
+    # of what is painted, which the background is not
     present = [
-        i for i in np.union1d(oracle, truth).tolist() if i < len(classes)
+        i for i in np.union1d(oracle, truth).tolist()
+        if i < len(classes) and classes[i] != BACKGROUND
     ]
     legend = [(classes[i], tuple(label_colors(len(classes))[i].tolist()))
               for i in present]
