@@ -161,8 +161,8 @@ def test_shares_and_vocabulary(described):
     rows = [row for _, _, row in all_sentences(described)]
     share = Counter(row['groups'][0] for row in rows)
     for name, low, high in (('kind', .04, .12), ('colour', .4, .55),
-                            ('size', .1, .22), ('position', .15, .3),
-                            ('relation', .03, .1)):
+                            ('size', .1, .22), ('position', .15,
+                                                .3), ('relation', .03, .1)):
         assert low < share[name] / len(rows) < high, name
     words = Counter(word for row in rows for word in row['sent'].split())
     assert len(words) < 50 and min(words.values()) > 5

@@ -84,11 +84,11 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
             help=f'number of {what} of each other split, default %(default)s')
         command.add_argument(
             '--seed', type=int, default=0, help='default %(default)s')
-    for command, size in ((semires, 128), (sseg, 64)):
+    for command in (semires, sseg):
         command.add_argument(
             '--size',
             type=int,
-            default=size,
+            default=64,
             help='side of the pictures in pixels, default %(default)s')
     return parser.parse_args(argv)
 
