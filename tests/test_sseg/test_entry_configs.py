@@ -18,8 +18,10 @@ from mmlangseg.sseg.datasets import (BENCHMARKS, ClassNames,
                                      dataset_vocabulary, write_class_names)
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'
+OWN_PAIRS = ROOT / 'sseg_own_pairs.py'
 CONFIGS = sorted(
-    path for path in ROOT.glob('sseg_*.py') if 'toy' not in path.stem)
+    path for path in ROOT.glob('sseg_*.py')
+    if 'toy' not in path.stem and path != OWN_PAIRS)
 SELF_TRAINING = [path for path in CONFIGS if path.stem.startswith('sseg_plus')]
 TRAINING = [
     path for path in CONFIGS if path.stem.rpartition('_')[2][:2] == 'cc'
@@ -87,8 +89,15 @@ def data(tmp_path_factory):
         rgb[-5:] = [1000 % 256, 1000 // 256, 0]
         save(folder / 'validation-segmentation/n1/a.png', rgb)
         write_names(folder, count, True)
-    for name in ('cc12m/00000', 'cc3m/gcc-train-000000', 'redcaps/a'):
+    for name in ('cc12m/00000', 'cc3m/gcc-train-000000', 'redcaps/a',
+                 'own_pairs/pairs/a'):
         write_tar(root / f'{name}.tar', image)
+    own = root / 'own_pairs'
+    save(own / 'photos/a.jpg', image)
+    save(own / 'labels/a.png', labels)
+    write_names(own, 3, True)
+    for name, content in (('val', 'a'), ('test', 'a'), ('words', 'a\ndog')):
+        (own / f'{name}.txt').write_text(content)
     return f'{root}/'
 
 
@@ -98,7 +107,7 @@ def write_names(folder, count, background):
 
 
 def write_tar(path, image):
-    path.parent.mkdir()
+    path.parent.mkdir(parents=True)
     file = io.BytesIO()
     Image.fromarray(image).save(file, 'PNG')
     with tarfile.open(path, 'w') as tar:
@@ -167,6 +176,38 @@ def test_training(path, data):
     assert sum('loss' in name for name in losses) == 1 + 2 * 6
     total, _ = model.parse_losses(losses)
     total.backward()
+
+
+def test_own_pairs(data):
+    """The template for own pairs, which needs no weights: a step, a test."""
+    cfg = load(OWN_PAIRS, data)
+    model = MODELS.build(cfg.model)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    index, = (Path(data) / 'own_pairs' / 'index').iterdir()
+    assert index.name.startswith('a.tar')
+    batch = [dataset[0], dataset[1]]
+    batch = {key: [sample[key] for sample in batch] for key in batch[0]}
+    batch = model.data_preprocessor(batch, True)
+    assert batch['inputs'].shape == (2, 3, *cfg.image_size)
+    losses = model(**batch, mode='loss')
+    assert {'loss_contrastive', 'loss_dice', 'loss_focal'} < set(losses)
+    total, _ = model.parse_losses(losses)
+    total.backward()
+    assert all(p.grad is not None for p in model.parameters())
+    for split in ('val', 'test'):
+        images = DATASETS.build(cfg[f'{split}_dataloader'].dataset)
+        assert model.vocabulary.labels == images.metainfo['classes']
+        sample = images[0]
+        assert sample['inputs'].shape[1] == cfg.image_scale[1]
+    result, = model.eval().test_step({
+        key: [value]
+        for key, value in sample.items()
+    })
+    assert result.pred_sem_seg.shape == (HEIGHT, WIDTH)
+    metric = METRICS.build(cfg.test_evaluator)
+    metric.dataset_meta = images.metainfo
+    metric.process({}, [result.to_dict()])
+    assert 0 <= metric.evaluate(1)['mIoU'] <= 100
 
 
 def test_what_decays():
