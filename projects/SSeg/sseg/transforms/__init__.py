@@ -6,5 +6,6 @@ from .load_wide_annotations import LoadWideAnnotations
 from .random_resized_crop import RandomResizedCrop
 
 __all__ = [
-    'CaptionWords', 'LoadPairImage', 'LoadPseudoMasks', 'LoadWideAnnotations', 'RandomResizedCrop'
+    'CaptionWords', 'LoadPairImage', 'LoadPseudoMasks', 'LoadWideAnnotations',
+    'RandomResizedCrop'
 ]
