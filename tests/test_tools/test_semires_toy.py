@@ -217,7 +217,7 @@ def test_candidates_of_segment_anything(make_runner, tmp_path, monkeypatch):
     call('semires/generate_candidates.py', tmp_path / 'candidates',
          '--annotations', f'{DATA}/refcoco_toy', '--images',
          f'{DATA}/images/mscoco/images/train2014', '--split', 'train',
-         '--size', 128, 128, '--source', 'segment-anything', '--device', 'cpu',
+         '--size', 64, 64, '--source', 'segment-anything', '--device', 'cpu',
          '--source-options', f'checkpoint={tmp_path}/sam.pth',
          'model_type=tiny', 'points_per_side=2', 'pred_iou_thresh=-100',
          'stability_score_thresh=0')

@@ -42,6 +42,12 @@ CASES = {
      dict(candidates=(100, 5), height=(480, 60), width=(640, 80))),
     'semires_step': ('benchmark_semires',
                      dict(candidates=(100, 5), image_size=(480, 64))),
+    'sseg_kmeans': ('benchmark_sseg_kmeans',
+                    dict(
+                        images=(32, 3),
+                        tokens=(784, 49),
+                        channels=(384, 64),
+                        clusters=(8, 3))),
     'sseg_match': ('benchmark_sseg_match',
                    dict(
                        images=(32, 2),
