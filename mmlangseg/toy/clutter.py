@@ -27,11 +27,13 @@ PALETTE: Dict[str, Tuple[int, int, int]] = {
 KINDS = ('disc', 'square', 'triangle', 'ring', 'cross')
 COLOURS = ('red', 'yellow', 'green', 'blue', 'white', 'black')
 # Radii as shares of the picture's side; nothing lies between the two sizes.
-RADII = {False: (0.11, 0.125), True: (0.19, 0.22)}
+RADII = {False: (0.13, 0.15), True: (0.2, 0.24)}
+SHADE = 30  # largest deviation of an object from its colour
 SPLITS = ('train', 'val', 'testA')
 LEAST_VISIBLE = 0.3  # no object is hidden further
 REFERABLE = 0.4  # visible share of objects that sentences may mean
 NEIGHBOUR = 0.3  # share of objects put close to another one
+REPEATED = 0.25  # share of pictures with two objects of one colour
 
 
 @dataclass(frozen=True)
@@ -161,16 +163,19 @@ def _rasterize(item: ClutterObject, size: int) -> Tuple[np.ndarray, int]:
 
 
 def make_scene(rng: np.random.Generator, size: int = 128) -> Scene:
-    """Draw one picture's worth of 4 to 6 objects."""
+    """Draw one picture's worth of 3 to 5 objects."""
     while True:
         scene = Scene(size)
-        # Few kinds and not too many colours: one word is often not enough.
         kinds = rng.choice(KINDS, rng.integers(2, 5), replace=False)
-        colours = rng.choice(COLOURS, rng.integers(4, 7), replace=False)
-        for _ in range(int(rng.integers(4, 7))):
-            scene = _add_object(scene, str(rng.choice(kinds)),
-                                str(rng.choice(colours)), rng)
-        if len(scene.objects) >= 4:
+        # Colours are what a small network learns: mostly one is enough to
+        # single out an object.
+        colours = rng.choice(COLOURS, rng.integers(3, 6), replace=False)
+        if rng.random() < REPEATED:
+            colours[-1] = colours[0]
+        for colour in colours:
+            scene = _add_object(scene, str(rng.choice(kinds)), str(colour),
+                                rng)
+        if len(scene.objects) >= 3:
             return scene
 
 
@@ -189,7 +194,8 @@ def _add_object(scene: Scene, kind: str, colour: str,
         texture=str(rng.choice(TEXTURES)),
         period=size * rng.uniform(0.045, 0.065),
         phases=tuple(rng.uniform(0, 2 * np.pi, 4)),
-        rgb=tuple(np.clip(PALETTE[colour] + rng.uniform(-10, 10, 3), 0, 255)))
+        rgb=tuple(
+            np.clip(PALETTE[colour] + rng.uniform(-SHADE, SHADE, 3), 0, 255)))
     for _ in range(12):
         center = _draw_center(scene, radius, rng)
         more = scene.with_object(

@@ -13,6 +13,8 @@ GROUNDS = ((122, 112, 100), (150, 146, 138), (98, 104, 110), (168, 158, 140),
            (132, 106, 86))
 SOFTNESS = 1.6  # width of an edge in pixels
 SHADOW = 0.35
+EXPOSURE = 0.25  # largest deviation of the brightness of a picture
+TINT = 0.12  # and of its red, green and blue from each other
 
 
 def render_scene(scene: Scene,
@@ -42,6 +44,21 @@ def render_scene(scene: Scene,
     picture = gaussian_filter(picture, (0.5, 0.5, 0))
     picture += rng.normal(0, 3, picture.shape)
     return np.clip(np.round(picture), 0, 255).astype(np.uint8)
+
+
+def change_light(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Make a picture brighter or darker, and the light coloured.
+
+    Args:
+        picture: (size, size, 3) uint8, RGB.
+        rng: Of the light.
+
+    Returns:
+        The same shape and type.
+    """
+    gain = rng.uniform(1 - EXPOSURE, 1 + EXPOSURE) * rng.uniform(
+        1 - TINT, 1 + TINT, 3)
+    return np.clip(np.round(picture * gain), 0, 255).astype(np.uint8)
 
 
 def _paint(item: ClutterObject, behind: np.ndarray, x: np.ndarray,

@@ -16,11 +16,11 @@ from .clutter_relations import Relation, RelationTable
 
 # How often a type is taken where an object allows all of them.
 WEIGHTS = {
-    'kind': 1.0,
+    'kind': 0.5,
     'colour': 6.0,
-    'size': 1.5,
-    'position': 0.5,
-    'relation': 0.2
+    'size': 1.0,
+    'position': 0.3,
+    'relation': 0.1
 }
 NAMED = 0.75  # share of sentences that say the kind without need
 DECORATED = 0.5  # the same for colour and size

@@ -16,7 +16,7 @@ from skimage.measure import find_contours
 from mmlangseg.fileio import (PathLike, load_pickle_restricted, write_bytes,
                               write_json)
 from .clutter import Scene, iter_scenes
-from .clutter_render import render_scene
+from .clutter_render import change_light, render_scene
 from .clutter_sentences import describe_scene
 from .clutter_shapes import SHAPES
 
@@ -66,8 +66,8 @@ def write_toy_refer(root: PathLike,
     for image_id, split, scene, rng in iter_scenes(num_train, num_val, size,
                                                    seed):
         name = f'COCO_train2014_{image_id:012d}.jpg'
-        write_bytes(root / IMAGE_FOLDER / name,
-                    _encode_jpeg(render_scene(scene, rng)))
+        picture = change_light(render_scene(scene, rng), rng)
+        write_bytes(root / IMAGE_FOLDER / name, _encode_jpeg(picture))
         instances['images'].append(
             dict(
                 id=image_id,

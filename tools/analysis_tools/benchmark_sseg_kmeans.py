@@ -13,7 +13,7 @@ from mmlangseg.sseg.pseudo_masks import batched_kmeans
 
 # scikit-learn's default until version 1.4, and since then
 STARTS = (10, 1)
-TOLERANCE, ITERATIONS = 1e-4, 300
+TOLERANCE, ITERATIONS = 1e-3, 300  # of both
 FAISS_ITERATIONS = 25  # faiss's; it makes all of them
 
 
@@ -50,7 +50,8 @@ def compare(features: Tensor, clusters: int, starts: int) -> Comparison:
                     clusters,
                     n_init=starts,
                     max_iter=ITERATIONS,
-                    tol=TOLERANCE,
+                    # it is relative to the variance of one channel
+                    tol=TOLERANCE * features.shape[2],
                     algorithm='lloyd',
                     copy_x=False,
                     random_state=i).fit(x).inertia_
@@ -78,7 +79,8 @@ def compare(features: Tensor, clusters: int, starts: int) -> Comparison:
     plural = 's' if starts > 1 else ''
     return Comparison(
         f'{starts} start{plural}, {images} x {features.shape[1]} tokens x '
-        f'{features.shape[2]}, K = {clusters}', 'image', variants, 1e-2)
+        f'{features.shape[2]}, K = {clusters}', 'image', variants,
+        1e-2 if starts > 1 else 2e-2)  # one may be lucky
 
 
 def run_faiss(features: Tensor, clusters: int, redo: int) -> list[Tensor]:

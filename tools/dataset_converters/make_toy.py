@@ -68,7 +68,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     sseg = systems.add_parser('sseg', help='captioned pictures')
     for command, num_train, num_val, what in (
         (less, 300, 30, 'rooms'),
-        (semires, 1000, 150, 'pictures'),
+        (semires, 200, 150, 'pictures'),
         (sseg, 8000, 400, 'pictures'),
     ):
         command.add_argument('root', type=Path, help='folder to write')

@@ -2,10 +2,6 @@
 # of the toy set, without pretrained weights.
 _base_ = './semires.py'
 
-# Objects are small in the toy pictures. Pseudo-labels keep the weights of the
-# paper: they would grow from teacher to student.
-class_weight = [0.5, 2.5]
-
 model = dict(
     segmentor=dict(
         data_preprocessor=dict(size=(64, 64)),
@@ -22,7 +18,6 @@ model = dict(
             window_size=4,
             drop_path_rate=0.,
             init_cfg=None),
-        decode_head=dict(channels=48),
-        loss=dict(class_weight=class_weight)),
+        decode_head=dict(channels=48)),
     sup_weight=1.,
     data_preprocessor=dict(data_preprocessor=dict(size=(64, 64))))

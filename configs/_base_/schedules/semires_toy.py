@@ -1,8 +1,8 @@
-# Epochs of 50 iterations: 6 of them with the labelled pictures alone, or 3
-# of burn-in and 3 of mutual learning.
-max_epochs = 6
+# Epochs of 50 iterations: 18 of them with the labelled pictures alone, or 6
+# of burn-in and 12 of mutual learning.
+max_epochs = 18
 train_cfg = dict(
-    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=3)
+    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=6)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 

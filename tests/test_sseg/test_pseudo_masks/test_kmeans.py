@@ -78,7 +78,8 @@ def test_fixed_iterations_converge_too():
     assert (until.labels == fixed.labels).all()
     first = batched_kmeans(
         features, 5, seeds=range(4), max_iterations=1, tolerance=None)
-    assert (first.inertia > fixed.inertia).all()
+    assert (first.inertia >= fixed.inertia).all()
+    assert (first.inertia > fixed.inertia).any()
 
 
 @pytest.mark.parametrize('kind', ['pixels', 'tokens'])
@@ -110,13 +111,14 @@ def test_seeds():
     assert (again.labels == same.labels).all()
 
 
-def test_more_restarts_are_not_worse():
-    features = tokens('pixels')
-    one, five = (
-        batched_kmeans(features, 8, seeds=range(4), num_restarts=n).inertia
-        for n in (1, 5))
-    # the first of the five is the one
-    assert (five <= one).all() and (five < one).any()
+@pytest.mark.parametrize('kind', ['pixels', 'tokens'])
+def test_more_restarts_are_better(kind):
+    features = tokens(kind, images=8)
+    one, eight = (
+        batched_kmeans(features, 8, seeds=range(8), num_restarts=n).inertia
+        for n in (1, 8))
+    assert eight.mean() < one.mean()
+    assert (eight <= 1.01 * one).all()
 
 
 @pytest.mark.parametrize('kind', ['pixels', 'tokens'])
@@ -154,7 +156,7 @@ def test_constant_image(channels, count):
     result = batched_kmeans(
         value.expand(2, count, -1), 8, seeds=[0, 1], num_restarts=3)
     assert all(len(labels.unique()) == 1 for labels in result.labels)
-    assert (result.inertia == 0).all()
+    assert (result.inertia < 1e-9).all()
     assert not result.centroids.isnan().any()
 
 
@@ -187,8 +189,8 @@ def test_empty_clusters_are_repaired(weighted):
     weight = None
     if weighted:  # the farthest token does not count
         features = torch.cat([features, torch.full((2, 1, 1), 1000.)], 1)
-        weight = torch.ones(2, 1, 1, 7)
-        weight[..., -1] = 0
+        weight = torch.ones(2, 7)
+        weight[:, -1] = 0
     start = torch.tensor([[0., 500., 600., 10.], [0., 10., 20., 21.]])
     labels, _, inertia = lloyd(
         features,
@@ -217,9 +219,14 @@ def test_half_precision_and_autocast(dtype):
 def test_far_from_the_origin():
     """A large common offset must not eat the digits."""
     features = tokens('tokens')
-    near = batched_kmeans(features, 5, seeds=range(4), num_restarts=4)
-    far = batched_kmeans(features + 1000, 5, seeds=range(4), num_restarts=4)
-    torch.testing.assert_close(near.inertia, far.inertia, rtol=2e-3, atol=0.)
+    near = batched_kmeans(features, 5, seeds=range(4), num_restarts=8)
+    features += 1000
+    far = batched_kmeans(features, 5, seeds=range(4), num_restarts=8)
+    labels, inertia = naive_inertia(features, far.centroids)
+    assert (far.labels.numpy() == labels).mean() > 0.99
+    np.testing.assert_allclose(far.inertia.numpy(), inertia, rtol=1e-3)
+    assert far.inertia.mean() == pytest.approx(
+        float(near.inertia.mean()), rel=0.01)
 
 
 def test_no_image():

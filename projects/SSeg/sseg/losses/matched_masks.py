@@ -9,9 +9,9 @@ from torch.autograd.function import once_differentiable
 
 from ..models.mask_matcher import elements_at_once
 
-# Smallest probability: a logit that is wrong by more than 87 costs as if it
-# were wrong by 87, with the right gradient.
-_SMALLEST = torch.finfo(torch.float32).tiny
+# Further out, sigmoid(x) is 0 in float32. A logit that is wrong by more costs
+# as if it were wrong by so much, with the right gradient.
+_LARGEST = 87.
 
 
 def matched_mask_losses(mask_logits: Tensor, labels: Tensor, images: Tensor,
@@ -46,39 +46,42 @@ class _MatchedMaskLosses(torch.autograd.Function):
     def forward(ctx, mask_logits: Tensor, labels: Tensor, images: Tensor,
                 queries: Tensor, clusters: Tensor) -> tuple[Tensor, Tensor]:
         masks = -mask_logits[images, queries].float()  # (M, h, w)
+        masks.clamp_(-_LARGEST, _LARGEST)
         size = labels.shape[-2:]
         resize = None if size == masks.shape[-2:] else _Bilinear(masks, size)
         labels = labels.flatten(1)
         with_grad = ctx.needs_input_grad[0]
         sums = masks.new_empty((4, len(masks)))
-        grads = masks.new_empty((2, *masks.shape)) if with_grad else ()
+        grads = masks.new_empty((2, *masks.shape)) if with_grad else None
         step = max(1, elements_at_once(masks.device) // size.numel())
         for start in range(0, len(masks), step):
             part = slice(start, start + step)
             mask = masks[part] if resize is None else resize(masks[part])
             inside = labels.index_select(0, images[part])
             inside.eq_(clusters[part, None])
-            sums[:, part], *parts = _sums_and_gradients(
+            sums[:, part], large = _sums_and_gradients(
                 mask.flatten(1), inside, with_grad)
-            for grad, by_mask in zip(grads, parts):
-                by_mask = by_mask.view_as(mask)
-                grad[part] = by_mask if resize is None else \
-                    resize.backward(by_mask)
-        if with_grad:
-            ctx.save_for_backward(grads, images, queries)
-            ctx.logits = (mask_logits.shape, mask_logits.dtype)
-            ctx.focal_scale = 2 / size.numel()
-        overlap, areas, focal, signed = sums
+            if with_grad:
+                large = large.unflatten(2, size)
+                grads[:, part] = large if resize is None else \
+                    resize.backward(large)
+        twice_overlap, wrong, focal, signed = sums
+        areas = twice_overlap + wrong
         focal_inside = signed + 0.75 * focal
         focal = 0.25 * focal_inside + 0.75 * (focal - focal_inside)
-        return 1 - (2 * overlap + 1) / areas, focal / -size.numel()
+        if with_grad:
+            ctx.save_for_backward(grads, 1 / areas, images, queries)
+            ctx.logits = (mask_logits.shape, mask_logits.dtype)
+            ctx.focal_scale = -1 / size.numel()
+        # 1 - twice_overlap / areas
+        return wrong / areas, focal / -size.numel()
 
     @staticmethod
     @once_differentiable
     def backward(ctx, by_dice: Tensor, by_focal: Tensor) -> tuple:
-        (dice, focal), images, queries = ctx.saved_tensors
+        (dice, focal), dice_scale, images, queries = ctx.saved_tensors
         shape, dtype = ctx.logits
-        by_focal = by_focal * ctx.focal_scale
+        by_dice, by_focal = by_dice * dice_scale, by_focal * ctx.focal_scale
         grad = dice * by_dice[:, None, None] + focal * by_focal[:, None, None]
         whole = torch.zeros(shape, dtype=dtype, device=grad.device)
         whole[images, queries] = grad.to(dtype)
@@ -107,7 +110,7 @@ class _Bilinear:
 
 
 def _sums_and_gradients(negated: Tensor, inside: Tensor,
-                        with_grad: bool) -> tuple[Tensor, ...]:
+                        with_grad: bool) -> tuple[Tensor, Tensor | None]:
     """Of masks and targets, (m, P) each; overwrites both.
 
     All in terms of the probability p of the right answer, be it inside or
@@ -119,32 +122,32 @@ def _sums_and_gradients(negated: Tensor, inside: Tensor,
         with_grad (bool): Whether gradients are needed.
 
     Returns:
-        tuple: (4, m), of the overlap of mask and target, both areas plus 1,
-        and the sum of (1 - p)^2 log p over all pixels without and with a
-        factor of 0.25 inside and -0.75 outside; if asked for the gradients of
-        dice and focal loss (m, P) by the logits, the latter times P / 2.
+        tuple: Sums (4, m): twice the overlap of mask and target, plus 1; 1 -
+        p, which is what both areas are larger by than that; (1 - p)^2 log p,
+        without and with a factor of 0.25 inside and -0.75 outside. If asked
+        for, the gradients (2, m, P) by the logits, of dice times the areas
+        plus 1 and of the focal loss times -P.
     """
     # the logit inside, the negative one outside
-    right = negated.addcmul_(negated, inside, value=-2)
-    right.sigmoid_().clamp_(min=_SMALLEST)
+    right = negated.addcmul_(negated, inside, value=-2).sigmoid_()
     log_right = right.log()
     wrong = 1 - right
 
-    size = inside.sum(1)
-    wrong_inside = torch.linalg.vecdot(wrong, inside)
-    overlap = size - wrong_inside
-    areas = overlap + (wrong.sum(1) - wrong_inside) + size + 1
+    twice_overlap = torch.linalg.vecdot(right, inside).mul_(2).add_(1)
+    all_wrong = wrong.sum(1)
     if with_grad:
-        dice_grad = inside * (-2 / areas)[:, None]
-        dice_grad.add_(((2 * overlap + 1) / areas**2)[:, None])
-        dice_grad.mul_(right).mul_(wrong)
+        grads = right.new_empty((2, *right.shape))
+        share = twice_overlap / (twice_overlap + all_wrong)
+        torch.sub(share[:, None], inside, alpha=2, out=grads[0])
+        grads[0].mul_(right).mul_(wrong)
 
     squared = wrong * wrong
     focal = torch.linalg.vecdot(squared, log_right)
     squared.mul_(inside.sub_(0.75))
     signed = torch.linalg.vecdot(squared, log_right)
-    sums = torch.stack([overlap, areas, focal, signed])
+    sums = torch.stack([twice_overlap, all_wrong, focal, signed])
     if not with_grad:
-        return sums,
-    focal_grad = log_right.mul_(right).sub_(wrong, alpha=0.5).mul_(squared)
-    return sums, dice_grad, focal_grad
+        return sums, None
+    wrong.addcmul_(log_right, right, value=-2)
+    torch.mul(wrong, squared, out=grads[1])
+    return sums, grads

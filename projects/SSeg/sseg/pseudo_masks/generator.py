@@ -33,7 +33,7 @@ class PseudoMaskGenerator(BaseModule):
                  num_clusters: int = 8,
                  num_restarts: int = 1,
                  max_iterations: int = 50,
-                 tolerance: Optional[float] = 1e-4) -> None:
+                 tolerance: Optional[float] = 1e-3) -> None:
         super().__init__()
         self.features = MODELS.build(features)
         self.num_clusters = num_clusters

@@ -9,11 +9,14 @@ from torch import Tensor
 from mmlangseg.cpu_threads import map_on_threads
 from .kmeans_lloyd import lloyd, means_of_labels
 from .kmeans_start import draw_uniform, kmeans_plus_plus
+from .principal_components import principal_components
 
 INVALID = 255  # label of a token without a cluster
 
-_COARSE_CHANNELS = 32
-_COARSE_ITERATIONS = 6
+_AXES = 32  # at least, of which clusters have two each
+_AXES_ITERATIONS = 25  # the rest is done with all channels
+_TRIAL_ITERATIONS = 5  # tell good starts from bad ones
+_SOME_TOKENS = 384  # at least, enough to find starts
 _ORIGIN_NOISE = 1e-11  # of the squared length of a token
 _CACHE_FLOATS = 2**18  # half of a usual second-level cache
 
@@ -42,7 +45,7 @@ def batched_kmeans(features: Tensor,
                    valid: Optional[Tensor] = None,
                    num_restarts: int = 1,
                    max_iterations: int = 50,
-                   tolerance: Optional[float] = 1e-4) -> KMeansResult:
+                   tolerance: Optional[float] = 1e-3) -> KMeansResult:
     """Cluster the tokens of every image for itself, with Lloyd's algorithm.
 
     Starts from k-means++. The result of an image depends on its features and
@@ -51,9 +54,10 @@ def batched_kmeans(features: Tensor,
     belongs to the centroid with the largest ``x c^T - |c|^2 / 2``. A centroid
     that loses all its tokens goes to the token farthest from its own.
 
-    Features of many channels are clustered in a random projection first
-    (Johnson and Lindenstrauss), for a few iterations of all starts; the one
-    with the least inertia goes on with all channels until it converges.
+    Tokens of many channels are clustered along their principal axes first,
+    and then with all channels until they converge there too: the axes only
+    save time. Of several starts the best quarter goes on after a few
+    iterations.
 
     Args:
         features: (B, N, D) of any float type, on any device.
@@ -62,10 +66,11 @@ def batched_kmeans(features: Tensor,
         valid: (B, N) bool, tokens to be clustered. By default all.
         num_restarts: Starts, of which the best counts.
         max_iterations: Updates of the centroids, at most.
-        tolerance: An image is done when its centroids move by less than this
-            (sum of squares, relative to the mean variance of a channel, as
-            in scikit-learn). None makes ``max_iterations`` updates and never
-            waits for an accelerator.
+        tolerance: A start is done when its centroids move by less than this
+            (sum of squares, relative to the variance of the tokens, both over
+            all channels; scikit-learn's is relative to the mean channel, so
+            smaller by their number). None makes ``max_iterations`` updates
+            and never waits for an accelerator.
 
     Returns:
         KMeansResult: Labels, centroids and inertia.
@@ -86,8 +91,7 @@ def batched_kmeans(features: Tensor,
     with torch.autocast(features.device.type, enabled=False):
         if features.device.type != 'cpu':
             return cluster(slice(None))
-        floats = tokens * (
-            min(channels, _COARSE_CHANNELS) + num_restarts * num_clusters)
+        floats = tokens * (min(channels, _AXES) + num_restarts * num_clusters)
         group = max(1, _CACHE_FLOATS // floats)
         groups = [slice(i, i + group) for i in range(0, batch, group)]
         parts = map_on_threads(cluster, groups)
@@ -98,91 +102,105 @@ def _cluster(features: Tensor, valid: Optional[Tensor], num_clusters: int,
              seeds: Sequence[int], restarts: int, iterations: int,
              tolerance: Optional[float]) -> KMeansResult:
     """Cluster images that are computed side by side."""
-    batch, _, channels = features.shape
-    centered, origin = _center(features.float(), valid)
-    weight = None if valid is None else valid[:, None, None].float()
-    trials = 2 + int(math.log(num_clusters))  # as in scikit-learn
+    batch, tokens, channels = features.shape
+    axes = max(_AXES, 2 * num_clusters)
+    many_channels = channels >= 2 * axes
+    features, origin = _prepare(features.float(), valid)
+    weight = None if valid is None else valid.float()
+    # On a CPU one image after the other goes through all its channels, which
+    # then come from the cache where they are used again.
+    size = 1 if many_channels and features.device.type == 'cpu' else batch
+    parts = [slice(i, i + size) for i in range(0, batch, size)]
+    if many_channels:
+        few = torch.cat([
+            principal_components(features[part], axes, _at(weight, part))
+            for part in parts
+        ])
+    else:
+        few = features - origin
+    # Squared distances that subtracting the origin leaves of equal tokens.
+    noise = _ORIGIN_NOISE * origin[:, 0].square().sum(-1)
+    # as in scikit-learn for one start; several make up for trials
+    trials = 2 + int(math.log(num_clusters)) if restarts == 1 else 2
     uniform = draw_uniform(seeds, restarts, num_clusters, trials,
                            features.device)
-    # squared distances that subtracting it may have made
-    noise = _ORIGIN_NOISE * origin[:, 0].square().sum(-1)
-    many_channels = channels >= 2 * _COARSE_CHANNELS
-    if not many_channels:
-        labels = kmeans_plus_plus(centered, uniform, valid, noise)
-        centroids, sizes = means_of_labels(centered, labels, weight,
-                                           num_clusters)
-    else:
-        coarse = centered @ _projection(channels, features.device)
-        labels = kmeans_plus_plus(coarse, uniform, valid, noise)
-        labels, _, _ = lloyd(
-            coarse,
-            *means_of_labels(coarse, labels, weight, num_clusters),
-            weight=weight,
-            noise=noise,
-            iterations=min(iterations, _COARSE_ITERATIONS))
-        centroids, sizes = means_of_labels(centered, labels, weight,
-                                           num_clusters)
-        # inertia = sum of |x|^2 - this, for means
-        explained = (centroids.square().sum(-1) * sizes).sum(-1)
-        centroids, sizes = (
-            _select(values, explained.argmax(1))[:, None]
-            for values in (centroids, sizes))
-    threshold = None
-    if tolerance is not None:
-        count = sizes[:, 0].sum(-1).clamp(min=1)
-        mean = (centroids[:, 0] * sizes[:, 0, :, None]).sum(1) / count[:, None]
-        norm = torch.linalg.vector_norm(centered, dim=(1, 2))
-        spread = norm.square() / count - mean.square().sum(-1)
-        threshold = spread * (tolerance / channels)
 
-    def refine(images: slice) -> tuple[Tensor, Tensor, Tensor]:
+    def run(x: Tensor, means: Tensor, sizes: Tensor, part: slice, limit: int,
+            tolerance: Optional[float]) -> list[Tensor]:
+        """Lloyd's iterations for a part of the images."""
+        threshold = None
+        if tolerance is not None:
+            threshold = tolerance * _variance(x, means[:, 0], sizes[:, 0])
         return lloyd(
-            centered[images],
-            centroids[images],
-            sizes[images],
-            weight=None if weight is None else weight[images],
-            noise=noise[images],
-            iterations=iterations,
-            threshold=None if threshold is None else threshold[images])
+            x,
+            means,
+            sizes,
+            weight=_at(weight, part),
+            noise=noise[part],
+            iterations=min(limit, iterations),
+            threshold=threshold)
 
-    # On a CPU the features of one image stay in the cache, and an image that
-    # is done does not wait for the others.
-    step = 1 if features.device.type == 'cpu' and many_channels else batch
-    parts = [refine(slice(i, i + step)) for i in range(0, batch, step)]
-    labels, centroids, inertia = (torch.cat(values) for values in zip(*parts))
-    best = inertia.argmin(1)
-    labels = _select(labels, best)
+    # Starts are found and tried with some hundred of the tokens.
+    step = 1 if valid is not None else max(1, tokens // _SOME_TOKENS)
+    some, everything = few[:, ::step], slice(None)
+    labels = kmeans_plus_plus(some, uniform, valid, noise)
+    start = means_of_labels(some, labels, weight, num_clusters)
+    if restarts > 1:
+        labels, _, inertia = run(some, *start, everything, _TRIAL_ITERATIONS,
+                                 None)
+        start = means_of_labels(some,
+                                *_best(inertia, max(1, restarts // 4), labels),
+                                weight, num_clusters)
+    limit = _AXES_ITERATIONS if many_channels else iterations
+    result = run(few, *start, everything, limit, tolerance)
+    result = _best(result[2], 1, *result)
+    if many_channels:
+        results = []
+        for part in parts:
+            x = features[part] - origin[part]
+            start = means_of_labels(x, result[0][part], _at(weight, part),
+                                    num_clusters)
+            results.append(run(x, *start, part, iterations, tolerance))
+        result = [torch.cat(values) for values in zip(*results)]
+    labels, centroids, inertia = (values[:, 0] for values in result)
     if valid is not None:
         labels = labels.masked_fill(~valid, INVALID)
-    return KMeansResult(labels,
-                        _select(centroids, best) + origin,
-                        _select(inertia, best))
+    return KMeansResult(labels, centroids + origin, inertia)
 
 
-def _center(features: Tensor,
-            valid: Optional[Tensor]) -> tuple[Tensor, Tensor]:
-    """Subtract the first valid token of every image, which keeps digits;
-    invalid tokens become 0."""
+def _at(values: Optional[Tensor], part: slice) -> Optional[Tensor]:
+    return None if values is None else values[part]
+
+
+def _best(inertia: Tensor, number: int, *values: Tensor) -> list[Tensor]:
+    """The given number of starts with the least inertia, of (B, R, ...)."""
+    index = inertia.topk(number, 1, largest=False).indices
+    images = torch.arange(len(index), device=index.device)[:, None]
+    return [value[images, index] for value in values]
+
+
+def _prepare(features: Tensor,
+             valid: Optional[Tensor]) -> tuple[Tensor, Tensor]:
+    """Features whose invalid tokens are equal to the first valid one, and
+    that one (B, 1, D).
+
+    Subtracting it keeps digits, and makes zeros of a constant image, which
+    subtracting the mean would not.
+    """
     if valid is None:
-        origin = features[:, :1]
-        centered = features - origin
-    else:
-        first = valid.long().argmax(1)[:, None, None]
-        origin = features.gather(1, first.expand(-1, 1, features.shape[2]))
-        centered = (features - origin).masked_fill_(~valid[..., None], 0.)
-    return centered, origin
+        return features, features[:, :1]
+    first = valid.long().argmax(1)[:, None, None]
+    origin = features.gather(1, first.expand(-1, 1, features.shape[2]))
+    return torch.where(valid[..., None], features, origin), origin
 
 
-def _select(values: Tensor, index: Tensor) -> Tensor:
-    """One start per image of values (B, R, ...): (B, ...)."""
-    return values[torch.arange(len(index), device=index.device), index]
-
-
-def _projection(channels: int, device: torch.device) -> Tensor:
-    """(channels, coarse channels), always the same."""
-    generator = torch.Generator().manual_seed(0)
-    matrix = torch.randn(channels, _COARSE_CHANNELS, generator=generator)
-    return matrix.div_(math.sqrt(_COARSE_CHANNELS)).to(device)
+def _variance(features: Tensor, means: Tensor, sizes: Tensor) -> Tensor:
+    """Sum of the variances of all channels (B,), from the means of clusters
+    (B, K, D) and their sizes (B, K); tokens of no cluster are 0."""
+    count = sizes.sum(1).clamp(min=1)
+    mean = (means * sizes[..., None]).sum(1) / count[:, None]
+    square = torch.linalg.vector_norm(features, dim=(1, 2)).square() / count
+    return square - mean.square().sum(1)
 
 
 def _check(features: Tensor, num_clusters: int, seeds: Sequence[int],

@@ -21,7 +21,7 @@ def means_of_labels(features: Tensor, labels: Tensor, weight: Optional[Tensor],
     members = features.new_zeros(batch, restarts, num_clusters, tokens)
     members.scatter_(2, labels[:, :, None], 1.)
     if weight is not None:
-        members.mul_(weight)
+        members.mul_(weight[:, None, None])
     return _average(members, features)
 
 
@@ -44,7 +44,7 @@ def lloyd(features: Tensor,
             something like the mean count. Tokens of no weight are 0.
         centroids: (B, R, K, D) to start from.
         sizes: (B, R, K), tokens per cluster so far. Only 0 matters.
-        weight: (B, 1, 1, N), 1 for valid tokens and else 0. None: all 1.
+        weight: (B, N), 1 for valid tokens and else 0. None: all 1.
         noise: (B,), squared distances up to this are rounding errors, besides
             a small share of the norms.
         iterations: Number of updates.
@@ -56,30 +56,20 @@ def lloyd(features: Tensor,
     """
     on_host = features.device.type == 'cpu'
     columns = features.transpose(1, 2)
-    norms = torch.linalg.vector_norm(features, dim=-1).square_()[:, None]
     alive = sizes > 0
     running = torch.ones_like(alive[..., 0])
-
-    def scores() -> Tensor:
-        half = torch.linalg.vecdot(centroids, centroids).mul_(-0.5)
-        half.masked_fill_(~alive, _NOBODY)
-        return torch.baddbmm(
-            half.flatten(1)[..., None], centroids.flatten(1, 2),
-            columns).view(*centroids.shape[:3], -1)
-
     for step in range(iterations):
-        score = scores()
-        best = score.amax(2, keepdim=True)
+        scores = _scores(columns, centroids, alive)
+        best = scores.amax(2, keepdim=True)
         # 1 where it is the best one; comparing and converting takes longer
-        members = score.sub_(best).sign_().add_(1.)
+        members = scores.sub_(best).sign_().add_(1.)
         if weight is not None:
-            members.mul_(weight)
+            members.mul_(weight[:, None, None])
         moved, sizes = _average(members, features)
         # An accelerator would wait for the check, and repairs without.
         if not on_host or not sizes.amin():
-            distances = _weighted(norms - 2 * best[:, :, 0], weight)
-            moved, occupied = _repair(moved, sizes, features, distances,
-                                      rounding_errors(norms[:, 0], noise))
+            distances = _distances(features, best[:, :, 0], weight)
+            moved, occupied = _repair(moved, sizes, features, distances, noise)
             alive = torch.where(running[..., None], occupied, alive)
         if threshold is None:
             centroids = moved
@@ -91,9 +81,26 @@ def lloyd(features: Tensor,
         running &= shift > threshold[:, None]
         if (on_host or step % _CHECK_EVERY == 0) and not running.any():
             break
-    best, labels = scores().max(2)
-    distances = _weighted(norms - 2 * best, weight)
+    best, labels = _scores(columns, centroids, alive).max(2)
+    distances = _distances(features, best, weight)
     return labels, centroids, distances.clamp_(min=0.).sum(-1)
+
+
+def _scores(columns: Tensor, centroids: Tensor, alive: Tensor) -> Tensor:
+    """``x c - |c|^2 / 2`` of columns (B, D, N): (B, R, K, N)."""
+    half = torch.linalg.vecdot(centroids, centroids).mul_(-0.5)
+    half.masked_fill_(~alive, _NOBODY)
+    scores = torch.baddbmm(
+        half.flatten(1)[..., None], centroids.flatten(1, 2), columns)
+    return scores.view(*alive.shape, -1)
+
+
+def _distances(features: Tensor, best: Tensor,
+               weight: Optional[Tensor]) -> Tensor:
+    """Squared distances of best scores (B, R, N), 0 of invalid tokens."""
+    norms = torch.linalg.vector_norm(features, dim=-1).square_()
+    distances = norms[:, None] - 2 * best
+    return distances if weight is None else distances.mul_(weight[:, None])
 
 
 def _average(members: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,23 +111,19 @@ def _average(members: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
     return means, sizes
 
 
-def _weighted(distances: Tensor, weight: Optional[Tensor]) -> Tensor:
-    return distances if weight is None else distances.mul_(weight[:, :, 0])
-
-
 def _repair(means: Tensor, sizes: Tensor, features: Tensor, distances: Tensor,
             noise: Tensor) -> tuple[Tensor, Tensor]:
     """Move the first empty cluster of each start to the token with the
-    largest distance (B, R, N), if that is above the noise (B,).
+    largest distance (B, R, N), if that is above the rounding errors.
 
     Returns:
         tuple: Means, and which clusters are not empty (B, R, K).
     """
+    noise = rounding_errors(features.square().sum(-1), noise)[:, None]
     farthest, index = distances.max(-1)
     token = features.gather(1, index[..., None].expand(-1, -1,
                                                        features.shape[2]))
     empty = sizes == 0
-    first = empty & (empty.cumsum(-1) == 1) & (farthest > noise[:, None])[...,
-                                                                          None]
-    return torch.where(first[..., None], token[:, :, None],
-                       means), ~empty | first
+    first = empty & (empty.cumsum(-1) == 1) & (farthest > noise)[..., None]
+    means = torch.where(first[..., None], token[:, :, None], means)
+    return means, ~empty | first

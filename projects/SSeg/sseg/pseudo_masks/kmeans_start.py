@@ -59,7 +59,8 @@ def kmeans_plus_plus(features: Tensor, uniform: Tensor,
         offset = norms[:, None] + norms.gather(1, index)[..., None]
         squared = torch.baddbmm(
             offset, centers, features.transpose(1, 2), alpha=-2)
-        return squared.sub_(noise).clamp_(min=0.).mul_(weight)
+        squared.sub_(noise).clamp_(min=0.)
+        return squared if valid is None else squared.mul_(weight)
 
     index = _draw(weight, uniform[:, :, 0, 0])
     nearest = distances(index)  # (B, R, N)
