@@ -92,14 +92,13 @@ def _indice_conv(features: Tensor,
     else:
         out = features.new_zeros((num_activate_out, weights.shape[0]),
                                  dtype=_sum_dtype(features.dtype))
-    pairs = _Pairs.listed(indice_pairs, indice_pair_num, inverse, subm)
-    plan = _StepPlan.choose(features, weights, pairs)
+    plan, steps = _plan(features, weights, indice_pairs, indice_pair_num,
+                        inverse, subm)
     gathered = features.new_empty((plan.rows, features.shape[1]))
     by_position = weights.transpose(0, 1).contiguous()  # (K, C_out, C_in)
-    for rows, parts in plan.steps(pairs):
-        _gather(features, pairs.rows_in[rows], gathered)
-        _scatter_add(out, pairs.rows_out[rows],
-                     plan.product(gathered, parts, by_position))
+    for source, target, parts in steps:
+        _gather(features, source, gathered)
+        _scatter_add(out, target, plan.product(gathered, parts, by_position))
     return out.to(features.dtype)
 
 
@@ -124,15 +123,15 @@ def _indice_conv_backward(features: Tensor,
         grad_weights[:, centre] = out_bp.t() @ features
     else:
         grad_in = torch.zeros_like(features, dtype=_sum_dtype(dtype))
-    pairs = _Pairs.listed(indice_pairs, indice_pair_num, inverse, subm)
-    plan = _StepPlan.choose(features, weights, pairs)
+    plan, steps = _plan(features, weights, indice_pairs, indice_pair_num,
+                        inverse, subm)
     gathered_in = features.new_empty((plan.rows, features.shape[1]))
     gathered_out = features.new_empty((plan.rows, out_bp.shape[1]))
     by_position = weights.permute(1, 2, 0).contiguous()  # (K, C_in, C_out)
-    for rows, parts in plan.steps(pairs):
-        x = _gather(features, pairs.rows_in[rows], gathered_in)
-        g = _gather(out_bp, pairs.rows_out[rows], gathered_out)
-        _scatter_add(grad_in, pairs.rows_in[rows],
+    for source, target, parts in steps:
+        x = _gather(features, source, gathered_in)
+        g = _gather(out_bp, target, gathered_out)
+        _scatter_add(grad_in, source,
                      plan.product(gathered_out, parts, by_position))
         for k, part in parts:
             grad_weights[:, k] += g[part].t() @ x[part]
@@ -140,31 +139,26 @@ def _indice_conv_backward(features: Tensor,
             grad_weights.to(filters.dtype).reshape(filters.shape))
 
 
-class _Pairs(NamedTuple):
-    """Input and output row of every pair, by kernel position.
+class _Rows(NamedTuple):
+    """Input or output rows of the pairs of a step."""
 
-    A submanifold table counts only the pairs of the first half of the kernel;
-    the second half mirrors them, and the centre, the identity, is left to the
-    caller.
-    """
-
-    rows_in: Tensor  # (P,) int64: index_add_ is much slower with int32
-    rows_out: Tensor  # (P,) int64
-    counts: list[int]  # of length K, with sum P
+    index: Tensor  # (P,) int64: index_add_ is much slower with int32
+    first: int
+    last: int
+    shifted: Tensor  # index - first
 
     @classmethod
-    def listed(cls, indice_pairs: Tensor, indice_pair_num: Tensor,
-               inverse: bool, subm: bool) -> _Pairs:
-        counts = indice_pair_num.tolist()
-        if subm:
-            half = len(counts) // 2
-            counts = counts[:half] + [0] + counts[:half][::-1]
-        rows_in, rows_out = (
-            torch.cat([r[:n] for r, n in zip(table, counts)]).long()
-            for table in indice_pairs)
-        if inverse:
-            rows_in, rows_out = rows_out, rows_in
-        return cls(rows_in, rows_out, counts)
+    def of(cls, index: Tensor) -> _Rows:
+        first, last = (int(v) for v in index.aminmax())
+        return cls(index, first, last, index - first)
+
+
+class _Step(NamedTuple):
+    """Pairs that are computed at once."""
+
+    source: _Rows
+    target: _Rows
+    parts: list[tuple[int, slice]]  # kernel position, pairs within the step
 
 
 class _StepPlan(NamedTuple):
@@ -175,27 +169,26 @@ class _StepPlan(NamedTuple):
 
     @classmethod
     def choose(cls, features: Tensor, weights: Tensor,
-               pairs: _Pairs) -> _StepPlan:
-        """Plan for weights (C_out, K, C_in)."""
+               counts: list[int]) -> _StepPlan:
+        """Plan for weights (C_out, K, C_in) and pairs per kernel position."""
         channels = weights.shape[0], weights.shape[2]
         # A step with less than half of its rows is not worth the fixed length
-        typical = sum(pairs.counts) / len(pairs.counts)
+        typical = sum(counts) / len(counts)
         if (uses_onednn(features) and min(channels) >= _ONEDNN_MIN_CHANNELS
                 and 2 * typical > _ONEDNN_ROWS):
             return cls(_ONEDNN_ROWS, True)
         row_bytes = max(channels) * features.element_size()
         return cls(max(1, _BYTES_PER_STEP // row_bytes), False)
 
-    def steps(self, pairs: _Pairs) -> Iterator[tuple[slice, list]]:
+    def cut(self, counts: list[int]) -> Iterator[tuple[slice, list]]:
         """Yield the pairs of each step, as a slice, and its parts.
 
-        A part is (kernel position, slice within the step). oneDNN's steps
-        have one part; the others are filled with the pairs of several
-        positions, or the calls would take longer than the work of a small
-        table.
+        oneDNN's steps have one part; the others are filled with the pairs of
+        several positions, or the calls would take longer than the work of a
+        small table.
         """
         start, filled, parts = 0, 0, []
-        for k, count in enumerate(pairs.counts):
+        for k, count in enumerate(counts):
             while count:
                 n = min(count, self.rows - filled)
                 parts.append((k, slice(filled, filled + n)))
@@ -220,17 +213,44 @@ class _StepPlan(NamedTuple):
         return out
 
 
-def _gather(source: Tensor, rows: Tensor, buffer: Tensor) -> Tensor:
-    out = buffer[:len(rows)]
-    torch.index_select(source, 0, rows, out=out)
+def _plan(features: Tensor, weights: Tensor, table: Tensor, counts: Tensor,
+          inverse: bool, subm: bool) -> tuple[_StepPlan, list[_Step]]:
+    """Cut the pairs of a table (2, K, N) into steps.
+
+    They are kept with the table, which all layers of a level and all
+    sentences of a scene share.
+    """
+    counts = counts.tolist()
+    if subm:
+        # A submanifold table counts the pairs of the first half of the kernel
+        # only; the second half mirrors them, and the centre, the identity, is
+        # left to the caller.
+        half = len(counts) // 2
+        counts = counts[:half] + [0] + counts[:half][::-1]
+    plan = _StepPlan.choose(features, weights, counts)
+    kept = table.__dict__.setdefault('_mmlangseg_steps', {})
+    if (plan, inverse) not in kept:
+        source, target = (
+            torch.cat([rows[:n] for rows, n in zip(side, counts)]).long()
+            for side in (table.flip(0) if inverse else table))
+        kept[plan, inverse] = [
+            _Step(_Rows.of(source[rows]), _Rows.of(target[rows]), parts)
+            for rows, parts in plan.cut(counts)
+        ]
+    return plan, kept[plan, inverse]
+
+
+def _gather(values: Tensor, rows: _Rows, buffer: Tensor) -> Tensor:
+    out = buffer[:len(rows.index)]
+    torch.index_select(values, 0, rows.index, out=out)
     return out
 
 
-def _scatter_add(out: Tensor, rows: Tensor, values: Tensor) -> None:
+def _scatter_add(out: Tensor, rows: _Rows, values: Tensor) -> None:
     """``out[rows] += values``, on the narrowest slice of ``out``: the cost of
     ``index_add_`` grows with the rows of the tensor it is called on."""
-    first, last = (int(v) for v in rows.aminmax())
-    out[first:last + 1].index_add_(0, rows - first, values.to(out.dtype))
+    out[rows.first:rows.last + 1].index_add_(0, rows.shifted,
+                                             values.to(out.dtype))
 
 
 def _sum_dtype(dtype: torch.dtype) -> torch.dtype:

@@ -154,6 +154,47 @@ def test_autocast_backward(voxels, threads):
     assert x.grad.isfinite().all() and x.grad.any()
 
 
+@pytest.mark.parametrize('onednn', [True, False])
+def test_products_by_either_library(voxels, threads, monkeypatch, onednn):
+    """oneDNN's steps are of one length; its choice depends on the machine."""
+    monkeypatch.setattr('mmlangseg.onednn._has_onednn_linear', lambda: onednn)
+    monkeypatch.setattr(spconv_cpu, '_ONEDNN_ROWS', 64)
+    monkeypatch.setattr(spconv_cpu, '_ONEDNN_MIN_CHANNELS', IN)
+    monkeypatch.setattr(spconv_cpu, '_ONEDNN_MIN_PRODUCTS', 0)
+    monkeypatch.setattr(spconv_cpu, '_BYTES_PER_STEP', 64 * 4 * OUT)
+    steps = []
+    product = spconv_cpu._StepPlan.product
+
+    def counted(self, *args):
+        steps.append(self.onednn)
+        return product(self, *args)
+
+    monkeypatch.setattr(spconv_cpu._StepPlan, 'product', counted)
+    layer = spconv.SubMConv3d(IN, OUT, 3, padding=1, bias=False)
+    compare([layer],
+            lambda x: conv3d(x, dense_weight(layer), padding=1),
+            voxels,
+            dtype=torch.float32,
+            tolerance=1e-3)
+    assert set(steps) == {onednn} and len(steps) > 100
+
+
+def test_steps_are_kept_with_the_table(voxels):
+    down = spconv.SparseConv3d(
+        IN, OUT, 2, stride=2, bias=False, indice_key='k')
+    up = spconv.SparseInverseConv3d(OUT, IN, 2, bias=False, indice_key='k')
+    x = spconv.SparseConvTensor(
+        torch.randn(len(voxels), IN), voxels, [SIDE] * 3, BATCH)
+    with torch.no_grad():
+        low = down(x)
+        first = up(low).features
+        table = low.indice_dict['k'].indice_pairs
+        kept = dict(table._mmlangseg_steps)
+        assert len(kept) == 2  # one way and the other
+        assert torch.equal(up(low).features, first)
+    assert all(table._mmlangseg_steps[key] is kept[key] for key in kept)
+
+
 def test_many_voxels_do_not_depend_on_threads():
     """Large enough for the race in spconv to show, and for several steps."""
     random = torch.Generator().manual_seed(0)
