@@ -6,4 +6,4 @@ train_dataloader = dict(
         sources=dict(
             labelled=dict(image_ids=f'{lists}.labelled.json'),
             unlabelled=dict(image_ids=f'{lists}.unlabelled.json'))))
-load_from = 'work_dirs/semires_toy_burnin_1pct/epoch_6.pth'
+load_from = 'work_dirs/semires_toy_burnin_1pct/epoch_8.pth'

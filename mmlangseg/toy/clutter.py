@@ -28,7 +28,7 @@ KINDS = ('disc', 'square', 'triangle', 'ring', 'cross')
 COLOURS = ('red', 'yellow', 'green', 'blue', 'white', 'black')
 # Radii as shares of the picture's side; nothing lies between the two sizes.
 RADII = {False: (0.13, 0.15), True: (0.2, 0.24)}
-SHADE = 30  # largest deviation of an object from its colour
+SHADE = 40  # largest deviation of an object from its colour
 SPLITS = ('train', 'val', 'testA')
 LEAST_VISIBLE = 0.3  # no object is hidden further
 REFERABLE = 0.4  # visible share of objects that sentences may mean

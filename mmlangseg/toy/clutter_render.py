@@ -13,8 +13,8 @@ GROUNDS = ((122, 112, 100), (150, 146, 138), (98, 104, 110), (168, 158, 140),
            (132, 106, 86))
 SOFTNESS = 1.6  # width of an edge in pixels
 SHADOW = 0.35
-EXPOSURE = 0.25  # largest deviation of the brightness of a picture
-TINT = 0.12  # and of its red, green and blue from each other
+EXPOSURE = 0.45  # largest deviation of the brightness of a picture
+TINT = 0.25  # and of its red, green and blue from each other
 
 
 def render_scene(scene: Scene,
