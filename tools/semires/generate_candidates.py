@@ -18,8 +18,6 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Callable, Dict
 
@@ -31,6 +29,7 @@ import torch
 from mmengine.config import DictAction
 
 from mmlangseg.engine.sharding import launched
+from mmlangseg.progress import Progress
 from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, CandidateCache,
                                           Candidates, draw_candidates,
                                           read_released)
@@ -40,7 +39,6 @@ from mmlangseg.semires.datasets import (find_images, find_refs_file,
 from mmlangseg.visualization import read_image, write_png
 
 SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp'}
-REPORT_SECONDS = 10.
 
 
 def parse_args() -> argparse.Namespace:
@@ -186,8 +184,8 @@ def run(cache: CandidateCache, jobs: Dict[int, Path],
         'candidates already',
         flush=True)
     failures, total = [], 0
-    start = reported = time.monotonic()
-    for done, img_id in enumerate(missing, 1):
+    progress = Progress(title, len(missing), 'images')
+    for img_id in missing:
         try:
             candidates = make(jobs[img_id]).resized(cache.size)
             cache.save(img_id, candidates)
@@ -195,15 +193,7 @@ def run(cache: CandidateCache, jobs: Dict[int, Path],
         except Exception as error:  # one bad image must not stop the others
             failures.append(f'{jobs[img_id]} (image {img_id}): '
                             f'{type(error).__name__}: {error}')
-        now = time.monotonic()
-        if done == len(missing) or now - reported > REPORT_SECONDS:
-            reported = now
-            each = (now - start) / done
-            left = timedelta(seconds=round(each * (len(missing) - done)))
-            print(
-                f'{title}: {done}/{len(missing)}, {each:.2f} s per image, '
-                f'{left} left, {total} masks, {len(failures)} failed',
-                flush=True)
+        progress.advance(note=f'{total} masks, {len(failures)} failed')
     return failures
 
 

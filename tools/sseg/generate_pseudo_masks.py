@@ -19,8 +19,6 @@ work when they are started by torchrun or srun, or with --num-shards and
 from __future__ import annotations
 import argparse
 import sys
-import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Iterator, NamedTuple, Optional
 
@@ -39,12 +37,12 @@ from torch.utils.data import DataLoader, Dataset
 from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.engine.sharding import launched
 from mmlangseg.fileio import write_text
+from mmlangseg.progress import Progress
 from mmlangseg.sseg.datasets.pair_source import BrokenPairError
 from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache,
                                          find_generator_config, stretch_image)
 from mmlangseg.visualization import draw_labels, read_image, write_png
 
-REPORT_SECONDS = 10.
 LISTED = 20  # failures
 LOADERS = ('LoadPairImage', 'LoadImageFromFile')
 
@@ -224,32 +222,23 @@ def run(args: argparse.Namespace, cache: PseudoMaskCache, dataset: Dataset,
         batch_sampler=list(batches(cache, todo, args.batch_size)),
         num_workers=args.workers,
         collate_fn=list)
-    done, failed, shard = 0, [], iter(todo)
+    failed, shard = [], iter(todo)
     entries: dict = {}
     current = next(shard, None)
-    start = reported = time.monotonic()
+    progress = Progress(title, left, 'images')
     for images in loader:
         good = [image for image in images if image.pixels is not None]
         if good:
             for image, labels in zip(good, generator(good)):
                 entries[image.sample_id] = image.key, labels
         failed += [image.fault for image in images if image.pixels is None]
-        done += len(images)
         if images[-1].sample_id == cache.samples(current)[-1]:
             failures_of(cache, current).unlink(missing_ok=True)
             if failed:
                 write_text(failures_of(cache, current), '\n'.join(failed))
             cache.write_shard(current, entries)
             entries, failed, current = {}, [], next(shard, None)
-        now = time.monotonic()
-        if done == left or now - reported > REPORT_SECONDS:
-            reported = now
-            each = (now - start) / done
-            rest = timedelta(seconds=round(each * (left - done)))
-            print(
-                f'{title}: {done}/{left}, {1000 * each:.1f} ms per image, '
-                f'{rest} left',
-                flush=True)
+        progress.advance(len(images))
     return [
         line for shard in mine if failures_of(cache, shard).is_file()
         for line in failures_of(cache, shard).read_text().splitlines()

@@ -24,8 +24,6 @@ import hashlib
 import json
 import os
 import sys
-import time
-from datetime import timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,12 +36,12 @@ import torch
 from mmlangseg.apis import SemanticResult, SSegInferencer
 from mmlangseg.engine.sharding import launched
 from mmlangseg.fileio import resolve_inside, write_json
+from mmlangseg.progress import Progress
 from mmlangseg.sseg.datasets import (WIDE_IGNORE_INDEX, ClassNames,
                                      write_class_names)
 from mmlangseg.visualization import write_png
 
 SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp'}
-REPORT_SECONDS = 10.
 
 
 def parse_args() -> argparse.Namespace:
@@ -183,21 +181,13 @@ def run(inferencer: SSegInferencer, writer: LabelWriter,
         'already',
         flush=True)
     failures = []
-    start = reported = time.monotonic()
-    for done, (path, image) in enumerate(missing.items(), 1):
+    progress = Progress(title, len(missing), 'images')
+    for path, image in missing.items():
         try:
             writer(path, inferencer(image, **call))
         except Exception as error:  # one bad image must not stop the others
             failures.append(f'{image}: {type(error).__name__}: {error}')
-        now = time.monotonic()
-        if done == len(missing) or now - reported > REPORT_SECONDS:
-            reported = now
-            each = (now - start) / done
-            left = timedelta(seconds=round(each * (len(missing) - done)))
-            print(
-                f'{title}: {done}/{len(missing)}, {each:.2f} s per image, '
-                f'{left} left, {len(failures)} failed',
-                flush=True)
+        progress.advance(note=f'{len(failures)} failed')
     return failures
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Iterator, Sequence
 
@@ -32,8 +31,7 @@ from mmengine.runner import Runner
 
 from mmlangseg.apis.model import load_config, load_model
 from mmlangseg.fileio import write_json
-
-REPORT_SECONDS = 10.
+from mmlangseg.progress import Progress
 
 
 def parse_args() -> argparse.Namespace:
@@ -169,20 +167,14 @@ def select_images(cfg: Config, args: argparse.Namespace) -> dict:
 
 def predict(model: torch.nn.Module, loader, title: str) -> Iterator:
     """Give best class, probability and label of each image."""
-    start = reported = time.monotonic()
-    for done, batch in enumerate(loader, 1):
+    progress = Progress(title, len(loader), 'batches')
+    for batch in loader:
         with torch.no_grad():
             for sample in model.test_step(batch):
                 yield (sample.pred_sem_seg.data[0],
                        sample.seg_confidence.data[0],
                        sample.gt_sem_seg.data[0])
-        now = time.monotonic()
-        if done == len(loader) or now - reported > REPORT_SECONDS:
-            reported = now
-            print(
-                f'{title}: {done}/{len(loader)} batches, '
-                f'{(now - start) / done:.2f} s each',
-                flush=True)
+        progress.advance()
 
 
 def sweep(args: argparse.Namespace) -> dict:

@@ -3,10 +3,9 @@ from .image_files import find_images, read_image_ids, write_image_ids
 from .refcoco_dataset import RefCOCODataset
 from .refer_files import (ReferError, find_refs_file, read_instances,
                           read_refs, select_split)
-from .segmentation import check_segmentation, decode_segmentation
 
 __all__ = [
-    'RefCOCODataset', 'ReferError', 'check_segmentation',
-    'decode_segmentation', 'find_images', 'find_refs_file', 'read_image_ids',
-    'read_instances', 'read_refs', 'select_split', 'write_image_ids'
+    'RefCOCODataset', 'ReferError', 'find_images', 'find_refs_file',
+    'read_image_ids', 'read_instances', 'read_refs', 'select_split',
+    'write_image_ids'
 ]

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Any, Sequence
 
+from mmlangseg.coco_segmentation import check_segmentation
 from mmlangseg.fileio import PathLike, load_pickle_restricted, resolve_inside
-from .segmentation import check_segmentation
 
 
 class ReferError(ValueError):

@@ -5,7 +5,7 @@ import pytest
 from pycocotools import mask as mask_utils
 from refer_data import TWO_PARTS, square
 
-from mmlangseg.semires.datasets import check_segmentation, decode_segmentation
+from mmlangseg.coco_segmentation import check_segmentation, decode_segmentation
 
 SIZE = (30, 40)
 
