@@ -18,7 +18,10 @@ model = dict(
         text_encoder=dict(vocabulary='data/own_images/mine/train.words.txt'),
         # 40, 20, 10 and 5 positions per side: no window is padded
         backbone=dict(embed_dims=32, depths=(1, 1, 2, 1), window_size=5),
-        decode_head=dict(channels=64)),
+        decode_head=dict(channels=64),
+        # Small objects and nothing pretrained: else all would be background.
+        # Pseudo-labels keep the weights of the paper, or masks would grow.
+        loss=dict(class_weight=[0.5, 2.5])),
     data_preprocessor=dict(data_preprocessor=dict(size=image_size)))
 
 # of semires_own_images_burnin.py
