@@ -4,13 +4,7 @@
 #       CHECKPOINT data/VOCdevkit/VOC2010/JPEGImages \
 #       data/VOCdevkit/VOC2010/sseg_labels \
 #       --list data/VOCdevkit/VOC2010/ImageSets/SegmentationContext/train.txt
-_base_ = [
-    './_base_/models/sseg_plus_upernet_mae-b.py',
-    './_base_/datasets/sseg_plus.py', './_base_/schedules/sseg_plus.py',
-    './_base_/runtime.py'
-]
-default_scope = 'mmseg'
-custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)
+_base_ = './sseg_plus_upernet_mae-b_voc21.py'
 
 num_classes = 60
 model = dict(
@@ -21,18 +15,10 @@ dataset = dict(
     type='PascalContextDataset', data_root='data/VOCdevkit/VOC2010/')
 train_dataloader = dict(
     dataset=dict(
-        **dataset,
-        ann_file='ImageSets/SegmentationContext/train.txt',
-        data_prefix=dict(img_path='JPEGImages', seg_map_path='sseg_labels')))
+        **dataset, ann_file='ImageSets/SegmentationContext/train.txt'))
 val_dataloader = dict(
     dataset=dict(
         **dataset,
         ann_file='ImageSets/SegmentationContext/val.txt',
-        data_prefix=dict(
-            img_path='JPEGImages', seg_map_path='SegmentationClassContext')))
+        data_prefix=dict(seg_map_path='SegmentationClassContext')))
 test_dataloader = val_dataloader
-
-log_processor = dict(by_epoch=False)
-default_hooks = dict(
-    checkpoint=dict(by_epoch=False, interval=_base_.val_interval),
-    visualization=dict(type='SemanticVisualizationHook'))
