@@ -127,6 +127,21 @@ def test_pictures_of_pseudo_labels(trained):
     assert sorted(names) == [f'pseudo_label_{i}.png' for i in (2, 4, 6)]
 
 
+def test_refiners_can_be_compared_before_training(trained, capsys):
+    call('semires/evaluate_refinement.py', 'mutual.py', 'whole/epoch_2.pth',
+         '--refiner', 'KeepPseudoLabel', '--refiner', 'IOM', 'threshold=0.3',
+         '--max-samples', 30, '--out', 'quality.json', *options())
+    rows = json.loads(Path('quality.json').read_text())
+    assert rows['objects'] == 30
+    kept = rows['KeepPseudoLabel']
+    assert kept['mIoU'] == rows['teacher'] and kept['matched'] == 0
+    iom = rows['IOM threshold=0.3']
+    share = iom['matched'] / 100
+    gain = share * (iom['matched_after'] - iom['matched_before'])
+    assert iom['mIoU'] - rows['teacher'] == pytest.approx(gain)
+    assert '30 objects' in capsys.readouterr().out
+
+
 def test_resume_after_kill(trained):
     """kill -9 in the second epoch, then --resume: nothing differs."""
     whole = scalars(trained / 'whole', 'unsup_loss')

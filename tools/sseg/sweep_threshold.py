@@ -21,6 +21,7 @@ from typing import Iterator, Sequence
 import numpy as np
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.registry import DATASETS
 from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,8 +187,8 @@ def sweep(args: argparse.Namespace) -> dict:
     if vocabulary is None or not vocabulary.background:
         raise ValueError('the model has no vocabulary with background: there '
                          'is no threshold to choose')
-    loader = Runner.build_dataloader(select_images(cfg, args))
-    dataset = loader.dataset
+    images = select_images(cfg, args)
+    dataset = DATASETS.build(images.dataset)
     names = dataset.metainfo['classes']
     if len(names) != len(vocabulary.labels):
         raise ValueError(
@@ -196,6 +197,8 @@ def sweep(args: argparse.Namespace) -> dict:
     if args.max_images and args.max_images < len(dataset):
         chosen = np.linspace(0, len(dataset) - 1, args.max_images)
         dataset.get_subset_(np.unique(chosen.round().astype(int)).tolist())
+    images.dataset = dataset
+    loader = Runner.build_dataloader(images)
     # only the best class is wanted, whatever its probability
     model.set_vocabulary(
         dict(
