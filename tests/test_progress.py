@@ -24,8 +24,8 @@ def test_time_left(capsys, monkeypatch):
     assert capsys.readouterr().out == ''
     clock[0] += 3
     job.advance()
-    assert capsys.readouterr(
-    ).out == 'job: 2/10 tars, 6 s each, 0:00:48 left\n'
+    line = capsys.readouterr().out
+    assert line == 'job: 2/10 tars, 6 s each, 0:00:48 left\n'
     clock[0] += 9  # since the last line
     job.advance()
     assert capsys.readouterr().out == ''

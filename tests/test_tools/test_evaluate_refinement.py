@@ -37,6 +37,8 @@ def test_refiner_on_the_command_line(tool):
         type='CPI', mode='uo', max_area_ratio=1.5)
     with pytest.raises(ValueError, match="'threshold' is not KEY=VALUE"):
         read(['IOM', 'threshold'])
+    with pytest.raises(ValueError, match='IOU: there is no such refiner'):
+        read(['IOU'])
 
 
 def test_config_without_unlabelled_images():

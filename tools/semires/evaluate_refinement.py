@@ -21,8 +21,8 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 import numpy as np
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
+from mmseg.registry import DATASETS, MODELS
 
 from mmlangseg.apis.model import load_config, load_model
 from mmlangseg.fileio import write_json
@@ -60,6 +60,8 @@ def parse_args() -> argparse.Namespace:
 
 def read_refiner(words: list[str]) -> dict:
     """Config of a refiner from its type and ``KEY=VALUE`` words."""
+    if MODELS.get(words[0]) is None:
+        raise ValueError(f'--refiner {words[0]}: there is no such refiner')
     options = {}
     for word in words[1:]:
         key, equals, value = word.partition('=')
