@@ -25,6 +25,7 @@ from mmengine.runner import Runner
 from mmseg.registry import DATASETS, MODELS
 
 from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.engine.subset import keep_evenly_spaced
 from mmlangseg.fileio import write_json
 from mmlangseg.progress import Progress
 from mmlangseg.semires.candidates import Candidates
@@ -84,9 +85,8 @@ def unlabelled_images(cfg: Config) -> dict:
 def build_loader(dataset: dict, num_workers: int, max_samples: int):
     """Weak views with candidates, in order."""
     dataset = DATASETS.build(dataset)
-    if 0 < max_samples < len(dataset):
-        chosen = np.linspace(0, len(dataset) - 1, max_samples)
-        dataset.get_subset_(chosen.round().astype(int).tolist())
+    if max_samples > 0:
+        keep_evenly_spaced(dataset, max_samples)
     return Runner.build_dataloader(
         dict(
             batch_size=8,

@@ -31,6 +31,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 from mmengine.runner import Runner
 
 from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.engine.subset import keep_evenly_spaced
 from mmlangseg.fileio import write_json
 from mmlangseg.progress import Progress
 
@@ -194,9 +195,8 @@ def sweep(args: argparse.Namespace) -> dict:
         raise ValueError(
             f'the model has {len(vocabulary.labels)} labels, the data set '
             f'{len(names)}: give the model the vocabulary of the data set')
-    if args.max_images and args.max_images < len(dataset):
-        chosen = np.linspace(0, len(dataset) - 1, args.max_images)
-        dataset.get_subset_(np.unique(chosen.round().astype(int)).tolist())
+    if args.max_images:
+        keep_evenly_spaced(dataset, args.max_images)
     images.dataset = dataset
     loader = Runner.build_dataloader(images)
     # only the best class is wanted, whatever its probability
