@@ -38,7 +38,8 @@ train_dataloader = dict(
             load, dict(type='LoadPseudoMasks', cache='masks'), *augment
         ]))
 """
-BASELINES = ('no_contrast', 'no_masks', 'random_dino', 'pooled', 'crop')
+VARIANTS = ('no_contrast', 'no_masks', 'random_dino', 'relative', 'pooled',
+            'pooled_relative', 'crop')
 # what nothing of S-Seg needs
 BLOCKED = ('mmdet3d', 'spconv', 'open3d', 'plyfile', 'segment_anything',
            'torchvision', 'skimage')
@@ -232,8 +233,8 @@ class Gradients(Hook):
                     lambda _, name=name: self.idle.discard(name))
 
 
-@pytest.mark.parametrize('name', ['', *BASELINES])
-def test_baselines(name, tmp_path):
+@pytest.mark.parametrize('name', ['', *VARIANTS])
+def test_variants(name, tmp_path):
     """One step and a validation of each; those of which a part is idle say
     so, since several processes could not train them otherwise."""
     path = CONFIGS / f'sseg_toy{"_" if name else ""}{name}.py'
@@ -256,7 +257,7 @@ def test_baselines(name, tmp_path):
     losses = set(scalars(tmp_path, 'loss')[1])
     assert ('loss_contrastive' in losses) == (name != 'no_contrast')
     assert ('loss_dice' in losses) == (
-        name not in ('no_masks', 'pooled', 'crop'))
+        name not in ('no_masks', 'pooled', 'pooled_relative', 'crop'))
     assert 0 <= scalars(tmp_path, 'mIoU')[1]['mIoU'] <= 100
     assert bool(gradients.idle) == cfg.get('find_unused_parameters', False), (
         sorted(gradients.idle))

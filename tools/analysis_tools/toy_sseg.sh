@@ -57,8 +57,14 @@ chain() { # CONFIG SEED
     checkpoint=$(cat "$runs/$1_$2/last_checkpoint")
     evaluate "$1" "$2" "$checkpoint"
     case "$1" in
-    sseg_toy) self_train "$2" "$checkpoint" ;;
-    sseg_toy_pooled) evaluate sseg_toy_crop "$2" "$checkpoint" ;;
+    sseg_toy)
+        evaluate sseg_toy_relative "$2" "$checkpoint"
+        self_train "$2" "$checkpoint"
+        ;;
+    sseg_toy_pooled)
+        evaluate sseg_toy_pooled_relative "$2" "$checkpoint"
+        evaluate sseg_toy_crop "$2" "$checkpoint"
+        ;;
     esac
 }
 export -f train evaluate self_train chain
@@ -70,8 +76,10 @@ for system in $systems; do
 done | xargs -P "${PARALLEL:-2}" -L 1 bash -euo pipefail -c 'chain "$@"' _
 
 rows=("S-Seg=$out/sseg_toy_[0-9].json"
+    "S-Seg, relative similarity=$out/sseg_toy_relative_[0-9].json"
     "S-Seg+ (self-training)=$out/sseg_toy_plus_[0-9].json"
     "pseudo-masks pooled=$out/sseg_toy_pooled_[0-9].json"
+    "pseudo-masks pooled, relative similarity=$out/sseg_toy_pooled_relative_[0-9].json"
     "pseudo-masks cropped=$out/sseg_toy_crop_[0-9].json"
     "pseudo-masks of a random ViT=$out/sseg_toy_random_dino_[0-9].json"
     "without pseudo-masks=$out/sseg_toy_no_masks_[0-9].json"

@@ -391,6 +391,7 @@ def test_checkpoint_of_another_text_encoder(build, model, tmp_path):
 @pytest.mark.parametrize('bad, message', [
     (dict(combination='sum'), 'combination must be one of'),
     (dict(background_rule='max'), 'background_rule must be one of'),
+    (dict(similarity='dot'), 'similarity must be one of'),
 ])
 def test_bad_options(build, bad, message):
     with pytest.raises(ValueError, match=message):

@@ -3,7 +3,6 @@ from abc import abstractmethod
 from typing import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmengine.config import ConfigDict
 from mmseg.models import BaseSegmentor, EncoderDecoder
 from mmseg.registry import MODELS
@@ -16,6 +15,7 @@ from .build_vocabulary import build_vocabulary
 from .captions import batch_captions, batch_prompts
 from .class_embeddings import embed_classes
 from .combination import COMBINATIONS, combine_resized
+from .region_classes import check_similarity, classify_regions
 from .text_encoder_check import require_own_text_encoder
 from .vocabulary import Vocabulary
 
@@ -50,6 +50,7 @@ class OpenVocabularySegmentor(BaseSegmentor):
         vocabulary (dict | str | Sequence[str], optional): See
             :func:`build_vocabulary`. Can be set later, by
             :meth:`set_vocabulary`.
+        similarity (str): See :func:`classify_regions`.
         combination (str): See :func:`combine`.
         upsample (str): See :func:`combine_resized`.
         background_rule (str): See :func:`add_background`; for vocabularies
@@ -79,6 +80,7 @@ class OpenVocabularySegmentor(BaseSegmentor):
                  contrastive_loss: dict | None = None,
                  multi_label_loss: dict | None = None,
                  vocabulary: dict | str | Sequence[str] | None = None,
+                 similarity: str = 'cosine',
                  combination: str = 'normalized',
                  upsample: str = 'masks',
                  background_rule: str = 'constant',
@@ -91,6 +93,7 @@ class OpenVocabularySegmentor(BaseSegmentor):
             raise ValueError(f'combination must be one of {COMBINATIONS}, '
                              f'got {combination!r}')
         check_background_rule(background_rule)
+        check_similarity(similarity)
         self.backbone = MODELS.build(backbone)
         self.text_encoder = MODELS.build(text_encoder)
         self.visual_projection = MODELS.build(visual_projection)
@@ -99,6 +102,7 @@ class OpenVocabularySegmentor(BaseSegmentor):
                 in_channels=self.text_encoder.out_channels, **text_projection))
         self.contrastive_loss = build_optional(contrastive_loss)
         self.multi_label_loss = build_optional(multi_label_loss)
+        self.similarity = similarity
         self.combination = combination
         self.upsample = upsample
         self.background_rule = background_rule
@@ -237,11 +241,11 @@ class OpenVocabularySegmentor(BaseSegmentor):
         With a background it is the first channel, by ``background_rule``.
         """
         masks, features = self.regions(inputs, batch_img_metas)
-        names = self.class_embeddings()
+        classes = classify_regions(features, self.class_embeddings(),
+                                   self.logit_scale, self.similarity)
         with torch.autocast(inputs.device.type, enabled=False):
-            cosines = F.normalize(features.float(), dim=-1) @ names.float().t()
             probs = combine_resized(
-                (self.logit_scale * cosines).softmax(dim=-1),
+                classes,
                 masks.float(),
                 inputs.shape[-2:],
                 mode=self.combination,
