@@ -43,11 +43,6 @@ model = dict(
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True)),
     test_cfg=dict(mode='whole'))
 
-# 1600 steps
-max_epochs = 16
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-param_scheduler = _base_.param_scheduler
-param_scheduler[1].end = max_epochs
 train_dataloader = dict(
     batch_size=16,
     sampler=dict(type='DefaultSampler'),
