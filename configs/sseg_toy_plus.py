@@ -1,5 +1,6 @@
-# S-Seg+ on the toy set: a closed-set network trained on what S-Seg sees in
-# the training pictures of the evaluation set. The labels are made by
+# S-Seg+ on the toy set: a closed-set network, with S-Seg's backbone to begin
+# with, trained on what S-Seg sees in the training pictures of the evaluation
+# set. The labels are made by
 #   python tools/sseg/label_images.py configs/sseg_toy.py CHECKPOINT \
 #       data/sseg_toy/eval/images/train data/sseg_toy/eval/sseg_labels/train
 _base_ = [
@@ -30,7 +31,12 @@ model = dict(
         dilations=(1, 1, 1),
         out_indices=(0, 1, 2),
         norm_cfg=norm_cfg,
-        style='pytorch'),
+        style='pytorch',
+        # the paper's network is pretrained, too
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='work_dirs/sseg_toy/epoch_16.pth',
+            prefix='backbone.')),
     decode_head=dict(
         type='UPerHead',
         in_channels=[32, 64, 128],

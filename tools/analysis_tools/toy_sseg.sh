@@ -44,7 +44,8 @@ print(json.load(open(sys.argv[1]))["best"])' "$out/sseg_toy_$1.sweep.json")
     "$python" tools/sseg/label_images.py configs/sseg_toy.py "$2" \
         "$eval/images/train" "$labels" --threshold "$best" \
         > "$runs/labels_$1.log" 2>&1
-    train sseg_toy_plus "$1" train_dataloader.dataset.data_prefix.seg_map_path="sseg_labels/seed$1"
+    train sseg_toy_plus "$1" model.backbone.init_cfg.checkpoint="$2" \
+        train_dataloader.dataset.data_prefix.seg_map_path="sseg_labels/seed$1"
     "$python" tools/test.py configs/sseg_toy_plus.py \
         "$(cat "$runs/sseg_toy_plus_$1/last_checkpoint")" \
         --out "$result.json" --work-dir "$runs/test/sseg_toy_plus_$1" \
