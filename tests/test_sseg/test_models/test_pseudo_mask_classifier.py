@@ -88,6 +88,18 @@ def test_pooled_features_of_a_mask_are_its_own(build):
     assert (masks[0, 3] < 0).all()
 
 
+@pytest.mark.parametrize('region_features', ['pooled', 'crop'])
+def test_an_empty_mask_has_no_feature(build, region_features):
+    """Whatever the projection makes of nothing."""
+    model = build(region_features=region_features, crop_size=32).eval()
+    model.pseudo_mask_generator.forward = three_columns
+    model.pseudo_mask_generator.num_clusters = 4
+    nn.init.ones_(model.visual_projection.layers[-1].bias)
+    _, features = model.regions(torch.rand(2, 3, 48, 48), [{}, {}])
+    assert features[:, :3].any(-1).all()
+    assert not features[:, 3].any()
+
+
 def test_pooling_equals_a_loop():
     random = torch.Generator().manual_seed(0)
     features = torch.randn(2, 5, 3, 4, generator=random)

@@ -81,6 +81,8 @@ class PseudoMaskClassifier(OpenVocabularySegmentor):
         else:
             crops = crop_masks(inputs, masks, self.crop_size)
             features = self.image_features(crops).unflatten(0, masks.shape[:2])
+        # an empty mask must not be the longest feature of its image
+        features = features * masks.any(-1).any(-1)[..., None]
         return torch.where(masks, _SURE, -_SURE), features
 
 
