@@ -111,10 +111,10 @@ def test_file_and_report(split, root, capsys):
 def test_nested_draws_are_not_promised(split):
     """Python's sampling, so that lists equal the released ones."""
     images = list(range(1000))
-    assert split.labelled_images(images + images, 1,
-                                 0) == random.Random(0).sample(images, 10)
-    assert len(split.labelled_images(range(16994), 1, 0)) == 169
-    assert len(split.labelled_images(range(16994), 0.1, 0)) == 16
+    assert split.labelled_images(images, 1, 0, 1000) == random.Random(
+        0).sample(images, 10)
+    assert len(split.labelled_images(range(16994), 1, 0, 16994)) == 169
+    assert len(split.labelled_images(range(16994), 0.1, 0, 16994)) == 16
 
 
 def test_published_list(split, root, capsys, monkeypatch):
@@ -130,6 +130,42 @@ def test_published_list(split, root, capsys, monkeypatch):
                         hashlib.sha256(text.encode()).hexdigest())
     split.main(arguments)
     assert '  equals the published list' in capsys.readouterr().out
+
+
+@pytest.fixture
+def half_annotated(tmp_path):
+    """20 images of two objects; every second lacks one annotation."""
+    refs = [make_ref(i, 100 + i // 2, 'train') for i in range(40)]
+    for ref in refs[1::4]:
+        del ref['ann_id']
+    write_refer(tmp_path, refs)
+    return tmp_path / 'refcoco'
+
+
+@pytest.mark.parametrize('arguments, name, count', [
+    (['--percent', '50'], '50pct_seed0', 10),
+    (['--percent', '20', '--seeds', '3'], '20pct_seed3', 4),
+    (['--annotated'], 'annotated', 10),
+])
+def test_labelled_images_are_annotated(split, half_annotated, arguments, name,
+                                       count):
+    assert split.main([str(half_annotated), *arguments]) == 0
+    stem = half_annotated / 'splits' / f'refcoco_unc_train_{name}'
+    labelled = read_image_ids(f'{stem}.labelled.json')
+    assert len(labelled) == count and all(i % 2 for i in labelled)
+    unlabelled = read_image_ids(f'{stem}.unlabelled.json')
+    assert sorted(labelled + unlabelled) == list(range(100, 120))
+
+
+def test_too_few_annotated(split, half_annotated, capsys):
+    assert split.main([str(half_annotated), '--percent', '60']) == 1
+    assert ('60 % of 20 images are 12, but only 10 were annotated'
+            in capsys.readouterr().err)
+
+
+def test_all_annotated(split, root, capsys):
+    assert split.main([str(root / 'refcoco'), '--annotated']) == 1
+    assert '40 of 40 images were annotated' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('arguments, message', [

@@ -42,7 +42,7 @@ def run(monkeypatch, capsys):
         done = capsys.readouterr()
         return status, done.out + done.err
 
-    for name in ('RANK', 'WORLD_SIZE', 'SLURM_PROCID', 'SLURM_NTASKS'):
+    for name in ('RANK', 'WORLD_SIZE', 'SLURM_PROCID', 'SLURM_STEP_NUM_TASKS'):
         monkeypatch.delenv(name, raising=False)
     return run
 
@@ -116,7 +116,7 @@ def test_annotations(run, refer, photos, tmp_path):
 
 
 @pytest.mark.parametrize('names', [('RANK', 'WORLD_SIZE'),
-                                   ('SLURM_PROCID', 'SLURM_NTASKS')])
+                                   ('SLURM_PROCID', 'SLURM_STEP_NUM_TASKS')])
 def test_shards(run, photos, tmp_path, names, monkeypatch):
     assert run(tmp_path / 'one', '--images', photos)[0] == 0
     for rank in range(2):

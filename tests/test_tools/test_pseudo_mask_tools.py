@@ -103,7 +103,7 @@ def run(monkeypatch, capfd):
             return 1, status
         return status, done.out + done.err
 
-    for name in ('RANK', 'WORLD_SIZE', 'SLURM_PROCID', 'SLURM_NTASKS'):
+    for name in ('RANK', 'WORLD_SIZE', 'SLURM_PROCID', 'SLURM_STEP_NUM_TASKS'):
         monkeypatch.delenv(name, raising=False)
     return run
 
@@ -177,7 +177,7 @@ def test_a_mended_image_is_taken_up(run, root):
 
 
 @pytest.mark.parametrize('names', [('RANK', 'WORLD_SIZE'),
-                                   ('SLURM_PROCID', 'SLURM_NTASKS')])
+                                   ('SLURM_PROCID', 'SLURM_STEP_NUM_TASKS')])
 def test_processes_share_the_work(run, root, names, monkeypatch):
     assert run(*arguments(root))[0] == 1
     whole = shards(root / 'cache')

@@ -7,8 +7,9 @@ Example:
 writes ``data/refer/refcoco/splits/refcoco_unc_train_1pct_seed0.labelled.json``
 and ``... .unlabelled.json`` for each percentage, for ``image_ids`` of
 ``RefCOCODataset``. All expressions of an image are on the same side. The rule
-is that of the released SemiRES, so that seed 0 gives its lists. ``--words``
-also writes the words of the sentences, ``data/refer/refcoco/train.words.txt``,
+is that of the released SemiRES, so that seed 0 gives its lists. Images with a
+sentence that was not annotated are never labelled ones; ``--annotated`` makes
+all others labelled, instead of a percentage. ``--words`` also writes the words of the sentences, ``data/refer/refcoco/train.words.txt``,
 for ``GRUTextEncoder``.
 """
 from __future__ import annotations
@@ -35,32 +36,51 @@ PUBLISHED = (
 PUBLISHED_SET = ('refcoco', 'unc', 'train', 1., 0)
 
 
-def labelled_images(image_ids: Sequence[int], percent: float,
-                    seed: int) -> list[int]:
-    """Draw the labelled images by the released rule.
-
-    ``floor(percent / 100 * n)`` of the n images, by Python's
-    ``random.sample`` after ``random.seed(seed)``.
+def annotated_images(refs: Sequence[dict]) -> list[int]:
+    """Images of which all sentences were annotated, in order of appearance.
 
     Args:
-        image_ids: Of the objects in ascending order of ``ref_id``; an image
-            counts where it occurs first.
-        percent: Share of the images that are labelled.
+        refs: In ascending order of ``ref_id``.
+    """
+    images = dict.fromkeys(ref['image_id'] for ref in refs)
+    for ref in refs:
+        if ref['ann_ids'] is None:
+            images.pop(ref['image_id'], None)
+    return list(images)
+
+
+def labelled_images(image_ids: Sequence[int], percent: float, seed: int,
+                    total: int) -> list[int]:
+    """Draw the labelled images by the released rule.
+
+    ``floor(percent / 100 * total)`` images, by Python's ``random.sample``
+    after ``random.seed(seed)``.
+
+    Args:
+        image_ids: Of the images to draw from, in the order of
+            :func:`annotated_images`.
+        percent: Share of all images that is labelled.
         seed: Of the draw.
+        total: Number of all images.
 
     Returns:
         The ids in the order in which they were drawn.
 
     Raises:
-        ValueError: No image would be labelled, or none unlabelled.
+        ValueError: No image would be labelled, or none unlabelled, or too few
+            were annotated.
     """
-    images = list(dict.fromkeys(image_ids))
-    count = math.floor(percent / 100 * len(images))
-    if not 0 < count < len(images):
+    count = math.floor(percent / 100 * total)
+    if not 0 < count < total:
         raise ValueError(
-            f'{percent:g} % of {len(images)} images are {count}; there must '
+            f'{percent:g} % of {total} images are {count}; there must '
             'be labelled and unlabelled images. Choose another percentage')
-    return random.Random(seed).sample(images, count)
+    if count > len(image_ids):
+        raise ValueError(
+            f'{percent:g} % of {total} images are {count}, but only '
+            f'{len(image_ids)} were annotated, with "ann_id" for each '
+            'sentence. Choose a smaller percentage, or --annotated')
+    return random.Random(seed).sample(image_ids, count)
 
 
 def fingerprint(image_ids: Sequence[int]) -> str:
@@ -76,30 +96,14 @@ def describe(refs: Sequence[dict]) -> str:
     return f'{images} images, {len(refs)} objects, {sentences} sentences'
 
 
-def write_split(refs: Sequence[dict], percent: float, seed: int,
+def write_drawn(refs: Sequence[dict], percent: float, seed: int,
                 args: argparse.Namespace) -> None:
     """Write the two lists of one percentage and seed, and report."""
+    total = len({ref['image_id'] for ref in refs})
     labelled = set(
-        labelled_images([ref['image_id'] for ref in refs], percent, seed))
-    sides = {
-        'labelled': [r for r in refs if r['image_id'] in labelled],
-        'unlabelled': [r for r in refs if r['image_id'] not in labelled]
-    }
-    stem = (f'{args.name}_{args.split_by}_{args.split}_{percent:g}pct_'
-            f'seed{seed}')
-    print(f'{stem}:')
-    for side, chosen in sides.items():
-        path = args.out / f'{stem}.{side}.json'
-        metainfo = dict(
-            dataset=args.name,
-            split_by=args.split_by,
-            split=args.split,
-            percent=percent,
-            seed=seed,
-            side=side)
-        write_image_ids(path, metainfo, sorted({r['image_id']
-                                                for r in chosen}))
-        print(f'  {side}: {describe(chosen)} -> {path}')
+        labelled_images(annotated_images(refs), percent, seed, total))
+    write_split(refs, labelled, f'{percent:g}pct_seed{seed}', args,
+                dict(percent=percent, seed=seed))
     key = (args.name, args.split_by, args.split, percent, seed)
     if key == PUBLISHED_SET:
         same = fingerprint(labelled) == PUBLISHED
@@ -108,18 +112,55 @@ def write_split(refs: Sequence[dict], percent: float, seed: int,
               f'{len(labelled)}); is the data set complete?')
 
 
+def write_annotated(refs: Sequence[dict], args: argparse.Namespace) -> None:
+    """Write the lists of the annotated images and of the others."""
+    labelled = set(annotated_images(refs))
+    total = len({ref['image_id'] for ref in refs})
+    if len(labelled) in (0, total):
+        raise ValueError(
+            f'{len(labelled)} of {total} images were annotated; there must be '
+            'labelled and unlabelled images. Choose a percentage')
+    write_split(refs, labelled, 'annotated', args, {})
+
+
+def write_split(refs: Sequence[dict], labelled: set[int], name: str,
+                args: argparse.Namespace, origin: dict) -> None:
+    """Write the labelled images and the others."""
+    sides = {
+        'labelled': [r for r in refs if r['image_id'] in labelled],
+        'unlabelled': [r for r in refs if r['image_id'] not in labelled]
+    }
+    stem = f'{args.name}_{args.split_by}_{args.split}_{name}'
+    print(f'{stem}:')
+    for side, chosen in sides.items():
+        path = args.out / f'{stem}.{side}.json'
+        metainfo = dict(
+            dataset=args.name,
+            split_by=args.split_by,
+            split=args.split,
+            **origin,
+            side=side)
+        write_image_ids(path, metainfo, sorted({r['image_id']
+                                                for r in chosen}))
+        print(f'  {side}: {describe(chosen)} -> {path}')
+
+
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         'folder', type=Path, help='folder of refs(<split_by>).p')
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument(
         '--percent',
         type=float,
         nargs='+',
-        required=True,
         help='share of the images that is labelled, one or several')
+    which.add_argument(
+        '--annotated',
+        action='store_true',
+        help='label the images of which all sentences have "ann_id"')
     parser.add_argument(
         '--seeds', type=int, nargs='+', default=[0], help='by default 0')
     parser.add_argument(
@@ -147,9 +188,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         refs = select_split(read_refs(path), args.split, path)
         refs = sorted(refs, key=lambda ref: ref['ref_id'])
         print(f'{path}, {args.split}: {describe(refs)}')
-        for percent in args.percent:
+        if args.annotated:
+            write_annotated(refs, args)
+        for percent in args.percent or ():
             for seed in args.seeds:
-                write_split(refs, percent, seed, args)
+                write_drawn(refs, percent, seed, args)
         if args.words:
             words = args.folder / f'{args.split}.words.txt'
             raw = select_split(read_refs(path, 'raw'), args.split, path)

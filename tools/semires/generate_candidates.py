@@ -28,7 +28,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 import torch
 from mmengine.config import DictAction
 
-from mmlangseg.engine.sharding import launched
+from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.progress import Progress
 from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, CandidateCache,
                                           Candidates, draw_candidates,
@@ -242,7 +242,7 @@ def main() -> None:
     failures = run(cache, mine, make, f'shard {args.shard}/{args.num_shards}')
     if failures:
         print(f'{len(failures)} images failed:', *failures, sep='\n  ')
-        sys.exit(1)
+    sys.exit(exit_code(bool(failures)))
 
 
 if __name__ == '__main__':

@@ -35,7 +35,7 @@ from mmseg.registry import DATASETS, MODELS
 from torch.utils.data import DataLoader, Dataset
 
 from mmlangseg.cpu_memory import keep_freed_memory
-from mmlangseg.engine.sharding import launched
+from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.fileio import write_text
 from mmlangseg.progress import Progress
 from mmlangseg.sseg.datasets.pair_source import BrokenPairError
@@ -302,7 +302,7 @@ def main() -> None:
             f'{len(failures)} images failed:', *failures[:LISTED], sep='\n  ')
         if len(failures) > LISTED:
             print(f'  ... the others are in {cache.root}/shards/*.failed.txt')
-        sys.exit(1)
+    sys.exit(exit_code(bool(failures)))
 
 
 if __name__ == '__main__':

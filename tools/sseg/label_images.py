@@ -34,7 +34,7 @@ import numpy as np
 import torch
 
 from mmlangseg.apis import SemanticResult, SSegInferencer
-from mmlangseg.engine.sharding import launched
+from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.fileio import resolve_inside, write_json
 from mmlangseg.progress import Progress
 from mmlangseg.sseg.datasets import (WIDE_IGNORE_INDEX, ClassNames,
@@ -231,7 +231,7 @@ def main() -> None:
         threshold=args.threshold)
     if failures:
         print(f'{len(failures)} images failed:', *failures, sep='\n  ')
-        sys.exit(1)
+    sys.exit(exit_code(bool(failures)))
 
 
 if __name__ == '__main__':
