@@ -14,8 +14,10 @@ from .features import TextFeatures
 class HuggingFaceTextEncoder(BaseModule):
     """Any encoder of the transformers library: RoBERTa, BERT, MPNet, ...
 
-    The first token is the sentence, the others are the words (the closing
-    token included, as in the released LESS code).
+    The first token is the sentence, or the last one where the encoder reads
+    from left to right, as CLIP's and GPT do. All but the first are the words
+    (the closing token included, as in the released LESS code). Weights are
+    kept in float32, whatever they are stored in.
 
     Args:
         pretrained (str, optional): Name on the hub or directory of the
@@ -36,6 +38,10 @@ class HuggingFaceTextEncoder(BaseModule):
             default.
         config_overrides (dict, optional): Entries of the pretrained config to
             replace, such as dropout probabilities.
+
+    Raises:
+        ValueError: Options contradict each other, or it is not an encoder of
+            texts.
     """
 
     def __init__(self,
@@ -71,6 +77,13 @@ class HuggingFaceTextEncoder(BaseModule):
             hf_config.update(overrides)
             self.encoder = AutoModel.from_pretrained(
                 pretrained, config=hf_config)
+        if not hasattr(hf_config, 'hidden_size'):
+            raise ValueError(
+                f'{pretrained or hf_config.model_type} is not an encoder of '
+                f'texts but a {type(self.encoder).__name__}; save its text '
+                'part, such as CLIPTextModel, into a folder of its own')
+        # mixed precision is the business of autocast
+        self.encoder.float()
         # Its output is not used, so in training it would have no gradient.
         self.encoder.pooler = None
         self.tokenizer_name = tokenizer or pretrained
@@ -79,6 +92,7 @@ class HuggingFaceTextEncoder(BaseModule):
         self.max_length = max_length or self._positions(hf_config)
         self.truncation = truncation
         self.frozen = frozen
+        self.left_to_right = self._reads_left_to_right()
         self.encoder.requires_grad_(not frozen)
         if trainable_layers is not None:
             self._train_only(trainable_layers, hf_config.num_hidden_layers)
@@ -92,6 +106,18 @@ class HuggingFaceTextEncoder(BaseModule):
                                     'camembert'):
             positions -= (hf_config.pad_token_id or 0) + 1
         return positions
+
+    @torch.no_grad()
+    def _reads_left_to_right(self) -> bool:
+        """Whether the first token knows nothing of the second one; the
+        configs of transformers do not tell."""
+        last = self.encoder.config.vocab_size - 1
+        ids = torch.tensor([[last, last], [last, last - 1]])
+        training = self.encoder.training
+        hidden = self.encoder.eval()(
+            input_ids=ids, attention_mask=torch.ones_like(ids))
+        self.encoder.train(training)
+        return torch.allclose(*hidden.last_hidden_state[:, 0], atol=1e-6)
 
     def _train_only(self, layers: Sequence[int], depth: int) -> None:
         """Keep everything but some of the Transformer layers."""
@@ -116,7 +142,7 @@ class HuggingFaceTextEncoder(BaseModule):
                     'tokenizer: set `tokenizer` to a name or directory')
             from transformers import AutoTokenizer
             self._tokenizer = AutoTokenizer.from_pretrained(
-                self.tokenizer_name)
+                self.tokenizer_name, padding_side='right')
         return self._tokenizer
 
     def init_weights(self) -> None:
@@ -163,7 +189,10 @@ class HuggingFaceTextEncoder(BaseModule):
             hidden = self.encoder(
                 input_ids=input_ids,
                 attention_mask=attention_mask).last_hidden_state
+        place = torch.zeros_like(attention_mask[:, 0])
+        if self.left_to_right:
+            place = attention_mask.sum(1) - 1
         return TextFeatures(
             words=hidden[:, 1:],
             word_mask=attention_mask[:, 1:].bool(),
-            sentence=hidden[:, 0])
+            sentence=hidden[torch.arange(len(hidden)), place])

@@ -67,6 +67,49 @@ def test_words_and_sentence(folder):
     torch.testing.assert_close(text.words[1, :3], hidden[0, 1:])
 
 
+@pytest.mark.parametrize('model_type, last', [
+    ('clip_text_model', True),
+    ('gpt2', True),
+    ('bert', False),
+    ('mpnet', False),
+])
+def test_the_sentence_knows_all_words(model_type, last):
+    encoder = build(
+        config=dict(
+            model_type=model_type,
+            vocab_size=20,
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=24)).eval()
+    ids = torch.tensor([[0, 4, 5, 2, 1], [0, 4, 6, 7, 2], [0, 4, 6, 8, 2]])
+    mask = torch.ones_like(ids)
+    mask[0, 4] = 0
+    with torch.no_grad():
+        text = encoder.encode(ids, mask)
+        alone = encoder.encode(ids[:1, :4], mask[:1, :4])
+    assert encoder.left_to_right == last
+    assert not torch.allclose(*text.sentence[1:], atol=1e-4)
+    torch.testing.assert_close(text.sentence[:1], alone.sentence)
+    if last:
+        torch.testing.assert_close(text.sentence[0], text.words[0, 2])
+
+
+def test_weights_in_half_precision(folder, tmp_path):
+    RobertaModel.from_pretrained(folder).half().save_pretrained(tmp_path)
+    encoder = build(pretrained=str(tmp_path), tokenizer=str(folder))
+    assert {p.dtype for p in encoder.parameters()} == {torch.float32}
+
+
+def test_not_only_of_texts():
+    with pytest.raises(ValueError, match='clip is not an encoder of texts'):
+        build(
+            config=dict(
+                model_type='clip',
+                text_config=dict(num_hidden_layers=1),
+                vision_config=dict(num_hidden_layers=1)))
+
+
 def test_init_weights_keeps_pretrained_weights(folder):
 
     class Model(BaseModule):
