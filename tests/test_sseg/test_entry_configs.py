@@ -16,6 +16,7 @@ from PIL import Image
 
 from mmlangseg.sseg.datasets import (BENCHMARKS, ClassNames,
                                      dataset_vocabulary, write_class_names)
+from mmlangseg.sseg.pseudo_masks import find_generator_config
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'
 OWN_PAIRS = ROOT / 'sseg_own_pairs.py'
@@ -250,6 +251,10 @@ def test_evaluation(path, data):
     assert path.stem == f'sseg_swin-s_{name.replace("_", "-")}'
     model = MODELS.build(shrink(cfg.model))
     assert model.pseudo_mask_generator is None
+    # tools that need one find that of the training
+    training = Config.fromfile(ROOT / 'sseg_swin-s_cc12m.py').model
+    assert find_generator_config(cfg) == \
+        training.pseudo_mask_generator.to_dict()
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     # names are cleaned from blanks
     classes = tuple(c.strip() for c in dataset.metainfo['classes'])
@@ -257,6 +262,10 @@ def test_evaluation(path, data):
     assert dataset.test_mode and len(dataset) == 1
     sample = dataset[0]
     assert sample['inputs'].shape == (3, 448, round(448 * WIDTH / HEIGHT))
+    # shrunk without smoothing, images would look unlike those of the training
+    resize, = (
+        s for s in cfg.test_dataloader.dataset.pipeline if s.type == 'Resize')
+    assert resize.backend == 'pillow'
     labels = sample['data_samples'].gt_sem_seg.data
     assert labels.shape == (1, HEIGHT, WIDTH)
     metric = METRICS.build(cfg.test_evaluator)

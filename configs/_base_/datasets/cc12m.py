@@ -2,6 +2,8 @@
 # them; the names do not matter (GroupViT: gcc-conceptual-12m-000000.tar):
 #   data/cc12m/*.tar
 # They are indexed at the first start, or ahead by tools/sseg/index_pairs.py.
+_base_ = './sseg_test_images.py'
+
 image_size = (224, 224)  # a choice
 train_pipeline = [
     dict(type='LoadPairImage'),

@@ -6,7 +6,11 @@ _base_ = './sseg_evaluation.py'
 ignore_index = 65535  # 255 is a class of the larger sets
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=_base_.image_scale, keep_ratio=True),
+    dict(
+        type='Resize',
+        scale=_base_.image_scale,
+        keep_ratio=True,
+        backend='pillow'),
     dict(
         type='LoadWideAnnotations',
         rgb=True,

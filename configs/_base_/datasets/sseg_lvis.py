@@ -6,7 +6,11 @@ _base_ = './sseg_evaluation.py'
 ignore_index = 65535  # 255 is a class
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=_base_.image_scale, keep_ratio=True),
+    dict(
+        type='Resize',
+        scale=_base_.image_scale,
+        keep_ratio=True,
+        backend='pillow'),
     dict(type='LoadWideAnnotations', ignore_index=ignore_index),
     dict(type='PackSegInputs'),
 ]

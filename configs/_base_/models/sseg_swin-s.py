@@ -60,4 +60,12 @@ model = dict(
     contrastive_loss=dict(
         type='ImageTextContrastiveLoss',
         temperature=0.07,  # a choice: GroupViT's start
-        directions='sum'))
+        directions='sum'),
+    # The rest is for testing. Choices: a probability that can be thresholded,
+    # as a constant channel
+    combination='normalized',
+    background_rule='constant',
+    # of up to a thousand classes at the size of the image
+    keep_probabilities=False,
+    # images are 448 pixels high or wide; GroupViT's crops and strides
+    test_cfg=dict(mode='slide', crop_size=(448, 448), stride=(224, 224)))

@@ -2,13 +2,6 @@
 # and, for sets with background, its threshold.
 _base_ = './sseg_swin-s.py'
 
-model = dict(
-    pseudo_mask_generator=None,
-    mask_loss=None,
-    # choices: a probability that can be thresholded, as a constant channel
-    combination='normalized',
-    background_rule='constant',
-    # of up to a thousand classes at the size of the image
-    keep_probabilities=False,
-    # images are 448 pixels high or wide; GroupViT's crops and strides
-    test_cfg=dict(mode='slide', crop_size=(448, 448), stride=(224, 224)))
+# for tools, such as pseudo_mask_oracle.py; the model does without
+pseudo_mask_generator = _base_.model.pseudo_mask_generator
+model = dict(pseudo_mask_generator=None, mask_loss=None)

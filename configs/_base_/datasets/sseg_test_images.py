@@ -1,0 +1,10 @@
+# How images are prepared in testing, and in inference with the configs of the
+# training: a short side of 448 pixels, as in the paper; labels at the original
+# size. Pillow, as in training: MMCV's default shrinks without smoothing.
+image_scale = (2048, 448)
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=image_scale, keep_ratio=True, backend='pillow'),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs'),
+]
