@@ -11,6 +11,7 @@ from PIL import Image
 
 import mmlangseg.sseg  # noqa: F401  (registers the model)
 
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 WORDS = ('a', 'photo', 'of', 'the', 'cat', 'dog', 'grass', 'on', 'red')
 CAPTIONS = ('a cat on grass', 'the red dog', 'a photo of grass')
 CLASSES = ('cat', 'dog', 'grass')
@@ -195,4 +196,19 @@ def write_config(folder: Path, **changes) -> Path:
     path = Path(folder) / 'tiny.py'
     path.write_text('\n'.join(f'{key} = {value!r}'
                               for key, value in content.items()))
+    return path
+
+
+def write_training_config(folder: Path) -> Path:
+    """Write a small variant of the config that trains on CC12M, which tests
+    on nothing."""
+    path = Path(folder) / 'training.py'
+    path.write_text(f"""_base_ = {str(CONFIGS / 'sseg_swin-s_cc12m.py')!r}
+model = dict(
+    backbone=dict(embed_dims=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 2, 2)),
+    decode_head=dict(
+        in_channels=[8, 16, 32, 64], feat_channels=32, out_channels=16,
+        num_layers=2, num_heads=2, feedforward_channels=16),
+    text_encoder=dict(embed_dims=16, num_layers=1))
+""")
     return path

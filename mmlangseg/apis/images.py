@@ -39,10 +39,24 @@ def open_image(
 def image_pipeline(config: Config) -> Compose:
     """The test pipeline of a config for images without annotations.
 
-    It takes ``img``, uint8 BGR (H, W, 3), and what a transform wants besides.
+    It is that of ``test_dataloader`` or, in the config of a training without
+    tests, ``test_pipeline``. It takes ``img``, uint8 BGR (H, W, 3), and what a
+    transform wants besides.
+
+    Raises:
+        ValueError: The config has neither.
     """
+    if config.get('test_dataloader') is not None:
+        steps = test_dataset(config).pipeline
+    elif config.get('test_pipeline') is not None:
+        steps = config.test_pipeline
+    else:
+        raise ValueError(
+            f'{config.filename or "the config"} has neither test_dataloader '
+            'nor test_pipeline, which say how images are prepared: add the '
+            "test_pipeline that the model's test images go through")
     transforms = []
-    for transform in test_dataset(config).pipeline:
+    for transform in steps:
         kind = transform['type'].split('.')[-1]
         if kind == 'LoadImageFromFile':
             transforms.append(dict(type='LoadImageFromNDArray'))

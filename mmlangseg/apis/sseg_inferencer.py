@@ -18,7 +18,9 @@ class SSegInferencer:
     """Divides images into classes given by name.
 
     The image goes through the test pipeline of the config, so that it is
-    prepared as in testing; the label map has the size of the image.
+    prepared as in testing; the label map has the size of the image. What only
+    training needs, such as a pretrained network for pseudo-masks, is not
+    built.
 
     Args:
         config: The config, of S-Seg, that the checkpoint was trained with, or
@@ -29,8 +31,8 @@ class SSegInferencer:
             one.
 
     Raises:
-        ValueError: The config is not of S-Seg, or the checkpoint is of
-            another model.
+        ValueError: The config is not of S-Seg or has no test pipeline, or the
+            checkpoint is of another model.
 
     Example:
         >>> inferencer = SSegInferencer(
@@ -44,6 +46,8 @@ class SSegInferencer:
                  checkpoint: Optional[str],
                  device: Optional[str] = None) -> None:
         config = load_config(config, scope='mmseg')
+        if config.model.type == 'SSeg':  # others divide images by them
+            config.model.update(pseudo_mask_generator=None, mask_loss=None)
         self.model = load_model(config, checkpoint, device)
         if not hasattr(self.model, 'set_vocabulary'):
             raise ValueError(

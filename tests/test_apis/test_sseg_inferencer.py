@@ -12,6 +12,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 
 from mmlangseg.apis import SemiRESInferencer, SSegInferencer
+from mmlangseg.apis.model import test_dataset as find_test_dataset
 from mmlangseg.sseg.models import Vocabulary
 from mmlangseg.visualization import read_image
 
@@ -65,6 +66,52 @@ def test_equals_testing(folder, inferencer):
     shares = [found.share for found in result.classes]
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) == pytest.approx(1)
+
+
+def test_config_of_a_training(tmp_path, picture):
+    """It describes the trained model; what only training needs, such as DINO
+    from the hub, is not built."""
+    path = sseg_model.write_training_config(tmp_path)
+    cfg = Config.fromfile(path)
+    assert 'test_dataloader' not in cfg
+    assert cfg.model.pseudo_mask_generator.features.pretrained
+    cfg.model.pseudo_mask_generator = None
+    init_default_scope('mmseg')
+    model = sseg_model.build(cfg.model)
+    checkpoint = sseg_model.save_checkpoint(tmp_path / 'a.pth', model)
+    inferencer = SSegInferencer(path, checkpoint, device='cpu')
+    assert inferencer.model.pseudo_mask_generator is None
+    assert inferencer.model.mask_loss is None
+    assert inferencer.model.test_cfg.mode == 'slide'
+    result = inferencer(picture, 'cat,dog', out_dir=tmp_path / 'out')
+    assert result.labels.shape == (40, 56)
+    # as the config of a benchmark tests it
+    resize, = (
+        step for step in inferencer.pipeline.transforms
+        if type(step).__name__ == 'Resize')
+    assert resize.scale == (2048, 448) and resize.backend == 'pillow'
+
+
+def test_pseudo_masks_of_the_baselines(folder, picture):
+    """They divide the images, so the generator stays."""
+    cfg = Config.fromfile(folder / 'tiny.py')
+    model = cfg.model
+    model.type = 'PseudoMaskClassifier'
+    model.visual_projection.in_channels = 64
+    del model.decode_head, model.mask_loss
+    inferencer = SSegInferencer(cfg, None, device='cpu')
+    assert inferencer.model.pseudo_mask_generator is not None
+    assert inferencer(picture).labels.shape == (40, 56)
+
+
+def test_config_without_a_test_pipeline(folder):
+    cfg = Config.fromfile(folder / 'tiny.py')
+    cfg.pop('test_dataloader')
+    message = 'tiny.py has neither test_dataloader nor test_pipeline'
+    with pytest.raises(ValueError, match=message):
+        SSegInferencer(cfg, None, device='cpu')
+    with pytest.raises(ValueError, match='tiny.py has no test_dataloader'):
+        find_test_dataset(cfg)
 
 
 def test_own_classes_have_no_background(inferencer, picture, tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sseg_model
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'infer.py'
@@ -30,10 +31,10 @@ def run_tool(folder, monkeypatch, capsys):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
-    def run(*args, checkpoint=folder / 'best.pth'):
+    def run(*args, config='tiny.py', checkpoint=folder / 'best.pth'):
         monkeypatch.setattr(sys, 'argv', [
             'infer.py',
-            str(folder / 'tiny.py'),
+            str(folder / config),
             str(checkpoint), *map(str, args)
         ])
         try:
@@ -59,6 +60,30 @@ def test_infer(folder, tmp_path, run_tool):
     written = json.loads((tmp_path / 'out' / '0.json').read_text())
     assert written['labels'] == ['cat', 'dog', 'grass']
     assert written['classes'][0]['name'] in printed
+
+
+def test_config_of_a_training(folder, tmp_path, run_tool):
+    """It has no test_dataloader, and DINO is not looked for."""
+    path = sseg_model.write_training_config(tmp_path)
+    model = Config.fromfile(path).model
+    model.pseudo_mask_generator = None
+    init_default_scope('mmseg')
+    checkpoint = sseg_model.save_checkpoint(tmp_path / 'a.pth',
+                                            sseg_model.build(model))
+    printed = run_tool(
+        '--image',
+        folder / 'data' / 'images' / '0.png',
+        '--classes',
+        'car,road,sky,traffic light;stoplight',
+        '--out',
+        tmp_path / 'out',
+        '--device',
+        'cpu',
+        config=path,
+        checkpoint=checkpoint)
+    assert f'written to {tmp_path}' in printed
+    written = json.loads((tmp_path / 'out' / '0.json').read_text())
+    assert written['labels'] == ['car', 'road', 'sky', 'traffic light']
 
 
 def test_file_of_classes_and_threshold(folder, tmp_path, run_tool):
