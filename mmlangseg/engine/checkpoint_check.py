@@ -5,7 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from torch import nn
+from torch import Tensor, nn
 
 
 @HOOKS.register_module()
@@ -13,39 +13,35 @@ class CheckpointMatchHook(Hook):
     """Stop when a checkpoint does not belong to the model.
 
     MMEngine loads whatever names agree and only warns about the rest, so a
-    checkpoint of another model tests a mostly random one. ``tools/test.py``
+    checkpoint of another model tests a partly random one. ``tools/test.py``
     adds this hook.
-
-    Args:
-        min_matched: See :func:`require_matching_checkpoint`.
     """
-
-    def __init__(self, min_matched: float = 0.9) -> None:
-        self.min_matched = min_matched
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare the checkpoint with the model.
 
         Raises:
-            ValueError: Too few parameters are in the checkpoint.
+            ValueError: See :func:`require_matching_checkpoint`.
         """
-        require_matching_checkpoint(runner.model, checkpoint, self.min_matched)
+        require_matching_checkpoint(runner.model, checkpoint)
 
 
-def require_matching_checkpoint(model: nn.Module,
-                                checkpoint: dict,
-                                min_matched: float = 0.9) -> None:
+def require_matching_checkpoint(model: nn.Module, checkpoint: dict) -> None:
     """Refuse the checkpoint of another model.
+
+    All parameters of the model must be in the checkpoint, by name and number
+    of elements, and whatever else it holds must have a place in the model,
+    the weights of losses aside, which a model may lack in testing. A module
+    that can load parameters of another size names them in
+    ``resized_on_load``.
 
     Args:
         model: The model, may be wrapped.
         checkpoint: What the file holds, ``state_dict`` or the state itself.
-        min_matched: The share of the model's parameters (by name and number
-            of elements) that the checkpoint must hold. Below 1 because a
-            converted checkpoint may lack a layer, of which MMEngine warns.
 
     Raises:
-        ValueError: Too few parameters are in the checkpoint.
+        ValueError: A parameter is missing or superfluous, or has another
+            size.
     """
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
@@ -53,16 +49,39 @@ def require_matching_checkpoint(model: nn.Module,
     # number of elements: spconv may permute the axes while loading
     sizes = {
         name.removeprefix('module.'): value.numel()
-        for name, value in state.items() if hasattr(value, 'numel')
+        for name, value in state.items() if _is_weight(value)
     }
     wanted = {name: p.numel() for name, p in model.named_parameters()}
-    missing = [
-        name for name, size in wanted.items() if sizes.get(name) != size
+    for name in _resized_on_load(model, state):
+        wanted[name] = sizes.get(name)
+    wrong = [name for name, size in wanted.items() if sizes.get(name) != size]
+    known = model.state_dict().keys()
+    surplus = [
+        name for name in sizes if name not in known and 'loss' not in name
     ]
-    if len(wanted) - len(missing) < min_matched * len(wanted):
+    if wrong or surplus:
+        first, what = (wrong or surplus)[0], 'has no place in it'
+        if wrong:
+            what = 'differs in size' if first in sizes else 'is missing'
         raise ValueError(
-            f'the checkpoint is of another model than '
-            f'{type(model).__name__} of this config: '
-            f'{len(missing)} of {len(wanted)} parameters are missing or '
-            f'differ in size, the first is {missing[0]}. Give the config '
-            'that it was trained with')
+            f'the checkpoint is of another model than {type(model).__name__} '
+            f'of this config: {len(wrong)} of {len(wanted)} parameters are '
+            f'missing or differ in size, {len(surplus)} others have no place '
+            f'in it; {first} {what}. Give the config that it was trained with')
+
+
+def _is_weight(value: object) -> bool:
+    """Tables of indices come and go with the versions of the libraries."""
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _resized_on_load(model: nn.Module, state: dict) -> list[str]:
+    """Parameters that their module fits to the model, by what it has saved
+    about them."""
+    names = []
+    for prefix, module in model.named_modules():
+        prefix = f'{prefix}.' if prefix else ''
+        own = [prefix + n for n in getattr(module, 'resized_on_load', ())]
+        if f'{prefix}_extra_state' in state:
+            names += [name for name in own if name in state]
+    return names

@@ -17,7 +17,9 @@ class GRUTextEncoder(BaseModule):
     """Bidirectional GRU over word vectors.
 
     Words are the outputs of both directions side by side, the sentence is
-    their last states.
+    their last states. Checkpoints hold the words, so that their vectors find
+    their places in a vocabulary that has changed. Words that are new in it
+    keep the vectors of a GloVe file, others begin as unknown ones.
 
     Args:
         vocabulary (str): File with one word per line, or a GloVe text file
@@ -31,6 +33,9 @@ class GRUTextEncoder(BaseModule):
         freeze_vectors (bool): Keep the vectors of a GloVe file.
     """
 
+    # what a checkpoint may have in another size
+    resized_on_load = ('vectors.weight', )
+
     def __init__(self,
                  vocabulary: str,
                  hidden_channels: int = 128,
@@ -38,12 +43,14 @@ class GRUTextEncoder(BaseModule):
                  num_layers: int = 1,
                  freeze_vectors: bool = False) -> None:
         super().__init__()
-        words, vectors = _read_vocabulary(Path(vocabulary))
+        self.words, vectors = _read_vocabulary(Path(vocabulary))
+        self.has_vectors = vectors is not None
         if vectors is not None:
             embed_dims = vectors.shape[1]
         # 0 is padding, 1 any unknown word.
-        self.index = {word: i for i, word in enumerate(words, start=2)}
-        self.vectors = nn.Embedding(len(words) + 2, embed_dims, padding_idx=0)
+        self.index = {word: i for i, word in enumerate(self.words, start=2)}
+        self.vectors = nn.Embedding(
+            len(self.words) + 2, embed_dims, padding_idx=0)
         if vectors is not None:
             self.vectors.weight.data[2:] = vectors
             self.vectors.weight.requires_grad_(not freeze_vectors)
@@ -54,6 +61,35 @@ class GRUTextEncoder(BaseModule):
             batch_first=True,
             bidirectional=True)
         self.out_channels = 2 * hidden_channels
+
+    def get_extra_state(self) -> Tensor:
+        """The words in the order of their vectors, as UTF-8 bytes."""
+        text = '\n'.join(self.words).encode()
+        return torch.frombuffer(bytearray(text), dtype=torch.uint8)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Used up by the method below already."""
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str,
+                              *args) -> None:
+        words = state_dict.get(f'{prefix}_extra_state')
+        name = f'{prefix}vectors.weight'
+        if words is not None and name in state_dict:
+            state_dict[name] = self._reordered(
+                state_dict[name],
+                bytes(words.tolist()).decode().split('\n'))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _reordered(self, vectors: Tensor, words: list[str]) -> Tensor:
+        """Vectors (len(words) + 2, C) of other words, for this vocabulary."""
+        rows = {word: i for i, word in enumerate(words, start=2)}
+        # 0 and 1 are the same in all vocabularies
+        old = torch.tensor([0, 1, *(rows.get(w, 1) for w in self.words)])
+        new = vectors[old]
+        if self.has_vectors:
+            own = (old == 1).nonzero()[1:, 0]
+            new[own] = self.vectors.weight.detach().to(new)[own]
+        return new
 
     def forward(self, texts: list[str]) -> TextFeatures:
         """Encode S sentences; see :class:`TextFeatures`."""

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.registry import MODELS
+from mmengine.runner.checkpoint import load_state_dict
 
 import mmlangseg.text  # noqa: F401  (registers the encoders)
+from mmlangseg.engine import require_matching_checkpoint
 from mmlangseg.text import split_words
 
 
@@ -112,3 +114,41 @@ def test_malformed_files(tmp_path, content, message):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match='no such vocabulary'):
         build(tmp_path / 'none.txt')
+
+
+def test_vectors_find_their_words_in_another_vocabulary(vocabulary, tmp_path):
+    trained = build(vocabulary, embed_dims=6)
+    other = tmp_path / 'other.txt'
+    other.write_text('lamp\nred\nchair\nthe\n')
+    encoder = build(other, embed_dims=6)
+    load_state_dict(encoder, trained.state_dict(), strict=True)
+    require_matching_checkpoint(encoder, trained.state_dict())
+    texts = ['the red chair', 'red', 'the lamp']
+    expected, found = trained(texts), encoder(texts)
+    torch.testing.assert_close(found.sentence, expected.sentence)
+    torch.testing.assert_close(found.words, expected.words)
+    # one more word than in the checkpoint
+    assert encoder.vectors.weight.shape == (6, 6)
+    assert set(encoder.state_dict()) == set(trained.state_dict())
+
+
+def test_new_words_of_a_glove_file_keep_their_vectors(vocabulary, glove):
+    trained = build(vocabulary, embed_dims=3)
+    encoder = build(glove)
+    encoder.load_state_dict(trained.state_dict())
+    vectors = encoder.vectors.weight[2:]
+    torch.testing.assert_close(vectors[0], trained.vectors.weight[2])
+    torch.testing.assert_close(vectors[2], trained.vectors.weight[3])
+    more = glove.with_name('more.txt')
+    more.write_text('the 1 2 3\nlamp 7 8 9\n')
+    encoder = build(more)
+    encoder.load_state_dict(trained.state_dict())
+    torch.testing.assert_close(encoder.vectors.weight[3],
+                               torch.tensor([7., 8., 9.]))
+
+
+def test_other_channels_are_another_model(vocabulary, glove):
+    with pytest.raises(ValueError, match='of another model'):
+        require_matching_checkpoint(
+            build(glove),
+            build(vocabulary, embed_dims=6).state_dict())
