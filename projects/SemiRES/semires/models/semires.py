@@ -8,6 +8,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmlangseg.engine import require_matching_checkpoint
 from .lavt import stack_targets
 from .refinement import Refinement
 
@@ -195,14 +196,22 @@ def _quality(labels: PseudoLabels,
 
 def _share_plain_checkpoint(module: SemiRES, state_dict: dict, prefix: str,
                             *_) -> None:
-    """Load the weights of one network, from the burn-in, into both."""
+    """Load the weights of one network, from the burn-in, into both.
+
+    Raises:
+        ValueError: It is another network; MMEngine would begin the mutual
+            learning with random weights.
+    """
     names = [name for name in state_dict if name.startswith(prefix)]
     parts = ('student.', 'teacher.')
     if any(name[len(prefix):].startswith(parts) for name in names):
         return
-    for name in names:
-        value = state_dict.pop(name)
-        if name[len(prefix):].startswith('data_preprocessor.'):
-            continue
-        for part in parts:
-            state_dict[prefix + part + name[len(prefix):]] = value
+    network = {
+        name.removeprefix(prefix): state_dict.pop(name)
+        for name in names
+    }
+    require_matching_checkpoint(module.student, network)
+    for name, value in network.items():
+        if not name.startswith('data_preprocessor.'):
+            for part in parts:
+                state_dict[prefix + part + name] = value
