@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
+from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -39,6 +40,10 @@ def load_config(path: str,
 
 def build_runner(cfg: Config) -> Runner:
     """Build the runner of a config, on the CPU as well."""
+    for split in ('train', 'val', 'test'):
+        loader = cfg.get(f'{split}_dataloader')
+        if isinstance(loader, dict):  # not one that is built already
+            _agree_with_loader(loader, f'{split}_dataloader')
     if get_device() == 'cpu':
         keep_freed_memory()
         if cfg.launcher == 'pytorch':
@@ -46,6 +51,21 @@ def build_runner(cfg: Config) -> Runner:
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
     return Runner.from_cfg(cfg)
+
+
+def _agree_with_loader(loader: ConfigDict, key: str) -> None:
+    """Let what depends on the size of batches and the number of workers
+    follow them, so that one option changes them."""
+    if not loader.get('num_workers'):
+        loader.persistent_workers = False  # PyTorch refuses it without workers
+    sampler = loader.get('sampler')
+    # of a sampler that fills each batch from several sources
+    size = sampler.get('batch_size') if isinstance(sampler, dict) else None
+    if size not in (None, loader.batch_size):
+        print_log(
+            f'{key}.sampler.batch_size: {size} -> {loader.batch_size}, that '
+            'of the loader', 'current')
+        sampler.batch_size = loader.batch_size
 
 
 def _launch_on_cpu(cfg: Config) -> None:
