@@ -25,7 +25,7 @@ param_scheduler = [
         by_epoch=True,
         convert_to_iter_based=True)
 ]
-custom_hooks = [_base_.custom_hooks[0]]
+custom_hooks = _base_.custom_hooks[:2]
 default_hooks = dict(
     checkpoint=dict(
         _delete_=True,

@@ -12,8 +12,12 @@ default_hooks = dict(
         backend_args=dict(backend='atomic')),
     sampler_seed=dict(type='DistSamplerSeedHook'))
 
-# the same loss curve after --resume as without the interruption
-custom_hooks = [dict(type='IterationSeedHook')]
+custom_hooks = [
+    # the same loss curve after --resume as without the interruption
+    dict(type='IterationSeedHook'),
+    # all processes validate, and save, the same statistics of batch norm
+    dict(type='SyncBuffersHook'),
+]
 
 env_cfg = dict(
     cudnn_benchmark=False,
