@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
+from mmlangseg.sseg.datasets.folder_source import FolderSource
 from mmlangseg.sseg.pseudo_masks import PseudoMaskCache
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
@@ -174,6 +175,48 @@ def test_a_mended_image_is_taken_up(run, root):
     status, out = run(*arguments(root))
     assert status == 0 and 'failed' not in out
     assert not list(PseudoMaskCache(root / 'cache').without_masks())
+
+
+@pytest.mark.parametrize('fault', [
+    OSError(5, 'Input/output error', 'a.tar'),
+    FileNotFoundError(2, 'No such file or directory', 'a.tar'),
+    MemoryError('no memory')
+])
+@pytest.mark.parametrize('workers', [0, 1])
+def test_a_passing_fault_stops_the_run(run, root, monkeypatch, fault, workers):
+    """Not the image is to blame, so its shard must not say that it has no
+    masks."""
+    read = FolderSource.read
+
+    def fail(self, index):
+        if index == 9:
+            raise fault
+        return read(self, index)
+
+    with monkeypatch.context() as outage:
+        outage.setattr(FolderSource, 'read', fail)
+        status, out = run(*arguments(root, '--workers', workers))
+    assert status == 1
+    assert f'error: sample 9: {type(fault).__name__}: {fault}' in out
+    assert 'start again' in out
+    assert set(shards(root / 'cache')) == {'000000.bin', '000001.bin'}
+    assert run(*arguments(root))[0] == 1  # for the broken one
+    assert list(PseudoMaskCache(root / 'cache').without_masks()) == [5]
+
+
+def test_a_damaged_image_is_no_passing_fault(run, root, monkeypatch):
+    """Of which Pillow says OSError, too."""
+    read = FolderSource.read
+
+    def fail(self, index):
+        if index == 9:
+            raise OSError('image file is truncated')
+        return read(self, index)
+
+    monkeypatch.setattr(FolderSource, 'read', fail)
+    status, out = run(*arguments(root))
+    assert status == 1 and '2 images failed' in out
+    assert list(PseudoMaskCache(root / 'cache').without_masks()) == [5, 9]
 
 
 @pytest.mark.parametrize('names', [('RANK', 'WORLD_SIZE'),

@@ -48,12 +48,14 @@ LOADERS = ('LoadPairImage', 'LoadImageFromFile')
 
 
 class Image(NamedTuple):
-    """What a worker gives: BGR ``pixels`` (h, w, 3), or a ``fault``."""
+    """What a worker gives: BGR ``pixels`` (h, w, 3), or a ``fault``, which is
+    the image's or, if ``passing``, that of the disk or the memory."""
 
     sample_id: int
     key: str
     pixels: Optional[np.ndarray]
     fault: str
+    passing: bool = False
 
 
 def parse_args() -> argparse.Namespace:
@@ -147,7 +149,10 @@ class Images(Dataset):
             return Image(index, '', None, str(error))
         except Exception as error:  # one bad image must not stop the others
             fault = f'sample {index}: {type(error).__name__}: {error}'
-            return Image(index, '', None, fault)
+            passing = isinstance(error, (OSError, MemoryError))
+            if getattr(error, 'errno', 0) is None:
+                passing = False  # so Pillow says that a file is damaged
+            return Image(index, '', None, fault, passing)
         if sample.get('sample_id', index) != index:
             raise RuntimeError(
                 f'sample {index} of the training set has the sample_id '
@@ -207,6 +212,10 @@ def run(args: argparse.Namespace, cache: PseudoMaskCache, dataset: Dataset,
 
     Returns:
         list[str]: One line per failure, those of earlier runs included.
+
+    Raises:
+        OSError: An image could not be read though nothing is known to be
+            wrong with it, or a file could not be written.
     """
     mine = range(args.shard, cache.num_shards, args.num_shards)
     todo = [shard for shard in mine if not cache.has_shard(shard)]
@@ -227,6 +236,12 @@ def run(args: argparse.Namespace, cache: PseudoMaskCache, dataset: Dataset,
     current = next(shard, None)
     progress = Progress(title, left, 'images')
     for images in loader:
+        for image in images:
+            if image.passing:  # its shard would say that it has no masks
+                raise OSError(
+                    f'{image.fault}. The disk or the memory may be to blame, '
+                    'so the image is not given up: start again when it can '
+                    'be read, and what is done is kept')
         good = [image for image in images if image.pixels is not None]
         if good:
             for image, labels in zip(good, generator(good)):
@@ -296,7 +311,11 @@ def main() -> None:
         cache = open_cache(args, config, len(dataset), generator)
     except (OSError, ValueError, ImportError, KeyError) as error:
         sys.exit(f'error: {error}')
-    failures = run(args, cache, dataset, generator)
+    try:
+        failures = run(args, cache, dataset, generator)
+    except OSError as error:
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(exit_code(True))
     if failures:
         print(
             f'{len(failures)} images failed:', *failures[:LISTED], sep='\n  ')
