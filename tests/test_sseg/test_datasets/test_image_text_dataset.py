@@ -160,6 +160,15 @@ def test_wrong_sources(root):
         build(root, tars('c'))
 
 
+def test_file_limit_is_raised(root, monkeypatch):
+    raised = []
+    monkeypatch.setattr(
+        'mmlangseg.sseg.datasets.image_text_dataset.raise_file_limit',
+        lambda: raised.append(1))
+    build(root, lazy_init=True)
+    assert raised
+
+
 # --- order and shares
 
 

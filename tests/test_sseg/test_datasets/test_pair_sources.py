@@ -3,6 +3,7 @@ import json
 import logging
 import os
 import pickle
+from functools import partial
 from hashlib import md5
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from pair_data import pairs, picture, write_tar
 from mmlangseg.sseg.datasets import (PAIR_SOURCES, BrokenPairError,
                                      FolderSource, JSONLSource, TableSource,
                                      TarIndexError, TarSource, find_tars)
-from mmlangseg.sseg.datasets.file_pool import FilePool, file_stamp
+from mmlangseg.sseg.datasets.file_limit import raise_file_limit
+from mmlangseg.sseg.datasets.file_pool import FilePool, check_stamp, file_stamp
 
 
 def texts(source) -> list[str]:
@@ -186,18 +188,71 @@ def test_source_travels_to_workers_in_arrays(tmp_path):
     assert pickle.loads(data).read(7) == source.read(7)
 
 
-def test_open_files_are_bounded(tmp_path):
-    pool = FilePool(2)
+def open_files() -> int:
+    return len(os.listdir('/proc/self/fd'))
+
+
+def test_open_files_are_bounded(tmp_path, monkeypatch):
+    """All pools of a process share the limit."""
+    monkeypatch.setattr(FilePool, 'limit', 2)
+    pools = [FilePool(), FilePool()]
     for name in 'abc':
         (tmp_path / name).write_text(name * 3)
-    before = len(os.listdir('/proc/self/fd'))
-    for name in 'abcacb':
+    pools[0].read(str(tmp_path / 'a'), 0, 1)
+    pools[0].read(str(tmp_path / 'b'), 0, 1)  # the pool is full
+    full = open_files()
+    for number, name in enumerate('abcacb'):
         path = str(tmp_path / name)
-        assert pool.read(
-            path, 1, 5, stamp=file_stamp(path)) == name.encode() * 2
-        assert len(os.listdir('/proc/self/fd')) <= before + 2
-    pool.close()
-    assert len(os.listdir('/proc/self/fd')) == before
+        check = partial(check_stamp, path, file_stamp(path))
+        assert pools[number % 2].read(path, 1, 5, check) == name.encode() * 2
+        assert open_files() == full
+    pools[0].close()
+    del pools[1]
+    assert open_files() == full - 2
+
+
+def test_open_files_of_all_sources_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(FilePool, 'limit', 2)
+    sources = []
+    for folder in 'abc':
+        for i in range(3):
+            write_tar(tmp_path / folder / f'{i}.tar', pairs(1))
+        sources.append(loaded(TarSource(f'{folder}/*.tar', str(tmp_path))))
+    before = open_files()
+    for source in sources:
+        assert texts(source) == ['caption 0 of a dog'] * 3
+        assert open_files() <= before + 2
+
+
+def test_a_file_that_is_refused_is_closed(tmp_path):
+    (tmp_path / 'a').write_text('a')
+
+    def refuse(handle: int) -> None:
+        raise ValueError('refused')
+
+    pool, before = FilePool(), open_files()
+    for _ in range(2):
+        with pytest.raises(ValueError, match='refused'):
+            pool.read(str(tmp_path / 'a'), 0, 1, refuse)
+    assert open_files() == before
+
+
+def test_file_limit_is_raised(monkeypatch):
+    resource = pytest.importorskip('resource')
+    limits = [100, 4096]
+    monkeypatch.setattr(resource, 'getrlimit', lambda _: tuple(limits))
+    monkeypatch.setattr(resource, 'setrlimit',
+                        lambda _, pair: limits.__setitem__(slice(2), pair))
+    raise_file_limit()
+    assert limits == [4096, 4096]
+    limits[:] = 100, resource.RLIM_INFINITY
+    raise_file_limit()
+    assert limits == [1 << 16, resource.RLIM_INFINITY]
+    limits[0] = 1 << 20
+    raise_file_limit()
+    assert limits[0] == 1 << 20  # nothing to do
+    monkeypatch.setattr('mmlangseg.sseg.datasets.file_limit.resource', None)
+    raise_file_limit()
 
 
 # --- folders

@@ -1,11 +1,14 @@
 from __future__ import annotations
 import json
+import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mmlangseg.sseg.datasets.file_pool import FilePool
 from mmlangseg.sseg.pseudo_masks import PseudoMaskCache, PseudoMaskCacheError
 from mmlangseg.sseg.pseudo_masks.cache_shard import ShardLayout
 
@@ -209,6 +212,36 @@ def test_a_shard_is_replaced_under_readers(cache):
     with ThreadPoolExecutor(4) as pool:
         writes = pool.map(write, range(12))
         for i in range(50):
-            reader._shards.clear()
+            reader._files.close()
             assert (reader.load(i % 4, f'key {i % 4}') == labels(i % 4)).all()
         list(writes)
+
+
+def test_open_files_are_bounded(tmp_path, monkeypatch):
+    """CC12M has some thousand shards."""
+    monkeypatch.setattr(FilePool, 'limit', 4)
+    header = {**HEADER, 'num_samples': 60}
+    cache = PseudoMaskCache.create(tmp_path / 'cache', header)
+    for shard in range(cache.num_shards):
+        cache.write_shard(shard, entries(cache.samples(shard)))
+    before = len(os.listdir('/proc/self/fd'))
+    for i in list(range(60)) + [0]:
+        assert (cache.load(i, f'key {i}') == labels(i)).all()
+    assert list(cache.without_masks()) == []
+    assert len(os.listdir('/proc/self/fd')) <= before + 4
+    mapped = Path('/proc/self/maps').read_text()
+    assert str(tmp_path) not in mapped
+
+
+def test_a_shard_that_is_cut_off_while_it_is_open(cache):
+    cache.load(0, 'key 0')
+    os.truncate(cache.path(0), 60)
+    with pytest.raises(PseudoMaskCacheError, match='was cut off. Delete'):
+        cache.load(3, 'key 3')
+
+
+def test_a_written_shard_is_read_anew(cache):
+    for seed in range(3):
+        assert cache.load(0, 'key 0') is not None
+        cache.write_shard(0, {0: ('key 0', labels(seed))})
+        assert (cache.load(0, 'key 0') == labels(seed)).all()

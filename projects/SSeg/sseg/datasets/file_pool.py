@@ -1,8 +1,9 @@
 """Reading pieces of many large files."""
 from __future__ import annotations
 import os
+import threading
 from collections import OrderedDict
-from typing import Optional
+from typing import Callable, Optional
 
 Stamp = tuple[int, int]
 
@@ -13,68 +14,79 @@ def file_stamp(path: str | int) -> Stamp:
     return status.st_size, status.st_mtime_ns
 
 
+def check_stamp(path: str, stamp: Stamp, handle: int) -> None:
+    """Check that a file that is opened is the one of a stamp.
+
+    Raises:
+        RuntimeError: It has changed since the stamp was taken.
+    """
+    if file_stamp(handle) != stamp:
+        raise RuntimeError(f'{path} has changed since its index was read. '
+                           'Start again, which indexes it anew')
+
+
 class FilePool:
     """Keeps the files open that were read last.
 
-    Forked processes may share it, since reading does not move a position in
-    the file; a pickled one starts without open files.
+    A process may have few files open, and several data sets at once: all its
+    pools together keep :attr:`limit` of them. Threads may share a pool, and
+    so may forked processes, since reading does not move a position in the
+    file; a pickled pool starts without open files.
 
-    Args:
-        limit: How many files stay open at most, per process.
+    Attributes:
+        limit (int): How many files stay open at most, per process.
     """
 
-    def __init__(self, limit: int = 256) -> None:
-        if limit < 1:
-            raise ValueError(f'limit={limit} must be at least 1')
-        self.limit = limit
-        self._open: OrderedDict[str, int] = OrderedDict()
+    limit = 256
+    # of all pools, the one that was read last at the end
+    _open: OrderedDict[tuple[int, str], int] = OrderedDict()
+    # reentrant: the garbage collector may delete a pool at any time
+    _lock = threading.RLock()
 
     def read(self,
              path: str,
              offset: int,
              size: int,
-             *,
-             stamp: Optional[Stamp] = None) -> bytes:
+             check: Optional[Callable[[int], None]] = None) -> bytes:
         """Read ``size`` bytes from ``offset`` on; fewer at the end.
 
         Args:
             path: The file.
             offset: First byte.
             size: Number of bytes.
-            stamp: :func:`file_stamp` that the file must have when it is
-                opened.
+            check: Called with the descriptor whenever the file is opened;
+                raises if it must not be read.
 
         Raises:
             OSError: The file cannot be read.
-            RuntimeError: It has changed since the stamp was taken.
         """
-        return os.pread(self._handle(path, stamp), size, offset)
+        with self._lock:
+            return os.pread(self._handle(path, check), size, offset)
 
-    def _handle(self, path: str, stamp: Optional[Stamp]) -> int:
-        if path in self._open:
-            self._open.move_to_end(path)
-            return self._open[path]
+    def _handle(self, path: str, check: Optional[Callable[[int],
+                                                          None]]) -> int:
+        files, key = self._open, (id(self), path)
+        if key in files:
+            files.move_to_end(key)
+            return files[key]
+        while len(files) >= self.limit:
+            os.close(files.popitem(last=False)[1])
         handle = os.open(path, os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0))
-        if stamp is not None and file_stamp(handle) != stamp:
+        try:
+            if check is not None:
+                check(handle)
+        except BaseException:
             os.close(handle)
-            raise RuntimeError(f'{path} has changed since its index was read. '
-                               'Start again, which indexes it anew')
-        while len(self._open) >= self.limit:
-            os.close(self._open.popitem(last=False)[1])
-        self._open[path] = handle
+            raise
+        files[key] = handle
         return handle
 
-    def close(self) -> None:
-        """Close all files; reading opens them again."""
-        while self._open:
-            os.close(self._open.popitem()[1])
-
-    def __getstate__(self) -> dict:
-        return dict(limit=self.limit)
-
-    def __setstate__(self, state: dict) -> None:
-        self.__init__(**state)
+    def close(self, path: Optional[str] = None) -> None:
+        """Close a file, or all files; reading opens them again."""
+        with self._lock:
+            for key in list(self._open):
+                if key[0] == id(self) and path in (None, key[1]):
+                    os.close(self._open.pop(key))
 
     def __del__(self) -> None:
-        if hasattr(self, '_open'):
-            self.close()
+        self.close()

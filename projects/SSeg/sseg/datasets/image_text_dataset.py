@@ -10,6 +10,7 @@ from mmseg.registry import DATASETS
 
 from mmlangseg.engine import SeededSampleMixin
 from .broken_pairs import BrokenPairs
+from .file_limit import raise_file_limit
 from .pair_source import PAIR_SOURCES, BrokenPairError, PairSource
 
 
@@ -57,6 +58,7 @@ class ImageTextDataset(SeededSampleMixin, BaseDataset):
         if not sources or isinstance(sources, dict):
             raise ValueError('sources must be a list of at least one source, '
                              f'but is {sources!r}')
+        raise_file_limit()  # before workers start, which inherit it
         self.sources: list[PairSource] = []
         self.weights: list[float] = []
         for config in sources:

@@ -4,6 +4,7 @@ import os
 from abc import abstractmethod
 from array import array
 from collections import Counter
+from functools import partial
 from typing import BinaryIO, Iterator
 
 import numpy as np
@@ -11,7 +12,7 @@ from mmengine.fileio import join_path
 
 from mmlangseg.fileio import resolve_inside
 from .caption import clean_caption
-from .file_pool import FilePool, file_stamp
+from .file_pool import FilePool, check_stamp, file_stamp
 from .pair_source import BrokenPairError, PairSource
 
 MAX_LINE = 1 << 20
@@ -39,7 +40,7 @@ class LineSource(PairSource):
     def __init__(self, file: str, images: str, data_root: str) -> None:
         self.file = join_path(data_root, file) if data_root else file
         self.images = join_path(data_root, images) if data_root else images
-        self.pool = FilePool(1)
+        self.pool = FilePool()
 
     @abstractmethod
     def parse(self, line: bytes, number: int) -> tuple[str, str]:
@@ -115,11 +116,9 @@ class LineSource(PairSource):
     def read(self, index: int) -> dict:
         number = int(self.numbers[index])
         key = f'{os.path.basename(self.file)}/{number}'
-        line = self.pool.read(
-            self.file,
-            int(self.offsets[index]),
-            int(self.sizes[index]),
-            stamp=self.stamp)
+        line = self.pool.read(self.file, int(self.offsets[index]),
+                              int(self.sizes[index]),
+                              partial(check_stamp, self.file, self.stamp))
         try:
             name, text = self.parse(line, number)
         except ValueError as error:

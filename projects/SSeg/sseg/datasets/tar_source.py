@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import time
+from functools import partial
 from typing import Optional, Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from mmengine.fileio import join_path
 from mmengine.logging import print_log
 
 from .caption import read_caption
-from .file_pool import FilePool
+from .file_pool import FilePool, check_stamp
 from .index_tars import IndexedTar, index_tars
 from .packed_strings import PackedStrings
 from .pair_source import PAIR_SOURCES, BrokenPairError, PairSource
@@ -99,7 +100,6 @@ class TarSource(PairSource):
             is whole is used, and the rest is reported.
         processes: How many tars are indexed at a time; by default as many as
             there are CPUs, but 8 at most.
-        max_open: How many tars each worker keeps open.
 
     Raises:
         FileNotFoundError: There is no such tar.
@@ -114,8 +114,7 @@ class TarSource(PairSource):
                  captions: Sequence[str] = CAPTION_SUFFIXES,
                  json_field: str = 'caption',
                  strict: bool = False,
-                 processes: Optional[int] = None,
-                 max_open: int = 256) -> None:
+                 processes: Optional[int] = None) -> None:
         if not captions or not set(captions) <= set(CAPTION_SUFFIXES):
             raise ValueError(f'captions={captions!r} must be extensions from '
                              f'{CAPTION_SUFFIXES}')
@@ -127,7 +126,7 @@ class TarSource(PairSource):
         self.json_field = json_field
         self.strict = strict
         self.processes = processes or min(8, os.cpu_count() or 1)
-        self.pool = FilePool(max_open)
+        self.pool = FilePool()
 
     def load(self) -> str:
         self.tars = find_tars(self.patterns, self.data_root)
@@ -213,7 +212,8 @@ class TarSource(PairSource):
 
     def read(self, index: int) -> dict:
         number = int(np.searchsorted(self.starts, index, 'right')) - 1
-        tar, stamp = self.tars[number], self.stamps[number]
+        tar = self.tars[number]
+        check = partial(check_stamp, tar, self.stamps[number])
         name = self.keys.raw(index).decode('utf-8', 'backslashreplace')
         key = f'{os.path.basename(tar)}/{name}'
         image, image_size, caption, caption_size, is_json = \
@@ -221,13 +221,13 @@ class TarSource(PairSource):
         image, caption = image * BLOCK, caption * BLOCK
         gap = caption - image - image_size
         if 0 <= gap <= _GAP:  # a neighbour, as usual: one read for both
-            data = self.pool.read(
-                tar, image, caption + caption_size - image, stamp=stamp)
+            data = self.pool.read(tar, image, caption + caption_size - image,
+                                  check)
             text = data[caption - image:]
             data = data[:image_size]
         else:
-            data = self.pool.read(tar, image, image_size, stamp=stamp)
-            text = self.pool.read(tar, caption, caption_size, stamp=stamp)
+            data = self.pool.read(tar, image, image_size, check)
+            text = self.pool.read(tar, caption, caption_size, check)
         if len(data) < image_size or len(text) < caption_size:
             raise BrokenPairError(key, 'image', f'is cut off in {tar}')
         text = read_caption(

@@ -1,12 +1,14 @@
 """A folder with the pseudo-masks of a data set, packed."""
 from __future__ import annotations
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, Mapping, Optional
 
 import numpy as np
 
 from mmlangseg.fileio import PathLike, write_json
+from ..datasets.file_pool import FilePool
 from .cache_shard import Shard, ShardError, ShardLayout, write_shard
 from .kmeans import INVALID
 
@@ -58,7 +60,7 @@ class PseudoMaskCache:
                       f'name the cache of this data set, or {_REMEDY}')
         self.layout = ShardLayout(
             tuple(self.header['grid']), self.header['num_clusters'])
-        self._shards: dict[int, Shard] = {}
+        self._files = FilePool()
 
     @classmethod
     def create(cls, root: PathLike, header: dict) -> PseudoMaskCache:
@@ -125,7 +127,7 @@ class PseudoMaskCache:
             for i, (key, labels) in entries.items()
         }
         write_shard(self.path(shard), self.layout, samples, records)
-        self._shards.pop(shard, None)
+        self._files.close(str(self.path(shard)))
 
     def load(self, sample_id: int, key: str) -> Optional[np.ndarray]:
         """Read a label map.
@@ -148,9 +150,10 @@ class PseudoMaskCache:
                 f'{sample_id} ({key}): it is the cache of another data set; '
                 f'name the right one, or {_REMEDY}')
         number = sample_id // self.header['shard_size']
-        shard = self._open(number)
+        with self._shard(number) as shard:
+            record = shard.record(sample_id)
         try:
-            return shard.load(sample_id, key)
+            return self.layout.unpack(key, record)
         except ShardError as error:
             raise PseudoMaskCacheError(
                 f'{self.path(number)}: the entry of sample {sample_id} '
@@ -163,29 +166,26 @@ class PseudoMaskCache:
         """Samples of the shards made so far that have no pseudo-masks."""
         for number in range(self.num_shards):
             if self.has_shard(number):
-                yield from self._open(number).without_map()
+                with self._shard(number) as shard:
+                    samples = shard.without_map()
+                yield from samples
 
-    def __getstate__(self) -> dict:
-        # a memory map would be copied into the other process
-        return dict(self.__dict__, _shards={})
-
-    def _open(self, number: int) -> Shard:
-        if number not in self._shards:
-            path = self.path(number)
-            try:
-                self._shards[number] = Shard(path, self.layout,
-                                             self.samples(number))
-            except FileNotFoundError:
-                raise PseudoMaskCacheError(
-                    f'{path} is missing: the cache is not complete; run '
-                    'tools/sseg/generate_pseudo_masks.py again, which makes '
-                    'only what is missing') from None
-            except ShardError as error:
-                raise PseudoMaskCacheError(
-                    f'{path} {error}. Delete this file and run '
-                    'tools/sseg/generate_pseudo_masks.py again, which makes '
-                    'only what is missing') from error
-        return self._shards[number]
+    @contextmanager
+    def _shard(self, number: int) -> Iterator[Shard]:
+        """A shard, whose errors are those of the cache."""
+        path = self.path(number)
+        try:
+            yield Shard(path, self.layout, self.samples(number), self._files)
+        except FileNotFoundError:
+            raise PseudoMaskCacheError(
+                f'{path} is missing: the cache is not complete; run '
+                'tools/sseg/generate_pseudo_masks.py again, which makes '
+                'only what is missing') from None
+        except ShardError as error:
+            raise PseudoMaskCacheError(
+                f'{path} {error}. Delete this file and run '
+                'tools/sseg/generate_pseudo_masks.py again, which makes '
+                'only what is missing') from error
 
     def _compare(self, path: Path, wanted: dict, who: str,
                  remedy: str) -> None:

@@ -1,6 +1,7 @@
 """One file of a pseudo-mask cache: label maps of neighbouring samples."""
 from __future__ import annotations
 import hashlib
+import os
 import struct
 import zlib
 from typing import Mapping, Optional
@@ -8,6 +9,7 @@ from typing import Mapping, Optional
 import numpy as np
 
 from mmlangseg.fileio import PathLike, write_bytes
+from ..datasets.file_pool import FilePool
 
 # magic, version, bytes of a record, first sample, number of samples
 _HEADER = struct.Struct('<8sHxxIQI')
@@ -99,45 +101,59 @@ def write_shard(path: PathLike, layout: ShardLayout, samples: range,
 
 
 class Shard:
-    """A shard that is read, memory-mapped.
+    """A shard that is read.
 
-    Raises:
+    Its header is checked when the file is opened; that and what is read
+    raise:
+
         FileNotFoundError: There is no file.
         ShardError: It is not the shard of these samples and this layout, or
             is damaged.
+
+    Args:
+        path: The file.
+        layout: Of its records.
+        samples: Whose records it has.
+        files: Keeps the file open.
     """
 
-    def __init__(self, path: PathLike, layout: ShardLayout,
-                 samples: range) -> None:
+    def __init__(self, path: PathLike, layout: ShardLayout, samples: range,
+                 files: FilePool) -> None:
+        self.path = os.fspath(path)
         self.layout = layout
         self.samples = samples
-        size = _START + len(samples) * layout.record_size
-        with open(path, 'rb') as file:
-            start = file.read(_START)
-            length = file.seek(0, 2)
+        self.files = files
+
+    def record(self, sample_id: int) -> bytes:
+        """The record of a sample, for :meth:`ShardLayout.unpack`."""
+        return self._read(sample_id - self.samples.start, 1)
+
+    def without_map(self) -> list[int]:
+        """Samples that have none."""
+        count = len(self.samples)
+        records = np.frombuffer(self._read(0, count), np.uint8)
+        empty = ~records.reshape(count, -1)[:, :_RECORD.size].any(1)
+        return [self.samples[i] for i in np.flatnonzero(empty).tolist()]
+
+    def _read(self, first: int, count: int) -> bytes:
+        size = self.layout.record_size
+        data = self.files.read(self.path, _START + first * size, count * size,
+                               self._check)
+        if len(data) < count * size:
+            raise ShardError('was cut off')
+        return data
+
+    def _check(self, handle: int) -> None:
+        start = os.pread(handle, _START, 0)
+        length = os.fstat(handle).st_size
+        size = _START + len(self.samples) * self.layout.record_size
         if length != size:
             raise ShardError(f'has {length} bytes instead of {size}')
         header = start[:_HEADER.size]
         if _CRC.unpack(start[_HEADER.size:])[0] != zlib.crc32(header):
             raise ShardError('has a damaged header (CRC)')
-        expected = (_MAGIC, _VERSION, layout.record_size, samples.start,
-                    len(samples))
+        expected = (_MAGIC, _VERSION, self.layout.record_size,
+                    self.samples.start, len(self.samples))
         if _HEADER.unpack(header) != expected:
             raise ShardError(f'has the header {_HEADER.unpack(header)} '
                              f'instead of {expected}')
-        self._records = np.memmap(
-            path,
-            np.uint8,
-            'r',
-            offset=_START,
-            shape=(len(samples), layout.record_size))
-
-    def load(self, sample_id: int, key: str) -> Optional[np.ndarray]:
-        """See :meth:`ShardLayout.unpack`."""
-        record = self._records[sample_id - self.samples.start]
-        return self.layout.unpack(key, record.tobytes())
-
-    def without_map(self) -> list[int]:
-        """Samples that have none."""
-        empty = ~self._records[:, :_RECORD.size].any(1)
-        return [self.samples[i] for i in np.flatnonzero(empty).tolist()]
