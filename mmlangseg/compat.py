@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
-from mmengine.utils import digit_version
 
 _UNSAFE_ENV = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
@@ -28,10 +27,8 @@ def repair_checkpoint_loading() -> None:
     Unnecessary with: MMEngine > 0.10.7 (it loads with ``weights_only=False``,
     which runs whatever code the file names).
     """
-    # before 2.6 torch.load accepts everything, and has no allow-list
-    if digit_version(torch.__version__) >= digit_version('2.6.0'):
-        CheckpointLoader.register_scheme(
-            prefixes='', loader=load_from_local, force=True)
+    CheckpointLoader.register_scheme(
+        prefixes='', loader=load_from_local, force=True)
 
 
 def load_from_local(filename: str, map_location=None) -> dict:

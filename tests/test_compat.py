@@ -9,13 +9,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import load_from_local as original_loader
-from mmengine.utils import digit_version
 
 from mmlangseg.compat import repair_checkpoint_loading
-
-needs_repair = pytest.mark.skipif(
-    digit_version(torch.__version__) < digit_version('2.6.0'),
-    reason='torch < 2.6 loads everything')
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +47,6 @@ def training_checkpoint() -> dict:
             resumed_keys=OrderedDict(loss=True)))
 
 
-@needs_repair
 def test_the_repair_is_needed(tmp_path):
     """If this fails, MMEngine was fixed: remove the repair."""
     torch.save(training_checkpoint(), tmp_path / 'a.pth')
@@ -118,7 +112,6 @@ class Escape:
         return getattr, (HistoryBuffer, '__init__')
 
 
-@needs_repair
 def test_code_is_refused(tmp_path):
     path, marker = tmp_path / 'attack.pth', tmp_path / 'attacked'
     torch.save(dict(state_dict=Attack(marker)), path)
@@ -129,7 +122,6 @@ def test_code_is_refused(tmp_path):
     assert not marker.exists()
 
 
-@needs_repair
 def test_getattr_is_narrow(tmp_path):
     torch.save(dict(state_dict=Escape()), tmp_path / 'a.pth')
     with pytest.raises(RuntimeError, match='__init__.*not allowed'):
@@ -144,7 +136,6 @@ def test_trusted_files_can_be_forced(tmp_path, monkeypatch):
     assert marker.exists()
 
 
-@needs_repair
 def test_truncated_file(tmp_path):
     path = tmp_path / 'cut.pth'
     torch.save(training_checkpoint(), path)
@@ -153,7 +144,6 @@ def test_truncated_file(tmp_path):
         CheckpointLoader.load_checkpoint(str(path), 'cpu')
 
 
-@needs_repair
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'no\.pth does not exist'):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'no.pth'), 'cpu')

@@ -5,7 +5,7 @@
 #   VENV    where, default .venv
 #   PYTHON  interpreter, default the first of python3.11, 3.12, 3.10 found
 #   TORCH   what to install as torch, default the version in constraints.txt,
-#           for example TORCH="torch==2.4.1 --index-url URL" for another build
+#           for example TORCH="torch==2.6.0 --index-url URL" for another build
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -51,6 +51,9 @@ class TestCheckEnv:
             'torch': None
         }, 'torch is missing'),
         ({
+            'torch': '2.5.1'
+        }, 'torch < 2.6'),
+        ({
             'mmengine': None
         }, 'mmengine is missing'),
         ({
