@@ -57,6 +57,8 @@ def load_model(config: Config,
         import_modules_from_strings(**config.custom_imports)
     if device is None:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    if torch.device(device).type == 'cuda' and ':' in str(device):
+        torch.cuda.set_device(device)  # spconv runs on the current one
     init_default_scope(config.default_scope)
     model = MODELS.build(config.model)
     if checkpoint is not None:
@@ -67,7 +69,16 @@ def load_model(config: Config,
 
 
 def test_dataset(config: Config) -> dict:
-    """The config of the data set that the config tests on."""
+    """The config of the data set that the config tests on.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if config.get('test_dataloader') is None:
+        raise ValueError(
+            f'{config.filename or "the config"} has no test_dataloader, whose '
+            'data set says how data are prepared: add one, or give a config '
+            'that has it')
     dataset = config.test_dataloader.dataset
     while 'dataset' in dataset:  # wrapped, for example by RepeatDataset
         dataset = dataset.dataset
