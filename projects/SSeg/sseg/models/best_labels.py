@@ -1,4 +1,5 @@
 from __future__ import annotations
+import math
 from typing import Callable
 
 import torch
@@ -7,7 +8,10 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-_CHUNK = 128  # channels at the image's size that are in memory at a time
+# At the images' original size there are so many channels at a time, and of
+# large images fewer, so that they have so many elements at most.
+_CHANNELS = 128
+_ELEMENTS = 2**26
 
 
 def take_best_labels(probs: Tensor, postprocess: Callable,
@@ -31,7 +35,7 @@ def take_best_labels(probs: Tensor, postprocess: Callable,
         ``seg_confidence``, the probability of that label.
     """
     channels = probs.shape[1]
-    step = channels if keep_probabilities else _CHUNK
+    step = channels if keep_probabilities else _step(probs, data_samples)
     best = [None] * len(probs)
     for first in range(0, channels, step):
         part = probs[:, first:first + step]
@@ -55,3 +59,13 @@ def take_best_labels(probs: Tensor, postprocess: Callable,
         if not keep_probabilities:
             del result.seg_logits
     return results
+
+
+def _step(probs: Tensor, data_samples: list[SegDataSample] | None) -> int:
+    """How many channels fit into memory at the images' original size."""
+    if data_samples is None:
+        sizes = [probs.shape[-2:]] * len(probs)
+    else:
+        sizes = [sample.ori_shape for sample in data_samples]
+    pixels = sum(map(math.prod, sizes))
+    return max(1, min(_CHANNELS, _ELEMENTS // pixels))
