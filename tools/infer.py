@@ -9,6 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.probability import parse_probability
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -20,7 +22,7 @@ def parse_args() -> argparse.Namespace:
     data.add_argument(
         '--scan',
         metavar='FILE',
-        help='a scan in metres with z up: .ply, .pcd, .npy, .npz or .bin')
+        help='a scan with z up: .ply, .pcd, .npy, .npz or .bin')
     data.add_argument(
         '--image', metavar='FILE', help='an image: .jpg, .png, ...')
     wanted = parser.add_mutually_exclusive_group(required=True)
@@ -37,9 +39,27 @@ def parse_args() -> argparse.Namespace:
         'voc21; with --image')
     parser.add_argument(
         '--threshold',
-        type=float,
+        type=parse_probability,
         help='what no class has this probability of is background; with '
         '--classes')
+    parser.add_argument(
+        '--scale',
+        type=float,
+        default=1.0,
+        help='factor from the coordinates of the scan to metres, such as '
+        '0.001 for millimetres')
+    parser.add_argument(
+        '--align',
+        metavar='FILE',
+        help='text file of 4 x 4 numbers, or <scene>.txt of ScanNet: the '
+        'rotation and shift, in metres, that turns the walls of the scan to '
+        'x and y')
+    parser.add_argument(
+        '--no-center',
+        action='store_true',
+        help='leave the scan where it is, for a model that was trained in a '
+        'frame of its own; by default the middle of the scan goes to '
+        'x = y = 0 and the floor to z = 0')
     parser.add_argument(
         '--out', required=True, metavar='DIR', help='folder for the results')
     parser.add_argument(
@@ -53,8 +73,9 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'config {args.config} does not exist')
     if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
         parser.error(f'checkpoint {args.checkpoint} does not exist')
-    if args.html and args.scan is None:
-        parser.error('--html needs --scan')
+    if args.scan is None and (args.html or args.scale != 1 or args.align
+                              or args.no_center):
+        parser.error('--html, --scale, --align and --no-center need --scan')
     if args.classes is not None and args.image is None:
         parser.error('--classes needs --image: scans take sentences, --text')
     if args.threshold is not None and args.classes is None:
@@ -64,9 +85,17 @@ def parse_args() -> argparse.Namespace:
 
 def infer_scan(args: argparse.Namespace) -> None:
     """Run LESS and print a line per sentence."""
-    from mmlangseg.apis import LESSInferencer
-    inferencer = LESSInferencer(args.config, args.checkpoint, args.device)
-    results = inferencer(args.scan, args.text, args.out, html=args.html)
+    from mmlangseg.apis import LESSInferencer, read_alignment
+    align = None if args.align is None else read_alignment(args.align)
+    inferencer = LESSInferencer(
+        args.config, args.checkpoint, args.device, center=not args.no_center)
+    results = inferencer(
+        args.scan,
+        args.text,
+        args.out,
+        html=args.html,
+        scale=args.scale,
+        align=align)
     for result in results:
         print(f'{result.n_points:8,} points, score {result.score:.2f}: '
               f'{result.text}')

@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
+from mmlangseg.probability import require_probability
 from .images import image_pipeline, open_image
 from .model import load_config, load_model
 from .semantic_results import SemanticResult, write_semantic_result
@@ -83,7 +84,7 @@ class SSegInferencer:
         Raises:
             FileNotFoundError: There is no such image or file of classes.
             ValueError: The image cannot be read, or there is something wrong
-                with the classes.
+                with the classes or the threshold.
         """
         name, pixels = open_image(image)
         self.choose(classes, threshold)
@@ -101,10 +102,16 @@ class SSegInferencer:
     def choose(self,
                classes: str | Sequence[str] | dict | None = None,
                threshold: Optional[float] = None) -> None:
-        """Choose classes and threshold as a call does, without an image."""
+        """Choose classes and threshold as a call does, without an image.
+
+        Raises:
+            ValueError: There is something wrong with them.
+        """
         model, (own, own_threshold) = self.model, self._own
         if classes is None and own is None:
             raise ValueError('the config names no classes: say which ones')
+        if threshold is not None:
+            require_probability(threshold, 'threshold')
         model.set_vocabulary(own if classes is None else classes)
         if threshold is not None:
             model.set_vocabulary(replace(model.vocabulary, background=True))

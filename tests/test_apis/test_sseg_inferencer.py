@@ -142,6 +142,23 @@ def test_threshold(inferencer, picture):
     assert (inferencer(picture).labels == own.labels).all()
 
 
+@pytest.mark.parametrize('threshold', [50., -0.1, float('nan')])
+def test_bad_thresholds(inferencer, picture, threshold):
+    message = f'threshold={threshold:g} must be from 0 to 1'
+    with pytest.raises(ValueError, match=message):
+        inferencer(picture, threshold=threshold)
+
+
+def test_templates_are_those_of_the_config(inferencer, picture):
+    """Not those of the call before."""
+    plain = inferencer(picture, 'red,photo')
+    inferencer(picture, dict(classes=['red', 'photo'], templates='full'))
+    assert len(inferencer.model.vocabulary.templates) == 80
+    again = inferencer(picture, 'red,photo')
+    assert inferencer.model.vocabulary.templates == ('a photo of a {}.', )
+    assert (again.confidence == plain.confidence).all()
+
+
 def test_a_benchmark_and_a_file_with_ids(inferencer, picture, tmp_path):
     result = inferencer(picture, 'voc21')
     assert len(result.names) == 21 and result.names[0] == 'background'

@@ -90,9 +90,9 @@ def test_file_of_classes_and_threshold(folder, tmp_path, run_tool):
     names = tmp_path / 'names.txt'
     names.write_text('\n'.join(f'thing {i}' for i in range(999)))
     printed = run_tool('--image', folder / 'data' / 'images' / '0.png',
-                       '--classes', names, '--threshold', '2', '--out',
+                       '--classes', names, '--threshold', '1', '--out',
                        tmp_path / 'out', '--device', 'cpu')
-    assert '100.0% of the pixels, score 2.00: background' in printed
+    assert '100.0% of the pixels, score 1.00: background' in printed
     written = json.loads((tmp_path / 'out' / '0.json').read_text())
     assert len(written['labels']) == 1000
 
@@ -106,6 +106,10 @@ def test_one_clear_line_for_bad_input(folder, tmp_path, run_tool):
         ('--classes needs --image', '--scan', 'room.ply', '--classes', 'cat'),
         ('--threshold needs --classes', *image, '--text', 'a', '--threshold',
          '1'),
+        ("argument --threshold: '60' must be a number from 0 to 1", *image,
+         '--classes', 'cat', '--threshold', '60'),
+        ("class 'background' besides", *image, '--classes', 'background,cat',
+         '--threshold', '0.5'),
         ('error: the vocabulary is empty', *image, '--classes', ''),
         ('error: a class has an empty name', *image, '--classes', 'cat,,dog'),
         ("'cat' is given twice", *image, '--classes', 'cat,dog,cat'),

@@ -230,6 +230,10 @@ def test_one_clear_line_for_bad_input(run, folder, tmp_path):
         ('would have the same labels', 'twice'),
         ('the vocabulary is empty', 'photos', '--classes', ''),
         ('--shard must be', 'photos', '--shard', '3'),
+        ("--threshold: '60' must be a number from 0 to 1", 'photos',
+         '--threshold', '60'),
+        ("--min-confidence: 'nan' must be", 'photos', '--min-confidence',
+         'nan'),
     ]:
         assert message in run(tmp_path / 'out', *args, images=images), message
     assert not (tmp_path / 'out').exists()

@@ -147,6 +147,8 @@ def test_one_clear_line_for_bad_input(run, folder, tmp_path):
         ('tiny.py', 'has no val_dataloader', '--dataloader', 'val_dataloader'),
         ('tiny.py', 'must be at least 1', *train, '--max-images', 0),
         ('tiny.py', 'must end in .json', *train, '--out', 'a.txt'),
+        ('tiny.py', "--thresholds: '5' must be a number from 0 to 1", *train,
+         '--thresholds', 0.5, 5),
         ('none.py', 'none.py does not exist', *train),
         (other / 'tiny.py', 'no vocabulary with background', *train),
         (few / 'tiny.py', 'the model has 2 labels, the data set 4', *train),

@@ -36,6 +36,7 @@ import torch
 from mmlangseg.apis import SemanticResult, SSegInferencer
 from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.fileio import resolve_inside, write_json
+from mmlangseg.probability import parse_probability
 from mmlangseg.progress import Progress
 from mmlangseg.sseg.datasets import (WIDE_IGNORE_INDEX, ClassNames,
                                      write_class_names)
@@ -66,11 +67,11 @@ def parse_args() -> argparse.Namespace:
         help='"cat,dog,grass", a file with one name per line, or a benchmark '
         'such as voc21; those of the config without it')
     add('--threshold',
-        type=float,
+        type=parse_probability,
         help='what no class has this probability of is background; as the '
         'config says without it')
     add('--min-confidence',
-        type=float,
+        type=parse_probability,
         default=0.,
         help='pixels of a class with less than this probability are ignored')
     add('--device', help='a GPU if there is one')

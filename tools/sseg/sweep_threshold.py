@@ -33,6 +33,7 @@ from mmengine.runner import Runner
 from mmlangseg.apis.model import load_config, load_model
 from mmlangseg.engine.subset import keep_evenly_spaced
 from mmlangseg.fileio import write_json
+from mmlangseg.probability import parse_probability
 from mmlangseg.progress import Progress
 
 
@@ -51,7 +52,7 @@ def parse_args() -> argparse.Namespace:
     add('--img-path', help='of the data set: folder of the training images')
     add('--seg-map-path', help='of the data set: folder of their label maps')
     add('--thresholds',
-        type=float,
+        type=parse_probability,
         nargs='+',
         default=[round(0.05 * i, 2) for i in range(1, 20)],
         help='to compare')

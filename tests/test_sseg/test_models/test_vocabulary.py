@@ -54,6 +54,10 @@ def test_braces_and_percent_signs_in_names():
     assert vocabulary.prompts(1) == ['a 100 % {}']
 
 
+def test_a_class_called_background_without_a_background():
+    assert Vocabulary(['background', 'cat']).labels == ('background', 'cat')
+
+
 def test_parse_a_list():
     vocabulary = Vocabulary.parse('cat, dog;puppy ,grass', background=True)
     assert vocabulary.classes == ('cat', 'dog', 'grass')
@@ -112,6 +116,8 @@ def test_bad_files(tmp_path):
     (dict(classes=['a', None]), 'empty name'),
     (dict(classes=['a'], prompt_names=['a', 'b']), '2 entries for 1 classes'),
     (dict(classes=['a'], prompt_names=[()]), 'without a name'),
+    (dict(classes=['a', 'Background'],
+          background=True), "class 'background' besides the background"),
     (dict(classes=['a'], templates='many'), "templates='many' is not known"),
     (dict(classes=['a'], templates=['photo']), "must have one '{}'"),
     (dict(classes=['a'], templates=[]), 'templates is empty'),

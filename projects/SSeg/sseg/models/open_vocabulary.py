@@ -112,8 +112,10 @@ class OpenVocabularySegmentor(BaseSegmentor):
         self.test_cfg.update(test_cfg or {})
         self.register_buffer('_embeddings', None, persistent=False)
         self.vocabulary = None
+        self._templates = 'simple'
         if vocabulary is not None:
             self.set_vocabulary(vocabulary)
+            self._templates = self.vocabulary.templates
 
     # --- the vocabulary ---------------------------------------------------
 
@@ -123,10 +125,11 @@ class OpenVocabularySegmentor(BaseSegmentor):
 
         Args:
             classes: See :func:`build_vocabulary`. Templates, where they are
-                not given, stay the same.
+                not given, are those of the config, whatever was chosen in
+                between.
         """
         old = self.vocabulary
-        new = build_vocabulary(classes, old.templates if old else 'simple')
+        new = build_vocabulary(classes, self._templates)
         if old is None or (old.prompt_names,
                            old.templates) != (new.prompt_names, new.templates):
             self._embeddings = None

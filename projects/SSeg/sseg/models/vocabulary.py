@@ -25,8 +25,9 @@ class Vocabulary:
             classes begin with 1.
 
     Raises:
-        ValueError: There is no class, one has no name, two have the same, or
-            the other arguments do not fit.
+        ValueError: There is no class, one has no name, two have the same, one
+            is called background where there is one already, or the other
+            arguments do not fit.
     """
 
     classes: tuple[str, ...]
@@ -36,6 +37,11 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         classes = _checked_names(self.classes)
+        if self.background and BACKGROUND in map(str.casefold, classes):
+            raise ValueError(
+                f'there is a class {BACKGROUND!r} besides the background, '
+                'which is what belongs to no class: leave the class out, or '
+                'do without background and its threshold')
         if self.prompt_names is None:
             prompt_names = tuple((name, ) for name in classes)
         else:
