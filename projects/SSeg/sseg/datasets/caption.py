@@ -53,11 +53,15 @@ def take_field(key: str, content: object, name: str) -> str:
 
 
 def clean_caption(key: str, text: str) -> str:
-    """Put a caption on one line.
+    """Put a caption on one line of valid Unicode.
+
+    JSON may hold half of a character of two (``"\\ud83d"``), which cannot be
+    written, nor read by a tokenizer; it becomes U+FFFD.
 
     Raises:
         BrokenPairError: There is no letter in it.
     """
+    text = text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')
     text = ' '.join(text.split())
     if not any(character.isalpha() for character in text):
         raise BrokenPairError(key, 'caption', f'has no letters: {text!r:.40}')
