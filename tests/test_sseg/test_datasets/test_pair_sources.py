@@ -127,6 +127,21 @@ def test_captions_are_put_on_a_line(tmp_path):
         ['a dog, a Größe']
 
 
+@pytest.mark.parametrize('escaped, expected', [
+    (r'a dog \ud83d', 'a dog \ufffd'),
+    (r'\ude00 a dog', '\ufffd a dog'),
+    (r'a \ud83d\ude00 dog \ud83dx', 'a \U0001f600 dog \ufffdx'),
+])
+def test_half_characters(tmp_path, escaped, expected):
+    """Valid JSON, but no text: neither files nor tokenizers take it."""
+    write_tar(tmp_path / 'a.tar',
+              [('0.jpg', b'i'),
+               ('0.json', b'{"caption": "%s"}' % escaped.encode())])
+    text, = texts(loaded(TarSource('a.tar', str(tmp_path))))
+    assert text == expected
+    text.encode()
+
+
 def test_no_tar(tars):
     with pytest.raises(FileNotFoundError, match='no file matches .*/x-.*tar'):
         loaded(TarSource('x-*.tar', str(tars)))
@@ -367,6 +382,59 @@ def test_names_of_downloaded_images(tmp_path, form):
     source.load()
     assert [os.path.basename(source.read(i)['img_path'])
             for i in range(3)] == names[:3]
+
+
+def test_urls_with_the_same_name(tmp_path, images):
+    """Whose image it is cannot be known; the same URL twice is no problem."""
+    urls = [
+        'http://x/1/a.jpg', 'http://x/b.jpg', 'http://x/2/a.jpg',
+        'http://x/b.jpg', 'http://x/1/a.jpg', 'http://x/', 'http://x'
+    ]
+    write_files(
+        tmp_path,
+        {'t.tsv': ''.join(f'{u}\ttext {i}\n' for i, u in enumerate(urls))})
+    source = TableSource('t.tsv', 'images', str(tmp_path))
+    found = source.load()
+    assert texts(source) == ['text 1', 'text 3']
+    assert ('3 lines whose image name stands for several images (the first: '
+            'a.jpg of http://x/1/a.jpg and of http://x/2/a.jpg). Name the '
+            "images by image_name='{md5}.jpg' (of the URL) or "
+            "'{row:09d}.jpg'") in found
+    assert "2 lines malformed (the first: line 5: 'http://x/' names no " \
+        'file)' in found
+    write_files(tmp_path / 'images',
+                {f'{md5(url.encode()).hexdigest()}.jpg': 'i'
+                 for url in urls})
+    source = TableSource(
+        't.tsv', 'images', str(tmp_path), image_name='{md5}.jpg')
+    assert 'no line left out' in source.load()
+
+
+@pytest.mark.parametrize('columns', [(0, 1), (1, 0)])
+def test_header_of_another_set(tmp_path, images, columns):
+    """GroupViT puts the header of CC3M on CC12M."""
+    rows = list(zip(URLS, CAPTIONS)) if columns == (0, 1) else \
+        list(zip(CAPTIONS, URLS))
+    header = ('caption', 'url') if columns == (0, 1) else ('url', 'caption')
+    write_files(
+        tmp_path,
+        {'t.tsv': ''.join('\t'.join(row) + '\n' for row in [header, *rows])})
+    with pytest.raises(
+            ValueError,
+            match=r't.tsv: by its header.* column '
+            rf'{columns[1]}, but .* column {columns[0]}\. .*columns=\('
+            rf'{columns[0]}, {columns[1]}\)'):
+        TableSource('t.tsv', 'images', str(tmp_path)).load()
+    source = TableSource('t.tsv', 'images', str(tmp_path), columns=columns)
+    assert 'as configured' in source.load()
+    assert texts(source) == CAPTIONS[:3]
+
+
+def test_header_alone_tells(tmp_path, images):
+    """Where the columns do not tell, the header is believed."""
+    write_files(tmp_path, {'t.tsv': 'text\tpath\na.jpg\ta.jpg\n'})
+    source = TableSource('t.tsv', 'images', str(tmp_path))
+    assert 'image in column 1, caption in column 0' in source.load()
 
 
 def test_table_with_bad_lines(tmp_path, images):

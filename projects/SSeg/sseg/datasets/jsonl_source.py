@@ -30,7 +30,7 @@ class JSONLSource(LineSource):
         self.image_field = image_field
         self.caption_field = caption_field
 
-    def parse(self, line: bytes, number: int) -> tuple[str, str]:
+    def parse(self, line: bytes, number: int) -> tuple[str, str, str]:
         try:
             row = json.loads(line)
         except RecursionError:
@@ -42,4 +42,5 @@ class JSONLSource(LineSource):
                 raise ValueError(f'field "{field}" is {value!r:.40}, not a '
                                  'string')
             values.append(value)
-        return tuple(values)
+        image, caption = values
+        return image, caption, image

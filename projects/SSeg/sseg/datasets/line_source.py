@@ -1,5 +1,6 @@
 """Image-caption pairs that a text file lists, one a line."""
 from __future__ import annotations
+import hashlib
 import os
 from abc import abstractmethod
 from array import array
@@ -22,8 +23,8 @@ class LineSource(PairSource):
     """Pairs of a text file and a folder of images.
 
     Only the places of the lines are kept in memory. Lines whose image is not
-    there (many links of old data sets are dead) or that are malformed are
-    left out and counted.
+    there (many links of old data sets are dead), that are malformed, or of
+    which it is not known whose the image is are left out and counted.
 
     Keys are ``<name of the file>/<number of the line>``, counted from 0.
 
@@ -40,11 +41,16 @@ class LineSource(PairSource):
     def __init__(self, file: str, images: str, data_root: str) -> None:
         self.file = join_path(data_root, file) if data_root else file
         self.images = join_path(data_root, images) if data_root else images
-        self.pool = FilePool()
+        self.files = FilePool()
 
     @abstractmethod
-    def parse(self, line: bytes, number: int) -> tuple[str, str]:
-        """Path of the image inside the folder, and caption, of a line.
+    def parse(self, line: bytes, number: int) -> tuple[str, str, str]:
+        """What a line says.
+
+        Returns:
+            tuple[str, str, str]: Path of the image inside the folder,
+            caption, and origin of the image (its URL, or the path again):
+            images of different origins are different ones.
 
         Raises:
             ValueError: The line is malformed; says how.
@@ -67,13 +73,16 @@ class LineSource(PairSource):
                                     'name or "data_root"')
         self.stamp = file_stamp(self.file)
         offsets, sizes, numbers = array('q'), array('l'), array('q')
+        names, origins = array('Q'), array('Q')
         missed, firsts = Counter(), {}
         listed: dict[str, set[str]] = {}
         with open(self.file, 'rb') as file:
             found = self.start(file)
             for number, (offset, line) in enumerate(self._lines(file)):
                 try:
-                    name, _ = self.parse(line, number)
+                    name, _, origin = self.parse(line, number)
+                    if not os.path.basename(name):
+                        raise ValueError(f'{origin!r:.80} names no file')
                     fault = '' if _is_there(self.images, name, listed) \
                         else 'without image file'
                 except ValueError as error:
@@ -85,17 +94,40 @@ class LineSource(PairSource):
                 offsets.append(offset)
                 sizes.append(len(line))
                 numbers.append(number)
-        counts = ', '.join(f'{n} lines {fault} (the first: {firsts[fault]})'
-                           for fault, n in missed.items())
-        found = (f'{len(offsets)} pairs in {self.file}{found}; '
-                 f'{counts or "no line left out"}')
-        if not offsets:
-            raise FileNotFoundError(
-                f'{found}. Images are looked for in {self.images}')
+                names.append(_digest(name))
+                origins.append(_digest(origin))
         self.offsets = np.array(offsets, np.int64)
         self.sizes = np.array(sizes, np.int32)
         self.numbers = np.array(numbers, np.int64)
+        names = np.array(names, np.uint64)
+        shared = _shared(names, np.array(origins, np.uint64))
+        counts = [
+            f'{n} lines {fault} (the first: {firsts[fault]})'
+            for fault, n in missed.items()
+        ]
+        if shared.any():
+            counts.append(self._describe_shared(shared, names))
+            self.offsets, self.sizes, self.numbers = (
+                array[~shared]
+                for array in (self.offsets, self.sizes, self.numbers))
+        found = (f'{len(self)} pairs in {self.file}{found}; '
+                 f'{", ".join(counts) or "no line left out"}')
+        if not len(self):
+            raise FileNotFoundError(
+                f'{found}. Images are looked for in {self.images}')
         return found
+
+    def _describe_shared(self, shared: np.ndarray, names: np.ndarray) -> str:
+        """Lines of which it is not known whose the image is."""
+        first = int(np.flatnonzero(shared)[0])
+        image, _, origin = self._parse(first)
+        other = next(
+            found for found in (self._parse(i)[2] for i in np.flatnonzero(
+                names == names[first]).tolist()) if found != origin)
+        return (f'{shared.sum()} lines whose image name stands for several '
+                f'images (the first: {image} of {origin:.200} and of '
+                f"{other:.200}). Name the images by image_name='{{md5}}.jpg' "
+                "(of the URL) or '{row:09d}.jpg'")
 
     def _lines(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         while True:
@@ -114,19 +146,38 @@ class LineSource(PairSource):
         return len(self.offsets)
 
     def read(self, index: int) -> dict:
-        number = int(self.numbers[index])
-        key = f'{os.path.basename(self.file)}/{number}'
-        line = self.pool.read(self.file, int(self.offsets[index]),
-                              int(self.sizes[index]),
-                              partial(check_stamp, self.file, self.stamp))
+        key = f'{os.path.basename(self.file)}/{self.numbers[index]}'
         try:
-            name, text = self.parse(line, number)
+            name, text, _ = self._parse(index)
         except ValueError as error:
             raise BrokenPairError(key, 'caption', str(error)) from None
         return dict(
             img_path=resolve_inside(self.images, name),
             text=clean_caption(key, text),
             key=key)
+
+    def _parse(self, index: int) -> tuple[str, str, str]:
+        line = self.files.read(self.file, int(self.offsets[index]),
+                               int(self.sizes[index]),
+                               partial(check_stamp, self.file, self.stamp))
+        return self.parse(line, int(self.numbers[index]))
+
+
+def _digest(text: str) -> int:
+    data = text.encode('utf-8', 'surrogatepass')
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), 'big')
+
+
+def _shared(names: np.ndarray, origins: np.ndarray) -> np.ndarray:
+    """Which lines have a name in common with a line of another origin."""
+    order = np.lexsort((origins, names))
+    names, origins = names[order], origins[order]
+    same = names[1:] == names[:-1]
+    clash = same & (origins[1:] != origins[:-1])
+    group = np.cumsum(np.append(0, ~same))[:len(names)]
+    shared = np.zeros(len(names), bool)
+    shared[order] = np.isin(group, group[1:][clash])
+    return shared
 
 
 def _is_there(root: str, name: str, listed: dict[str, set[str]]) -> bool:

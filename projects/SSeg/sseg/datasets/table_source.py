@@ -25,7 +25,11 @@ class TableSource(LineSource):
 
     CC3M is ``caption <tab> url``, CC12M ``url <tab> caption``. The order is
     taken from a header if there is one (``url``, ``path``, ``caption``, ...),
-    else from what the columns look like, and said in the log.
+    else from what the columns look like, and said in the log. A header that
+    the columns contradict is an error: GroupViT, for one, puts that of CC3M
+    on CC12M.
+
+    Rows whose URLs differ but give the same name of an image are left out.
 
     Args:
         file: The TSV file, without quoting.
@@ -40,7 +44,8 @@ class TableSource(LineSource):
             anything else. For example ``'{row:09d}.jpg'``.
 
     Raises:
-        ValueError: The order cannot be found out.
+        ValueError: The order cannot be found out, or is not that of the
+            header.
         FileNotFoundError: See :class:`LineSource`.
     """
 
@@ -61,9 +66,16 @@ class TableSource(LineSource):
         if self.given is not None:
             self.columns, how = tuple(self.given), 'as configured'
         elif header is not None:
+            self._compare(header, rows)
             self.columns, how = header, 'by its header'
         else:
-            self.columns, how = self._guess(rows), 'by what the columns hold'
+            self.columns, how = _guess(rows), 'by what the columns hold'
+            if self.columns is None:
+                widths = sorted({len(row) for row in rows})
+                raise ValueError(
+                    f'{self.file}: the columns of image and caption cannot '
+                    f'be told (rows have {widths[:5]} columns). Name them '
+                    'with columns=(image, caption), numbers from 0')
         file.seek(0)
         if header is not None:
             file.readline()
@@ -71,26 +83,16 @@ class TableSource(LineSource):
         return (f' (image in column {image}, caption in column {caption}, '
                 f'{how})')
 
-    def _guess(self, rows: list[list[str]]) -> tuple[int, int]:
-        """The columns of image and caption, from the rows alone."""
-        rows = [row for row in rows if any(row)]
-        widths = {len(row) for row in rows}
-        for pattern in (_URL, _PATH):
-            share = [
-                sum(
-                    bool(pattern.fullmatch(row[i]))
-                    for row in rows if len(row) == 2) / max(1, len(rows))
-                for i in range(2)
-            ]
-            if max(share) > 0.5 and min(share) < 0.1:
-                image = share.index(max(share))
-                return image, 1 - image
-        raise ValueError(
-            f'{self.file}: the columns of image and caption cannot be told '
-            f'(rows have {sorted(widths)[:5]} columns). Name them with '
-            'columns=(image, caption), numbers from 0')
+    def _compare(self, header: tuple[int, int], rows: list[list[str]]) -> None:
+        seen = _guess(rows[1:])
+        if seen not in (None, header):
+            raise ValueError(
+                f'{self.file}: by its header, {rows[0]}, the image is in '
+                f'column {header[0]}, but by what the columns hold in column '
+                f'{seen[0]}. Correct the header, or say which is right with '
+                f'columns={seen}, the numbers of image and caption')
 
-    def parse(self, line: bytes, number: int) -> tuple[str, str]:
+    def parse(self, line: bytes, number: int) -> tuple[str, str, str]:
         row = _split(line)
         if len(row) <= max(self.columns):
             raise ValueError(f'it has {len(row)} columns')
@@ -103,11 +105,27 @@ class TableSource(LineSource):
             value=value,
             base=base,
             md5=hashlib.md5(value.encode()).hexdigest(),
-            row=number), caption
+            row=number), caption, value
 
 
 def _split(line: bytes, errors: str = 'strict') -> list[str]:
     return line.decode('utf-8-sig', errors).rstrip('\r\n').split('\t')
+
+
+def _guess(rows: list[list[str]]) -> Optional[tuple[int, int]]:
+    """The columns of image and caption, if the rows tell."""
+    rows = [row for row in rows if any(row)]
+    for pattern in (_URL, _PATH):
+        share = [
+            sum(
+                bool(pattern.fullmatch(row[i]))
+                for row in rows if len(row) == 2) / max(1, len(rows))
+            for i in range(2)
+        ]
+        if max(share) > 0.5 and min(share) < 0.1:
+            image = share.index(max(share))
+            return image, 1 - image
+    return None
 
 
 def _header(row: list[str]) -> Optional[tuple[int, int]]:
