@@ -5,7 +5,7 @@ import sseg_model
 import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.runner.checkpoint import load_checkpoint, load_state_dict
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
@@ -419,6 +419,61 @@ def test_checkpoint_of_another_text_encoder(build, model, tmp_path):
         for k, v in other.backbone.state_dict().items()
     }
     model.load_state_dict(backbone, strict=False)
+
+
+@pytest.mark.parametrize('trained, tested, message', [
+    (dict(text_projection=dict(type='ProjectionMLP', hidden_channels=32)), {},
+     'another text projection than the ProjectionMLP of this config: '
+     r'text_projection.layers.0.weight should be \(16, 12\), but is '
+     r'\(32, 12\).*correct model.text_projection'),
+    (dict(
+        visual_projection=dict(
+            type='ProjectionMLP',
+            hidden_channels=16,
+            out_channels=8,
+            norm='BN')), {}, 'visual_projection.layers.2.weight should be'),
+    (dict(masked_attention=True), {},
+     r'decode_head.query_feat.weight, \(5, 16\), has no place in it.*correct '
+     'model.decode_head'),
+    ({}, dict(masked_attention=True),
+     r'decode_head.query_feat.weight should be \(5, 16\), but is missing'),
+    (dict(num_queries=100), {},
+     r'decode_head.query_embed.weight should be \(5, 16\), but is \(100, 16'),
+    (dict(num_layers=3), {}, 'decode_head.transformer_decoder.layers.2.* has '
+     'no place in it'),
+    ({}, dict(num_layers=3), 'layers.2.* but is missing'),
+])
+def test_checkpoint_of_another_config(build, tmp_path, trained, tested,
+                                      message):
+    """As MMEngine loads it, which only warns."""
+    head = sseg_model.model_config(tmp_path)['decode_head']
+
+    def model_of(changes):
+        if not any('projection' in name for name in changes):
+            changes = dict(decode_head=dict(head, **changes))
+        return build(**changes)
+
+    model, state = model_of(tested), model_of(trained).state_dict()
+    with pytest.raises(ValueError, match=message):
+        load_state_dict(model, state)
+    # another part alone may be loaded
+    load_state_dict(model, {
+        k: v
+        for k, v in state.items() if k.startswith('backbone.')
+    })
+
+
+def test_checkpoint_with_another_order_of_words(build, tmp_path):
+    """The text encoder brings its words along."""
+    trained = build().eval()
+    path = sseg_model.save_checkpoint(tmp_path / 'a.pth', trained)
+    config = sseg_model.model_config(tmp_path)
+    (tmp_path / 'words.txt').write_text('\n'.join(
+        ['more', *sseg_model.WORDS[::-1]]))
+    model = sseg_model.build(config, seed=1).eval()
+    load_checkpoint(model, str(path), 'cpu')
+    torch.testing.assert_close(model.class_embeddings(),
+                               trained.class_embeddings())
 
 
 @pytest.mark.parametrize('bad, message', [

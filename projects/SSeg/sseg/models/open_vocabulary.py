@@ -13,10 +13,10 @@ from .background import add_background, check_background_rule
 from .best_labels import take_best_labels
 from .build_vocabulary import build_vocabulary
 from .captions import batch_captions, batch_prompts
+from .checkpoint_parts import require_own_parts
 from .class_embeddings import embed_classes
 from .combination import COMBINATIONS, combine_resized
 from .region_classes import check_similarity, classify_regions
-from .text_encoder_check import require_own_text_encoder
 from .vocabulary import Vocabulary
 
 _INITIAL_SCALE = 1 / 0.07  # of a model without the contrastive loss
@@ -170,8 +170,7 @@ class OpenVocabularySegmentor(BaseSegmentor):
     def _load_from_state_dict(self, state_dict: dict, prefix: str,
                               *args) -> None:
         self._embeddings = None
-        require_own_text_encoder(self.text_encoder, state_dict,
-                                 f'{prefix}text_encoder.')
+        require_own_parts(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     # --- images and texts in the common space -----------------------------
