@@ -11,6 +11,7 @@ from mmengine.dataset import Compose, pseudo_collate
 
 from mmlangseg.text import split_words
 from .model import load_config, load_model, test_dataset
+from .scan_frame import place_scan
 from .scan_reader import as_points, read_scan
 from .scan_results import ScanResult, write_scan_results
 
@@ -20,7 +21,7 @@ class LESSInferencer:
 
     Points go through the test pipeline of the config, so that they are
     prepared as in testing. All sentences share one pass of what depends on
-    the scan alone.
+    the scan alone. Results are in the coordinates of the scan as given.
 
     Args:
         config: The config that the checkpoint was trained with, or its path.
@@ -28,6 +29,10 @@ class LESSInferencer:
             initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
             one.
+        center: Whether to move each scan to where ScanNet's aligned rooms
+            and the scans of ``own_scans.py`` are, see :func:`place_scan`.
+            False for a model that was trained in a frame of its own, in
+            which the scans are given.
 
     Raises:
         ValueError: The config is not for scans, or the checkpoint is of
@@ -42,40 +47,53 @@ class LESSInferencer:
     def __init__(self,
                  config: str | os.PathLike | Config,
                  checkpoint: Optional[str],
-                 device: Optional[str] = None) -> None:
+                 device: Optional[str] = None,
+                 center: bool = True) -> None:
         config = load_config(config, scope='mmdet3d')
         self.model = load_model(config, checkpoint, device)
         dataset = test_dataset(config)
         self.pipeline = Compose(dataset.pipeline)
         self.tokenized = dataset.get('text', 'token') == 'token'
+        self.center = center
 
     def __call__(self,
                  scan: str | os.PathLike | np.ndarray,
                  texts: str | Sequence[str],
                  out_dir: Optional[str | os.PathLike] = None,
-                 html: bool = False) -> list[ScanResult]:
+                 html: bool = False,
+                 scale: float = 1.0,
+                 align: Optional[np.ndarray] = None) -> list[ScanResult]:
         """Find what each sentence refers to.
 
         Args:
             scan: File that :func:`read_scan` reads, or points, (N, 6) or
-                (N, 3): x y z in metres with z up, r g b.
+                (N, 3): x y z with z up, r g b.
             texts: One or several sentences.
             out_dir: Folder for pictures and files, see
                 :func:`write_scan_results`.
             html: Whether to write a 3D viewer there, too.
+            scale: Factor from the coordinates of the scan to metres.
+            align: (4, 4) rotation and shift in metres that turns the walls
+                to x and y, see :func:`read_alignment`.
 
         Returns:
             list[ScanResult]: One per sentence.
+
+        Raises:
+            ValueError: A sentence is empty, or the scan is not usable.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
         expressions = [self._expression(i, t) for i, t in enumerate(texts)]
         if not expressions:
             raise ValueError('texts is empty: give at least one sentence')
         if isinstance(scan, np.ndarray):
-            name, points = 'scan', as_points(scan)
+            source, points = 'scan', as_points(scan)
         else:
-            name, points = Path(scan).stem, read_scan(scan)
-        masks, scores = self._predict(name, points, expressions)
+            source, points = scan, read_scan(scan)
+        name = Path(source).stem
+        xyz, _ = place_scan(source, points[:, :3], scale, align, self.center)
+        placed = np.concatenate([xyz, points[:, 3:].astype(np.float32)], 1)
+        masks, scores = self._predict(name, placed, expressions)
         results = []
         for text, mask, score in zip(texts, masks, scores):
             found = points[mask, :3]
@@ -105,7 +123,7 @@ class LESSInferencer:
         packed = self.pipeline(
             dict(
                 scene_id=name,
-                points=points.copy(),
+                points=points,
                 axis_align_matrix=np.eye(4),
                 expressions=expressions))
         if len(packed['inputs']['points']) != len(points):

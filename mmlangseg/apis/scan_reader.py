@@ -29,8 +29,9 @@ def read_scan(path: str | os.PathLike) -> np.ndarray:
         path: The file.
 
     Returns:
-        np.ndarray: float32 (N, 6): x, y, z in the unit of the file, which
-        should be metres, then red, green, blue from 0 to 255.
+        np.ndarray: (N, 6): x, y, z as in the file, then red, green, blue from
+        0 to 255. float32 if that holds the coordinates exactly, else float64:
+        georeferenced ones need it.
 
     Raises:
         FileNotFoundError: The file does not exist.
@@ -62,7 +63,9 @@ def _check(name: str | Path, xyz: np.ndarray,
         warnings.warn(f'{name} has no colours, all points become grey: expect '
                       'poor results, for the model looks at colours')
         rgb = np.full(xyz.shape, GREY)
-    points = np.concatenate([xyz, rgb], 1).astype(np.float32)
+    exact = np.can_cast(xyz.dtype, np.float32)
+    points = np.concatenate([xyz, rgb], 1)
+    points = points.astype(np.float32 if exact else np.float64)
     finite = np.isfinite(points).all(1)
     if not finite.all():
         raise ValueError(

@@ -20,8 +20,8 @@ class ScanResult:
         text: The sentence as given.
         mask: bool (N,), in the order of the scan's points.
         score: Mean probability of the mask's points, 0 to 1.
-        box: (2, 3) lowest and highest x, y, z of the object, in the unit of
-            the scan; None if nothing was found.
+        box: (2, 3) lowest and highest x, y, z of the object, in the
+            coordinates of the scan as given; None if nothing was found.
     """
 
     text: str

@@ -21,18 +21,19 @@ def write_ply(path: str | os.PathLike,
 
     Args:
         path: Of the file, written atomically.
-        xyz: (N, 3).
+        xyz: (N, 3); float64 is written as double, all else as float.
         rgb: (N, 3), 0 to 255.
         mask: bool (N,).
         text: The sentence, kept as a comment (ASCII, as PLY demands).
     """
     from plyfile import PlyData, PlyElement  # scans only
-    mask = np.asarray(mask, bool)
+    mask, xyz = np.asarray(mask, bool), np.asarray(xyz)
+    kind = 'f8' if xyz.dtype == np.float64 else 'f4'
     vertex = np.empty(
         len(xyz),
-        dtype=[('x', 'f4'), ('y', 'f4'), ('z', 'f4'), ('red', 'u1'),
+        dtype=[('x', kind), ('y', kind), ('z', kind), ('red', 'u1'),
                ('green', 'u1'), ('blue', 'u1'), ('referred', 'u1')])
-    for name, column in zip(('x', 'y', 'z'), np.asarray(xyz).T):
+    for name, column in zip(('x', 'y', 'z'), xyz.T):
         vertex[name] = column
     for name, column in zip(('red', 'green', 'blue'), highlight(rgb, mask).T):
         vertex[name] = column

@@ -6,13 +6,13 @@ import torch
 from mmengine.config import Config
 from mmengine.model import BaseDataPreprocessor, BaseModel
 from mmengine.structures import InstanceData
-from plyfile import PlyData
+from plyfile import PlyData, PlyElement
 from torch import nn
 
 pytest.importorskip('mmdet3d')
 from mmdet3d.registry import MODELS  # noqa: E402
 
-from mmlangseg.apis import LESSInferencer  # noqa: E402
+from mmlangseg.apis import LESSInferencer, place_scan  # noqa: E402
 
 
 @MODELS.register_module(force=True)
@@ -85,7 +85,8 @@ def test_sentences_share_one_pass(inferencer):
     results = inferencer(points, ['The RED box.', 'the blue box'])
     (inputs, samples), = inferencer.model.batches
     fed, = inputs['points']
-    np.testing.assert_allclose(fed[:, :3], points[:, :3], rtol=1e-6)
+    expected, _ = place_scan('scan', points[:, :3])
+    np.testing.assert_allclose(fed[:, :3], expected, atol=1e-6)
     # normalised as the config says
     np.testing.assert_allclose(
         fed[:, 3:], (points[:, 3:] - [109.8, 97.2, 83.8]) / 256, atol=1e-6)
@@ -131,9 +132,63 @@ def test_files(tmp_path, inferencer):
     assert second['box'] is None and second['point_indices'] == []
 
 
-def test_scan_of_one_point(tmp_path, inferencer):
-    result, = inferencer(make_points(1), 'red', out_dir=tmp_path)
-    assert result.mask.shape == (1, )
+def fed_to(inferencer):
+    """Coordinates of the last scan that the model got."""
+    return inferencer.model.batches[-1][0]['points'][0][:, :3].numpy()
+
+
+def test_georeferenced_scan(tmp_path, inferencer):
+    points = make_points()
+    near, = inferencer(points, 'red')
+    there = fed_to(inferencer)
+    far = points.astype(float) + [456123.4, 5412345.6, 310, 0, 0, 0]
+    names = ['x', 'y', 'z', 'red', 'green', 'blue']
+    vertex = np.rec.fromarrays(far.T, names=names)
+    PlyData([PlyElement.describe(vertex,
+                                 'vertex')]).write(str(tmp_path / 'utm.ply'))
+    result, = inferencer(
+        tmp_path / 'utm.ply', 'red', out_dir=tmp_path / 'out', html=True)
+    np.testing.assert_allclose(fed_to(inferencer), there, atol=1e-5)
+    # what comes out is where the scan is
+    inside = far[near.mask, :3]
+    np.testing.assert_array_equal(result.mask, near.mask)
+    np.testing.assert_array_equal(result.box, [inside.min(0), inside.max(0)])
+    written = json.loads((tmp_path / 'out' / 'utm.json').read_text())
+    assert written['results'][0]['box']['min'] == inside.min(0).tolist()
+    vertex = PlyData.read(str(tmp_path / 'out' / 'utm_0.ply'))['vertex']
+    np.testing.assert_array_equal(
+        np.stack([vertex[n] for n in 'xyz'], 1), far[:, :3])
+
+
+def test_frame_of_the_model():
+    points = make_points()
+    inferencer = LESSInferencer(
+        make_config(), None, device='cpu', center=False)
+    inferencer(points, 'red')
+    np.testing.assert_allclose(fed_to(inferencer), points[:, :3])
+    align = np.eye(4)
+    align[:2] = [[0, -1, 0, 4], [1, 0, 0, 0]]
+    result, = inferencer(
+        points * [1000, 1000, 1000, 1, 1, 1], 'red', scale=0.001, align=align)
+    x, y, z = points[:, :3].T
+    np.testing.assert_allclose(
+        fed_to(inferencer), np.c_[4 - y, x, z], atol=1e-5)
+    # the box is still in millimetres and not turned
+    np.testing.assert_allclose(
+        result.box[1], 1000 * points[result.mask, :3].max(0), rtol=1e-6)
+
+
+def test_millimetres(tmp_path, inferencer):
+    path = tmp_path / 'room.npy'
+    np.save(path, make_points() * [5000, 5000, 2500, 1, 1, 1])
+    with pytest.raises(ValueError, match='room.npy.*--scale 0.001'):
+        inferencer(path, 'red')
+    inferencer(path, 'red', scale=0.001)
+
+
+def test_scan_of_two_points(tmp_path, inferencer):
+    result, = inferencer(make_points(2), 'red', out_dir=tmp_path)
+    assert result.mask.shape == (2, )
 
 
 @pytest.mark.parametrize('texts', ['', ' \n', ['red', ''], [None]])

@@ -168,6 +168,19 @@ def test_arrays_and_processed_scans(tmp_path, cloud):
     np.testing.assert_allclose(as_points(points), points)
 
 
+@pytest.mark.parametrize('dtype, read', [('f4', 'f4'), ('f8', 'f8'),
+                                         ('i4', 'f8'), ('i2', 'f4')])
+def test_coordinates_keep_their_digits(tmp_path, cloud, dtype, read):
+    xyz, rgb = cloud
+    xyz = (xyz.astype('f8') * 100 + 5000).astype(dtype)
+    if dtype in ('f8', 'i4'):
+        xyz += np.array(5412345).astype(dtype)
+    np.savez(tmp_path / 'a.npz', xyz=xyz, rgb=rgb)
+    points = read_scan(tmp_path / 'a.npz')
+    assert points.dtype == read
+    np.testing.assert_array_equal(points[:, :3], xyz)
+
+
 def test_without_colors_becomes_grey_with_a_warning(tmp_path, cloud):
     xyz, rgb = cloud
     np.save(tmp_path / 'a.npy', xyz)

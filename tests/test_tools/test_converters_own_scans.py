@@ -8,6 +8,7 @@ import pytest
 from plyfile import PlyData, PlyElement
 from scan_data import load_converter, make_row
 
+from mmlangseg.apis import place_scan
 from mmlangseg.less.datasets import (ScanReferDataset, read_annotations,
                                      scan_files)
 
@@ -77,8 +78,12 @@ def test_layout_and_content(own_scans, source):
     vertex = PlyData.read(source / 'b.ply')['vertex']
     points, instances, _ = scan_files.scan_paths(out, 'b')
     points = scan_files.read_points(points)
+    offset = json.loads((out / 'offsets.json').read_text())['b']
     for column, name in enumerate(list(FIELDS)[:6]):
-        np.testing.assert_array_equal(points[:, column], vertex[name])
+        np.testing.assert_allclose(
+            points[:, column] + [*offset, 0, 0, 0][column],
+            vertex[name],
+            atol=1e-6)
     # objectId = label: the mask holds label + 1, and 0 for the background.
     label = vertex['label']
     np.testing.assert_array_equal(
@@ -111,6 +116,38 @@ def test_ascii_ply(own_scans, source):
     assert run(own_scans, source)[0] == 0
 
 
+def test_frame(own_scans, source, capsys):
+    shift = np.array([456123.4, 5412345.6, 310.])
+    types = dict(x='f8', y='f8', z='f8')
+    write_ply(source / 'a.ply')
+    vertex = PlyData.read(source / 'a.ply')['vertex']
+    xyz = np.stack([vertex[name] for name in 'xyz'], 1).astype(float)
+    far = xyz + shift
+    write_ply(
+        source / 'a.ply', types=types, x=far[:, 0], y=far[:, 1], z=far[:, 2])
+    assert 'float32 knows only steps' in fails(own_scans, source, capsys,
+                                               '--no-center')
+    status, out = run(own_scans, source)
+    assert status == 0
+    printed = capsys.readouterr().out
+    assert 'middle of each scan at x = y = 0, floor at z = 0' in printed
+    points = scan_files.read_points(scan_files.scan_paths(out, 'a')[0])
+    offset = json.loads((out / 'offsets.json').read_text())['a']
+    expected, _ = place_scan('a', xyz)  # as inference does it
+    np.testing.assert_allclose(points[:, :3], expected, atol=1e-5)
+    np.testing.assert_allclose(points[:, :3] + offset, far, atol=1e-6)
+
+
+def test_frame_of_the_files(own_scans, source, capsys):
+    status, out = run(own_scans, source, '--no-center')
+    assert status == 0
+    assert '--no-center to tools/infer.py' in capsys.readouterr().out
+    vertex = PlyData.read(source / 'b.ply')['vertex']
+    points = scan_files.read_points(scan_files.scan_paths(out, 'b')[0])
+    for column, name in enumerate('xyz'):
+        np.testing.assert_array_equal(points[:, column], vertex[name])
+
+
 @pytest.mark.parametrize('factor, scale', [(1000, '0.001'), (100, '0.01')])
 def test_units(own_scans, source, capsys, factor, scale):
     values = factor * np.linspace(0, 3, 40)
@@ -121,7 +158,7 @@ def test_units(own_scans, source, capsys, factor, scale):
     status, out = run(own_scans, source, '--scale', scale)
     assert status == 0
     points = scan_files.read_points(scan_files.scan_paths(out, 'a')[0])
-    np.testing.assert_allclose(points[:, 0], values / factor, rtol=1e-5)
+    np.testing.assert_allclose(points[:, 0], values / factor - 1.5, atol=1e-6)
 
 
 def test_not_finite_points(own_scans, source, capsys):

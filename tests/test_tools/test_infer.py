@@ -94,13 +94,13 @@ def test_infer(tmp_path, trained):
     assert texts == ['The brown chair.', 'a chair']
 
 
-def test_one_point_and_a_very_long_sentence(tmp_path, trained, monkeypatch):
-    scan = make_scan(tmp_path / 'room.npy', 1)
+def test_two_points_and_a_very_long_sentence(tmp_path, trained, monkeypatch):
+    scan = make_scan(tmp_path / 'room.npy', 2)
     text = 'a chair ' * 300
     infer_in_process(monkeypatch, *trained, '--scan', scan, '--text', text,
                      '--out', tmp_path / 'out', '--device', 'cpu')
     written = json.loads((tmp_path / 'out' / 'room.json').read_text())
-    assert written['n_points'] == 1
+    assert written['n_points'] == 2
     assert written['results'][0]['text'] == text
 
 
@@ -114,6 +114,41 @@ def test_same_masks_alone_and_together(trained):
         alone, = inferencer(points, text)
         assert (alone.mask == expected.mask).mean() > 0.99
         assert alone.score == pytest.approx(expected.score, abs=1e-3)
+
+
+def test_options_of_scans(tmp_path, trained, monkeypatch):
+    from mmlangseg import apis
+    (tmp_path / 'a.txt').write_text('0 -1 0 2 1 0 0 3 0 0 1 4 0 0 0 1')
+    scan = make_scan(tmp_path / 'room.npy')
+    calls = []
+
+    class Recorder:
+
+        def __init__(self, *args, center):
+            calls.append(center)
+
+        def __call__(self, *args, html, scale, align):
+            calls.append((scale, None if align is None else align.tolist()))
+            return []
+
+    monkeypatch.setattr(apis, 'LESSInferencer', Recorder, raising=False)
+    args = (*trained, '--scan', scan, '--text', 'a', '--out', tmp_path)
+    infer_in_process(monkeypatch, *args)
+    infer_in_process(monkeypatch, *args, '--scale', '0.001', '--no-center',
+                     '--align', tmp_path / 'a.txt')
+    assert calls == [
+        True, (1.0, None), False,
+        (0.001, [[0, -1, 0, 2], [1, 0, 0, 3], [0, 0, 1, 4], [0, 0, 0, 1]])
+    ]
+
+
+@pytest.mark.parametrize(
+    'option', [['--scale', '0.001'], ['--no-center'], ['--align', 'a.txt']])
+def test_options_that_need_a_scan(trained, monkeypatch, capsys, option):
+    with pytest.raises(SystemExit):
+        infer_in_process(monkeypatch, *trained, '--image', 'a.jpg', '--text',
+                         'a', '--out', 'out', *option)
+    assert 'need --scan' in capsys.readouterr().err
 
 
 def test_one_clear_line_for_bad_input(tmp_path, trained, monkeypatch, capsys):

@@ -12,17 +12,25 @@ reads from ``my_scans``
   ``description`` and maybe ``object_name``, ``token``, ``kind``;
 - ``train.txt``, ``val.txt``: scene names, one per line;
 
-and writes processed scans, ``infos_<split>.pkl`` and
-``annotations/<split>.json``. ``kind`` becomes the group by which results are
-reported. All faults are listed at the end; until they are gone neither infos
-nor annotations are written.
+and writes processed scans, ``infos_<split>.pkl``,
+``annotations/<split>.json`` and ``offsets.json``. ``kind`` becomes the group
+by which results are reported.
+
+Coordinates are inputs of the network. Each scan is moved to where inference
+moves a scan, too: the middle of its box to x = y = 0, the floor (a low
+percentile of z) to z = 0. ``offsets.json`` holds what was subtracted from the
+metres of each scan. ``--no-center`` leaves the scans where they are; give it
+to tools/infer.py as well.
+
+All faults are listed at the end; until they are gone neither infos nor
+annotations are written.
 """
 from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 from mmengine.utils import ProgressBar
@@ -31,10 +39,11 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.apis import place_scan
+from mmlangseg.fileio import write_json
 from mmlangseg.less.datasets import annotations, ply_files, scan_files
 
 COLOURS = ('red', 'green', 'blue')
-SMALLEST, LARGEST = 0.05, 200.0  # metres, believable extents of a scan
 FEW_POINTS = 10
 
 
@@ -42,15 +51,16 @@ class ScanError(ValueError):
     """A scan cannot be used; the message names file, fault and remedy."""
 
 
-def read_scan(path: Path, args: argparse.Namespace) -> np.ndarray:
-    """Read and check one PLY file.
+def read_scan(path: Path,
+              args: argparse.Namespace) -> Tuple[np.ndarray, np.ndarray]:
+    """Read and check one PLY file, and move the scan.
 
     Returns:
-        (N, 7) float64: x y z in metres, r g b in [0, 255], label.
+        (N, 7) float64: x y z in metres, r g b in [0, 255], label; and the
+        offset that was subtracted, (3,), metres.
     """
     vertices = ply_files.read_ply_vertices(path)
-    xyz = ply_files.vertex_columns(vertices,
-                                   ('x', 'y', 'z')).astype(float) * args.scale
+    xyz = ply_files.vertex_columns(vertices, ply_files.XYZ)
     rgb = read_colours(path, vertices, args.grey)
     labels = read_labels(path, vertices, args.label)
     finite = np.isfinite(xyz).all(axis=1)
@@ -61,13 +71,8 @@ def read_scan(path: Path, args: argparse.Namespace) -> np.ndarray:
                 'NaN or infinite coordinates; remove them, or pass '
                 '--drop-invalid')
         xyz, rgb, labels = xyz[finite], rgb[finite], labels[finite]
-    extent = float(np.ptp(xyz, axis=0).max()) if len(xyz) else 0.0
-    if not SMALLEST <= extent <= LARGEST:
-        raise ScanError(
-            f'{path}: its extent is {extent:.4g}, which is not credible in '
-            'metres; for millimetres pass --scale 0.001, for centimetres '
-            '--scale 0.01')
-    return np.column_stack([xyz, rgb, labels])
+    xyz, offset = place_scan(path, xyz, args.scale, center=args.center)
+    return np.column_stack([xyz, rgb, labels]), offset
 
 
 def read_colours(path: Path, vertices: np.ndarray, grey: bool) -> np.ndarray:
@@ -179,15 +184,16 @@ def convert(args: argparse.Namespace) -> List[str]:
                 f'no {row["scene_id"]}.ply')
         by_scene[row['scene_id']].append(row)
 
-    faults, notes = [], []
+    faults, notes, offsets = [], [], {}
     used = [scene for scenes in splits.values() for scene in scenes]
     progress = ProgressBar(len(used))
     for scene in used:
         try:
-            scan = read_scan(args.source / f'{scene}.ply', args)
+            scan, offset = read_scan(args.source / f'{scene}.ply', args)
         except (OSError, ValueError) as error:
             faults.append(str(error))
         else:
+            offsets[scene] = offset.tolist()
             labels = scan[:, 6].astype(np.int64)
             counts = Counter(labels.tolist())
             faults += check_targets(by_scene[scene], counts, source)
@@ -205,7 +211,19 @@ def convert(args: argparse.Namespace) -> List[str]:
         print(f'note: {note}')
     if not faults:
         write_splits(args.out, args.name or args.source.name, splits, by_scene)
+        write_json(args.out / 'offsets.json', offsets)
+        print(describe_frame(offsets, args.center))
     return faults
+
+
+def describe_frame(offsets: Dict[str, List[float]], center: bool) -> str:
+    """A line about where the converted scans are."""
+    if not center:
+        return 'frame: that of the files; pass --no-center to tools/infer.py'
+    farthest = np.abs(list(offsets.values())).max(0)
+    return ('frame: middle of each scan at x = y = 0, floor at z = 0; moved '
+            'by up to {:.2f}, {:.2f}, {:.2f} m, see offsets.json'.format(
+                *farthest))
 
 
 def notes_on(scene: str, rows: List[dict], counts: Counter) -> List[str]:
@@ -257,6 +275,11 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
         '--scale', type=float, default=1.0, help='factor to metres')
     parser.add_argument(
         '--grey', action='store_true', help='accept scans without colours')
+    parser.add_argument(
+        '--no-center',
+        dest='center',
+        action='store_false',
+        help='leave the scans where they are')
     parser.add_argument(
         '--drop-invalid',
         action='store_true',

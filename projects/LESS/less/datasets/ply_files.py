@@ -50,6 +50,10 @@ def read_ply_vertices(path: PathLike,
 
 
 def vertex_columns(vertices: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Stack properties of vertices, (N, len(names)) float32."""
-    return np.stack([vertices[name].astype(np.float32) for name in names],
-                    axis=1)
+    """Stack properties of vertices, (N, len(names)).
+
+    float32 if that holds all values exactly, else float64: georeferenced
+    coordinates need it.
+    """
+    dtype = np.result_type(np.float32, *(vertices.dtype[n] for n in names))
+    return np.stack([vertices[name].astype(dtype) for name in names], axis=1)

@@ -1,0 +1,105 @@
+"""The frame of reference in which LESS sees a scan.
+
+Coordinates are inputs of the network, and ScanNet's scans are in metres, with
+the walls along x and y, the floor at z = 0 and the room around x = y = 0. A
+scan that lies elsewhere is not recognised.
+"""
+from __future__ import annotations
+import os
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+
+SMALLEST, LARGEST = 0.05, 200.0  # metres, believable extents of a scan
+FLOOR_PERCENTILE = 1.0  # of z; some points lie below the floor by mistake
+FEWEST_STEPS = 1000  # that float32 must know within the extent of a scan
+
+
+def place_scan(name: str | os.PathLike,
+               xyz: np.ndarray,
+               scale: float = 1.0,
+               align: Optional[np.ndarray] = None,
+               center: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Move a scan to where the network expects it, in double precision.
+
+    Args:
+        name: Of the scan, for messages.
+        xyz: (N, 3) finite, float32 or float64, as stored, z up.
+        scale: Factor to metres.
+        align: (4, 4), applied to metres before anything else, for example
+            ScanNet's ``axisAlignment``.
+        center: Whether to move the centre of the box around the scan to
+            x = y = 0, and the floor, a low percentile of z, to z = 0. A scan
+            that ScanNet has aligned stays where it is but for centimetres.
+
+    Returns:
+        tuple: The points in metres, float32 (N, 3), and the offset that was
+        subtracted, float64 (3,).
+
+    Raises:
+        ValueError: The extent is not that of a scan in metres, or float32 is
+            too coarse for the coordinates.
+    """
+    placed = xyz.astype(np.float64) * scale
+    if align is not None:
+        placed = placed @ align[:3, :3].T + align[:3, 3]
+    extent = float(np.ptp(placed, axis=0).max()) if len(placed) else 0.0
+    if not SMALLEST <= extent <= LARGEST:
+        raise ValueError(
+            f'{name}: its extent is {extent:.4g}, which is not credible in '
+            'metres; for millimetres pass --scale 0.001, for centimetres '
+            '--scale 0.01 (scale=0.001 in Python)')
+    offset = np.zeros(3)
+    if center:
+        offset[:2] = (placed[:, :2].min(0) + placed[:, :2].max(0)) / 2
+        offset[2] = np.percentile(placed[:, 2], FLOOR_PERCENTILE)
+    moved = (placed - offset).astype(np.float32)
+    for stored in (xyz, moved):
+        farthest = np.abs(stored).max()
+        step = np.spacing(farthest)
+        if step * FEWEST_STEPS > np.ptp(stored, axis=0).max():
+            raise ValueError(
+                f'{name}: coordinates go up to {farthest:.7g}, where '
+                f'{stored.dtype} knows only steps of {step:.2g}. Write the '
+                'file in double precision and let the scan be centred, or '
+                'subtract an offset before it is written')
+    return moved, offset
+
+
+def read_alignment(path: str | os.PathLike) -> np.ndarray:
+    """Read the matrix that aligns a scan.
+
+    Args:
+        path: Text file of 16 numbers, row by row, or ``<scene>.txt`` of
+            ScanNet, with a line ``axisAlignment = ...``.
+
+    Returns:
+        np.ndarray: float64 (4, 4).
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: It holds no such matrix.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} does not exist')
+    try:
+        text = path.read_text(encoding='utf-8')
+        for line in text.splitlines():
+            name, _, value = line.partition('=')
+            if name.strip() == 'axisAlignment':
+                text = value
+        matrix = np.array(text.split(), dtype=float).reshape(4, 4)
+        rotation = matrix[:3, :3]
+        if not (np.isfinite(matrix).all()
+                and np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3)
+                and np.linalg.det(rotation) > 0
+                and np.array_equal(matrix[3], [0, 0, 0, 1])):
+            raise ValueError('it is not a rotation and a shift')
+    except ValueError as error:
+        raise ValueError(
+            f'{path} holds no alignment: {error}. Give 16 numbers, a 4 x 4 '
+            'matrix row by row, or <scene>.txt of ScanNet with the line '
+            '"axisAlignment = ..."') from None
+    return matrix
