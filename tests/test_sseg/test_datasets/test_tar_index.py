@@ -202,13 +202,21 @@ def test_pax_overrides(tmp_path):
     assert not index.counts.damage
 
 
-def test_several_tars_in_one_file(tmp_path):
+@pytest.mark.parametrize('size', [1, 1 << 20])
+def test_several_tars_in_one_file(tmp_path, size):
     tar = write_tar(tmp_path / 'a.tar', pairs(1))
-    second = write_tar(tmp_path / 'b.tar', [('5.jpg', bytes(1 << 20))])
+    second = write_tar(tmp_path / 'b.tar', [('5.jpg', bytes(size))])
     tar.write_bytes(tar.read_bytes() + second.read_bytes())
     index = build_tar_index(tar)
     assert index.counts.pairs == 1
-    assert 'behind the end mark were not read' in index.counts.damage
+    assert 'bytes behind the end mark were not read' in index.counts.damage
+    assert 'tar --ignore-zeros' in index.counts.damage
+
+
+def test_padding_behind_the_end_mark(tmp_path):
+    tar = write_tar(tmp_path / 'a.tar', pairs(1))
+    tar.write_bytes(tar.read_bytes() + bytes(1 << 16))
+    assert not build_tar_index(tar).counts.damage
 
 
 def test_compressed(tmp_path):

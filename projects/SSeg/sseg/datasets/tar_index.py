@@ -16,7 +16,7 @@ from .packed_strings import PackedStrings
 from .tar_members import BLOCK, TarFaults, scan_tar
 
 FORMAT = 'mmlangseg tar index'
-VERSION = 1
+VERSION = 2
 IMAGE_SUFFIXES = ('jpg', 'jpeg', 'png', 'webp')
 CAPTION_SUFFIXES = ('txt', 'json')
 # Blocks of 512 bytes at which the contents begin, 0 if there is none, and
@@ -45,6 +45,7 @@ class TarCounts:
             large), ``'duplicate'`` (another image or caption of its key).
         first_refused (str): Name of one of them.
         other (int): Members that are neither image nor caption.
+        first_other (str): Name of one of them.
         damage (str): Why the tar was not read to its end, or empty.
     """
 
@@ -54,6 +55,7 @@ class TarCounts:
     refused: dict = field(default_factory=dict)
     first_refused: str = ''
     other: int = 0
+    first_other: str = ''
     damage: str = ''
 
 
@@ -116,15 +118,16 @@ def build_tar_index(tar: PathLike, strict: bool = False) -> TarIndex:
         TarIndexError: It is compressed, or (strict) damaged.
     """
     tar = os.fspath(tar)
-    stamp, faults, refused, other = file_stamp(tar), TarFaults(), Counter(), 0
+    stamp, faults, refused = file_stamp(tar), TarFaults(), Counter()
     rows: dict[str, dict[str, int]] = {}
-    first = ''
+    first, other, first_other = '', 0, ''
     try:
         for name, offset, size in scan_tar(tar, faults):
             key, suffix = split_key(name)
             part = 'image' if suffix in IMAGE_SUFFIXES else suffix
             if part != 'image' and part not in CAPTION_SUFFIXES:
                 other += 1
+                first_other = first_other or name
                 continue
             row = rows.setdefault(key, {})
             too_large = size > (MAX_IMAGE if part == 'image' else MAX_CAPTION)
@@ -152,6 +155,7 @@ def build_tar_index(tar: PathLike, strict: bool = False) -> TarIndex:
         refused=dict(faults.refused + refused),
         first_refused=_printable(faults.first_refused or first),
         other=other,
+        first_other=_printable(first_other),
         damage=_printable(faults.damage))
     samples = np.array([
         tuple(row.get(name, 0) for name in SAMPLE.names)
@@ -228,6 +232,10 @@ def _fit(samples: np.ndarray, tar_size: int) -> bool:
 
 def sum_counts(all_counts: Sequence[TarCounts]) -> TarCounts:
     """Counts of several tars together; ``damage`` is their number."""
+
+    def first(name: str) -> str:
+        return next(filter(None, (getattr(c, name) for c in all_counts)), '')
+
     refused = Counter()
     for counts in all_counts:
         refused.update(counts.refused)
@@ -239,8 +247,8 @@ def sum_counts(all_counts: Sequence[TarCounts]) -> TarCounts:
     return TarCounts(
         **total,
         refused=dict(refused),
-        first_refused=next(
-            (c.first_refused for c in all_counts if c.first_refused), ''),
+        first_refused=first('first_refused'),
+        first_other=first('first_other'),
         damage=f'{damaged} tars' if damaged else '')
 
 

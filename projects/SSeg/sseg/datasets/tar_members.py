@@ -83,11 +83,7 @@ def scan_tar(path: PathLike, faults: TarFaults) -> Iterator[TarMember]:
             file.seek(header)
             block = file.read(BLOCK)
             if len(block) == BLOCK and not block.strip(b'\0'):
-                tail = file_size - header
-                if tail > _MAX_TAIL:
-                    faults.damage = (
-                        f'at byte {header}: {tail} bytes behind the end mark '
-                        'were not read (several tars in one file?)')
+                faults.damage = _look_behind(file, file_size)
                 return
             try:
                 info = _parse_header(block)
@@ -117,6 +113,17 @@ def scan_tar(path: PathLike, faults: TarFaults) -> Iterator[TarMember]:
                 faults.refused[reason] += 1
             else:
                 yield TarMember(name, start, size)
+
+
+def _look_behind(file: BinaryIO, file_size: int) -> str:
+    """What is wrong behind the end mark, where padding may follow."""
+    position = file.tell()
+    tail = file_size - position
+    if tail <= _MAX_TAIL and not file.read().strip(b'\0'):
+        return ''
+    return (f'at byte {position}: {tail} bytes behind the end mark were not '
+            'read (several tars in one file? Unpack them with "tar '
+            '--ignore-zeros", and pack them again)')
 
 
 class _Damage(Exception):

@@ -246,4 +246,8 @@ def _describe(counts: TarCounts) -> str:
             f'{sum(counts.refused.values())} members refused')
     if refused:
         text += f' ({refused}; the first: {counts.first_refused!r})'
+    if counts.other:  # names with dots, for example
+        text += (f', {counts.other} members that are neither (the first: '
+                 f'{counts.first_other!r}; the extension is all behind the '
+                 'first dot)')
     return text + (f', {counts.damage} damaged' if counts.damage else '')
