@@ -149,6 +149,20 @@ def test_no_tar(tars):
         loaded(TarSource('00001.tar', str(tars)))
 
 
+def test_names_with_dots_in_a_tar(tmp_path):
+    """Nothing is found in them, which the message must explain."""
+    members = [('img.1.jpg', b'i'), ('img.1.txt', b'a dog')]
+    write_tar(tmp_path / 'a.tar', members)
+    named = ('2 members that are neither .the first: \'img.1.jpg\'; the '
+             'extension is all behind the first dot')
+    with pytest.raises(TarIndexError, match=named):
+        TarSource('a.tar', str(tmp_path)).load()
+    write_tar(tmp_path / 'b.tar', pairs(1))
+    assert 'members that are neither' in \
+        TarSource('*.tar', str(tmp_path)).load()
+    assert 'neither' not in TarSource('b.tar', str(tmp_path)).load()
+
+
 def test_find_tars(tars):
     names = [str(tars / f'0000{i}.tar') for i in range(3)]
     assert find_tars(str(tars)) == names
@@ -320,6 +334,31 @@ def test_folder_without_pairs(tmp_path):
     write_files(tmp_path, {'a.jpg': 'i', 'a.caption': 'text'})
     with pytest.raises(FileNotFoundError, match='0 pairs .* 1 images without'):
         FolderSource(str(tmp_path)).load()
+
+
+def test_names_with_dots(tmp_path):
+    """As a Mac names its screenshots."""
+    names = ['Screenshot 2024-01-02 at 10.30.15', 'IMG.1', 'IMG.2']
+    write_files(tmp_path, {f'{name}.PNG': 'i' for name in names})
+    write_files(tmp_path, {f'{name}.txt': f'of {name}' for name in names})
+    source = loaded(FolderSource(str(tmp_path)))
+    assert texts(source) == [f'of {name}' for name in sorted(names)]
+    assert source.read(0)['key'] == 'IMG.1'
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    write_files(
+        tmp_path, {
+            'other/1.jpg': 'i',
+            'other/1.txt': 'a dog',
+            'set/0.jpg': 'i',
+            'set/0.txt': 'a cat',
+        })
+    for name, target in (('a', 'other'), ('b', 'other'), ('round', 'set')):
+        (tmp_path / 'set' / name).symlink_to(tmp_path / target)
+    source = loaded(FolderSource('set', str(tmp_path)))
+    assert texts(source) == ['a cat', 'a dog']
+    assert [source.read(i)['key'] for i in range(2)] == ['0', 'a/1']
 
 
 # --- TSV

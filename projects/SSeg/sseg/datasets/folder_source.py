@@ -10,7 +10,7 @@ from mmengine.fileio import join_path
 from .caption import read_caption
 from .packed_strings import PackedStrings
 from .pair_source import PAIR_SOURCES, BrokenPairError, PairSource
-from .tar_index import CAPTION_SUFFIXES, IMAGE_SUFFIXES, MAX_CAPTION, split_key
+from .tar_index import CAPTION_SUFFIXES, IMAGE_SUFFIXES, MAX_CAPTION
 
 
 @PAIR_SOURCES.register_module()
@@ -18,8 +18,9 @@ class FolderSource(PairSource):
     """Images with their captions beside them, in a folder and its folders.
 
     ``KEY.jpg`` (or .jpeg, .png, .webp) and ``KEY.txt`` or ``KEY.json``, as
-    img2dataset writes with ``output_format=files``. Pairs are in alphabetical
-    order.
+    img2dataset writes with ``output_format=files``. Other than in a tar, KEY
+    may have dots. Links to folders are followed; a folder that is met again
+    is passed over. Pairs are in alphabetical order.
 
     Args:
         folder: The folder.
@@ -46,12 +47,19 @@ class FolderSource(PairSource):
 
     def load(self) -> str:
         images, captions, missed = [], [], Counter()
-        for folder, folders, names in os.walk(self.folder):
+        seen = set()  # folders, for links may lead round
+        for folder, folders, names in os.walk(self.folder, followlinks=True):
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in seen:
+                folders.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
             folders.sort()
             inside = os.path.relpath(folder, self.folder)
             rows: dict[str, dict[str, str]] = {}
             for name in sorted(names):
-                key, suffix = split_key(name)
+                key, suffix = os.path.splitext(name)
+                suffix = suffix[1:].lower()
                 part = 'image' if suffix in IMAGE_SUFFIXES else suffix
                 if part == 'image' or part in self.captions:
                     missed['duplicate'] += part in rows.setdefault(key, {})
