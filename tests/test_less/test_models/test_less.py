@@ -168,9 +168,11 @@ def test_checkpoint_round_trip(tmp_path):
     assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize('aggregator', ['QSA', 'QueryScoreMLP'])
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
-def test_mixed_precision(tmp_path, dtype):
-    model = build(model_config(tmp_path)).train()
+def test_mixed_precision(tmp_path, dtype, aggregator):
+    config = model_config(tmp_path, aggregator=dict(type=aggregator))
+    model = build(config).train()
     scenes = [scene(expressions=2), scene(100, seed=1, empty=True)]
     exact = run(model, scenes, 'loss')
     with torch.autocast('cpu', dtype):

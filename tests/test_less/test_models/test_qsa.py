@@ -37,3 +37,9 @@ def test_scores_without_the_sentence():
     weights = module(queries, torch.randn(3, 12))
     torch.testing.assert_close(weights.sum(1), torch.ones(3))
     assert torch.equal(weights, module(queries, torch.randn(3, 12)))
+    with torch.autocast('cpu', torch.bfloat16):
+        half = module(queries, torch.randn(3, 12))
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, weights, rtol=0.05, atol=0)
+    # rounded before the softmax, not after it
+    torch.testing.assert_close(half.sum(1), torch.ones(3))

@@ -54,4 +54,5 @@ class QueryScoreMLP(BaseModule):
 
     def forward(self, queries: Tensor, sentences: Tensor) -> Tensor:
         """As :meth:`QSA.forward`."""
-        return self.mlp(queries).squeeze(-1).softmax(-1)
+        scores = self.mlp(queries).squeeze(-1).to(queries.dtype)
+        return scores.softmax(-1)
