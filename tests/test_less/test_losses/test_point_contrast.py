@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmlangseg.less.losses import PointContrast
+from mmlangseg.less.losses import PointContrast, point_contrast
+from mmlangseg.less.losses.point_contrast import default_chunk
 
 REDUCTIONS = ('log_mean', 'mean_log', 'mean')
 
@@ -56,6 +57,22 @@ def test_chunks_change_nothing(data, chunk):
     whole = evaluate(PointContrast(), *data)
     parts = evaluate(PointContrast(chunk_elements=chunk), *data)
     torch.testing.assert_close(whole, parts)
+
+
+@pytest.mark.parametrize('device, pairs', [('cpu', 2**20), ('cuda', 2**26)])
+def test_chunks_by_device(data, device, pairs, monkeypatch):
+    assert default_chunk(torch.device(device)) == pairs
+    whole, sides = evaluate(PointContrast(), *data), []
+
+    def record(rows, columns, side):
+        sides.append(side)
+        return _squares(rows, columns, side)
+
+    _squares = point_contrast._squares
+    monkeypatch.setattr(point_contrast, 'default_chunk', lambda _: pairs)
+    monkeypatch.setattr(point_contrast, '_squares', record)
+    torch.testing.assert_close(evaluate(PointContrast(), *data), whole)
+    assert set(sides) == {int(pairs**0.5)}
 
 
 @pytest.mark.parametrize('reduction', REDUCTIONS)
