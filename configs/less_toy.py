@@ -45,6 +45,6 @@ param_scheduler = [
         by_epoch=True,
         convert_to_iter_based=True)
 ]
-auto_scale_lr = dict(base_batch_size=2)
+auto_scale_lr = dict(base_batch_size=8)  # 2 scenes x 4 sentences
 
 default_hooks = dict(visualization=dict(type='ReferringVisualizationHook'))

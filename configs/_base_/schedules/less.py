@@ -12,5 +12,6 @@ optim_wrapper = dict(
         custom_keys=dict(text_encoder=dict(lr_mult=0.2, decay_mult=0.2))))
 param_scheduler = [dict(type='ExponentialLR', gamma=0.95, by_epoch=True)]
 
-# 14 samples: 2 GPUs x 7 in the released code.
+# 14 sentences: 2 GPUs x 7 in the released code. Sentences, not scenes;
+# --auto-scale-lr divides by expressions_per_scene.
 auto_scale_lr = dict(enable=False, base_batch_size=14)
