@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
 from PIL import Image
 
 from mmlangseg.sseg.datasets import (ImageNetSDataset, dataset_vocabulary,
                                      read_class_names)
 
-CONVERTERS = Path(__file__).resolve().parents[2] / 'tools/dataset_converters'
+ROOT = Path(__file__).resolve().parents[2]
+CONVERTERS = ROOT / 'tools/dataset_converters'
+CONFIG = ROOT / 'configs/sseg_swin-s_imagenet-s300.py'
 SYNSETS = [f'n{i:08d}' for i in range(300)]
 
 
@@ -119,6 +123,47 @@ def test_names_given_twice(converter, tmp_path):
                             ('cash machine', 'ATM'), ('bank', 'shore'))
     with pytest.raises(ValueError, match='lacks 1 of 2 synsets, .* n9'):
         converter.choose_names(['n1', 'n9'], names, path)
+
+
+def test_merged_synsets(converter, tmp_path):
+    """The 919 classes have the names of what is merged into them."""
+    merged = converter.MERGED
+    synsets = [*merged.values(), *(f'n9{i:07d}' for i in range(914))]
+    words = {synset: (f'thing {synset}', ) for synset in synsets}
+    words |= {s: (f'other {s}', f'kind {s}') for s in merged}
+    words['n03773504'] = ('missile', )
+    words['n04008634'] = ('projectile', 'missile')
+    chosen = converter.choose_names(synsets, words, tmp_path).names
+    assert len(chosen) == 919
+    for (source, target), found in zip(merged.items(), chosen):
+        expected = ('missile', 'projectile') if target == 'n03773504' else \
+            (*words[target], *words[source])
+        assert found == expected
+    assert chosen[5:] == tuple(words[s] for s in synsets[5:])
+    del words['n04355933']
+    with pytest.raises(ValueError, match='lacks 1 of 919 .* n04355933'):
+        converter.choose_names(synsets, words, tmp_path)
+    words['n04355933'] = ('sunglass', )
+    few = converter.choose_names(synsets[:300], words, tmp_path).names
+    assert few == tuple(words[s] for s in synsets[:300])
+
+
+def test_images_are_not_turned(converter, root, names):
+    """A photograph with EXIF data: its label map is as its pixels lie."""
+    write_sample(root, SYNSETS[1], [[1, 2, 0], [1, 2, 0]])
+    path = next((root / 'validation' / SYNSETS[1]).iterdir())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new('RGB', (3, 2)).save(path, exif=exif)
+    assert run(converter, root, names) == 0
+    init_default_scope('mmseg')
+    config = Config.fromfile(CONFIG).test_dataloader.dataset.copy()
+    config.data_root = str(root)
+    packed = DATASETS.build(config)[1]
+    assert packed['data_samples'].img_path == str(path)
+    assert packed['data_samples'].ori_shape == (2, 3)
+    found = packed['data_samples'].gt_sem_seg.data
+    assert found.tolist() == [[[1, 2, 0], [1, 2, 0]]]
 
 
 def test_same_names_without_synonym(converter, root, names, capsys):

@@ -39,6 +39,14 @@ OTHER, IGNORED = 0, 1000
 # ImageNet calls both "crane" and gives no synonym
 CRANES = dict(n02012849='crane bird', n03126707='construction crane')
 
+# What ImageNet-S-919 merges, and into what: README of LUSSeg/ImageNet-S
+MERGED = dict(
+    n04356056='n04355933',  # sunglasses
+    n04493381='n02808440',  # tub into bathtub
+    n03642806='n03832673',  # laptop into notebook
+    n04008634='n03773504',  # projectile into missile
+    n03887697='n15075141')  # paper towel into toilet tissue
+
 
 def find_synsets(root: Path, categories: Optional[Path]) -> list[str]:
     """The synsets of the data set in the order of their ids."""
@@ -76,13 +84,27 @@ def read_synset_names(path: Path) -> dict[str, tuple[str, ...]]:
     return names
 
 
+def add_merged(
+        names: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Names with those of the synsets that are merged behind them."""
+    names = dict(names)
+    for source, target in MERGED.items():
+        if target in names:
+            words = (*names[target], *names.get(source, ()))
+            names[target] = tuple(dict.fromkeys(words))
+    return names
+
+
 def choose_names(synsets: Sequence[str], names: dict[str, tuple[str, ...]],
                  path: Path) -> ClassNames:
     """Names of the classes, first of each one that no other has.
 
     Where two have the same first name (Cardigan, the dog, and cardigan), one
-    that has a synonym is called by it and no longer by that name.
+    that has a synonym is called by it and no longer by that name. A class of
+    the 919 into which others are merged has their names as well.
     """
+    if len(synsets) == max(SIZES):
+        names = add_merged(names)
     absent = [synset for synset in synsets if not names.get(synset)]
     if absent:
         raise ValueError(f'{path} lacks {len(absent)} of {len(synsets)} '
@@ -102,7 +124,7 @@ def choose_names(synsets: Sequence[str], names: dict[str, tuple[str, ...]],
 
 
 def check_sample(image: Path, labels: Path, num_classes: int) -> None:
-    """Check the label map of one image."""
+    """Check the label map of one image, which no EXIF data turn."""
     with Image.open(image) as file:
         size = file.size
     try:
