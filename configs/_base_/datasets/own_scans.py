@@ -1,4 +1,4 @@
-# Own scans, made by
+# Own scans, each with its middle at x = y = 0 and its floor at z = 0, made by
 #   python tools/dataset_converters/own_scans.py my_scans data/own_scans
 # The numbers suit table-top scans of about 1 m; for rooms take those of
 # scanrefer.py.
