@@ -60,7 +60,7 @@ def test_one_clear_line_for_bad_input(folder, tmp_path, run_tool):
         ('text.jpg is not an image', checkpoint, '--image', text),
         ('of another model', other, '--image', picture),
         ('not allowed with', checkpoint, '--image', picture, '--scan', 'a'),
-        ('--html needs --scan', checkpoint, '--image', picture, '--html'),
+        ('--no-center need --scan', checkpoint, '--image', picture, '--html'),
         ('one of the arguments --scan --image is required', checkpoint),
         ("has default_scope='mmseg'", checkpoint, '--scan', 'room.ply'),
     ]:
