@@ -127,6 +127,22 @@ def test_checkpoint_of_another_network(tmp_path, prefix):
         load_state_dict(model, state)
 
 
+def test_checkpoint_without_text_encoder(tmp_path):
+    plain = lavt_model.build(lavt_model.model_config(tmp_path), seed=5)
+    state = {
+        name: value
+        for name, value in plain.state_dict().items()
+        if not name.startswith('text_encoder.')
+    }
+    model = build(tmp_path)
+    encoder = model.student.text_encoder.gru.weight_hh_l0.clone()
+    load_state_dict(model, state)
+    torch.testing.assert_close(model.student.text_encoder.gru.weight_hh_l0,
+                               encoder)
+    torch.testing.assert_close(model.teacher.decode_head.conv_seg.weight,
+                               plain.decode_head.conv_seg.weight)
+
+
 def test_plain_checkpoint_is_loaded_into_both_networks(tmp_path):
     plain = lavt_model.build(lavt_model.model_config(tmp_path), seed=5)
     model = build(tmp_path)

@@ -210,7 +210,15 @@ def _share_plain_checkpoint(module: SemiRES, state_dict: dict, prefix: str,
         name.removeprefix(prefix): state_dict.pop(name)
         for name in names
     }
-    require_matching_checkpoint(module.student, network)
+    encoder = {}
+    if not any(name.startswith('text_encoder.') for name in network):
+        # of a released file without it: the pretrained one stays
+        encoder = {
+            name: value
+            for name, value in module.student.state_dict().items()
+            if name.startswith('text_encoder.')
+        }
+    require_matching_checkpoint(module.student, {**encoder, **network})
     for name, value in network.items():
         if not name.startswith('data_preprocessor.'):
             for part in parts:
