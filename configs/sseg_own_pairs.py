@@ -48,4 +48,5 @@ auto_scale_lr = dict(base_batch_size=32)
 default_hooks = dict(
     logger=dict(interval=10),
     checkpoint=dict(interval=50),
+    broken_pairs=dict(type='BrokenPairsHook'),
     visualization=dict(type='SemanticVisualizationHook'))

@@ -5,3 +5,5 @@ _base_ = [
 ]
 default_scope = 'mmseg'
 custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)
+
+default_hooks = dict(broken_pairs=dict(type='BrokenPairsHook'))

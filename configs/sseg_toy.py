@@ -6,4 +6,6 @@ _base_ = [
 default_scope = 'mmseg'
 custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)
 
-default_hooks = dict(visualization=dict(type='SemanticVisualizationHook'))
+default_hooks = dict(
+    broken_pairs=dict(type='BrokenPairsHook'),
+    visualization=dict(type='SemanticVisualizationHook'))

@@ -162,6 +162,7 @@ def test_training(path, data):
     cfg = load(path, data)
     model = MODELS.build(shrink(cfg.model))
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    assert cfg.default_hooks.broken_pairs == dict(type='BrokenPairsHook')
     sources = path.stem.count('-')  # swin-s_cc3m-cc12m has two
     assert len(dataset) == 2 * len(dataset.sources) == 2 * sources
     DATA_SAMPLERS.build(

@@ -119,6 +119,8 @@ def test_training(trained):
     for epoch in (batches[:EPOCH], batches[EPOCH:]):
         assert sorted(sum(epoch, [])) == list(range(PAIRS))
     assert batches[:EPOCH] != batches[EPOCH:]
+    log, = (trained / 'whole').glob('*/*.log')
+    assert 'Epoch 2: 0 broken pairs were replaced' in log.read_text()
 
 
 def test_index_is_made_once(trained):

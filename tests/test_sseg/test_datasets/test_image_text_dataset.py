@@ -3,11 +3,12 @@ import logging
 import os
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
+from mmengine.registry import HOOKS, init_default_scope
 from mmseg.registry import DATASETS
 from pair_data import pairs, picture, realdata, write_tar
 from torch.utils.data import DataLoader
@@ -329,6 +330,46 @@ def test_broken_pairs_of_workers_are_counted_together(broken):
         return found, dataset.broken.counts()
 
     assert run(0) == run(2)
+
+
+def test_hook_logs_the_broken_pairs_of_all_processes(broken, monkeypatch):
+    """Two processes with the same counts; the second epoch has one more."""
+    logged = []
+    dataset = build(broken, tars('a'), pipeline=[
+        LOAD, dict(type='PackSegInputs', meta_keys=META)
+    ])  # yapf: disable
+    loader = DataLoader(
+        dataset,
+        sampler=EpochSampler(dataset, seed=0),
+        num_workers=2,
+        collate_fn=pseudo_collate)
+    runner = SimpleNamespace(
+        epoch=0,
+        train_dataloader=loader,
+        logger=SimpleNamespace(log=lambda *args: logged.append(args)))
+    monkeypatch.setattr('mmlangseg.sseg.datasets.broken_pairs_hook.all_reduce',
+                        lambda counts: counts.mul_(2))
+    dataset.broken.add(BrokenPairError('a', 'image', 'was broken before'))
+    hook = HOOKS.build(dict(type='BrokenPairsHook'))
+    hook.before_train(runner)
+    assert len(list(loader)) == 20
+    hook.after_train_epoch(runner)
+    counts = dataset.broken.counts()
+    images, captions = 2 * counts['image'] - 2, 2 * counts['caption']
+    assert images >= 6 and captions >= 8
+    runner.epoch = 1
+    dataset.broken.add(BrokenPairError('a', 'image', 'is broken'))
+    hook.after_train_epoch(runner)
+    hook.after_train_epoch(runner)
+    text = 'Epoch {}: {} broken pairs were replaced ({} by image, {} by ' \
+        'caption)'
+    assert logged == [(logging.WARNING,
+                       text.format(1, images + captions, images, captions)),
+                      (logging.WARNING, text.format(2, 2, 2, 0)),
+                      (logging.INFO, text.format(2, 0, 0, 0))]
+    runner.train_dataloader = SimpleNamespace(dataset=[])
+    with pytest.raises(TypeError, match='list counts no broken pairs'):
+        hook.before_train(runner)
 
 
 def test_all_broken(tmp_path):
