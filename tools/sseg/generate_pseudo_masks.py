@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Iterator, NamedTuple, Optional
+from typing import Iterator, Optional
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
@@ -31,31 +31,20 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.utils import import_modules_from_strings
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import MODELS
 from torch.utils.data import DataLoader, Dataset
 
 from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.fileio import write_text
 from mmlangseg.progress import Progress
-from mmlangseg.sseg.datasets.pair_source import BrokenPairError
 from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache,
                                          find_generator_config, stretch_image)
+from mmlangseg.sseg.pseudo_masks.whole_images import (WholeImage, WholeImages,
+                                                      build_whole_images)
 from mmlangseg.visualization import draw_labels, read_image, write_png
 
 LISTED = 20  # failures
-LOADERS = ('LoadPairImage', 'LoadImageFromFile')
-
-
-class Image(NamedTuple):
-    """What a worker gives: BGR ``pixels`` (h, w, 3), or a ``fault``, which is
-    the image's or, if ``passing``, that of the disk or the memory."""
-
-    sample_id: int
-    key: str
-    pixels: Optional[np.ndarray]
-    fault: str
-    passing: bool = False
 
 
 def parse_args() -> argparse.Namespace:
@@ -115,52 +104,6 @@ def read_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def build_dataset(cfg: Config) -> Dataset:
-    """The training set, each pair once, with nothing but decoding."""
-    config = cfg.train_dataloader.dataset.copy()
-    loaders = [step for step in config.pipeline if step['type'] in LOADERS]
-    if not loaders:
-        raise ValueError(f'train_dataloader.dataset.pipeline has none of '
-                         f'{LOADERS}, which load an image')
-    config.update(pipeline=loaders[:1], test_mode=True)
-    config.pop('indices', None)  # the numbers are those of the whole set
-    if 'sources' in config:
-        config.sources = [{
-            k: v
-            for k, v in source.items() if k != 'weight'
-        } for source in config.sources]
-    return DATASETS.build(config)
-
-
-class Images(Dataset):
-    """The images of a training set, stretched to one size."""
-
-    def __init__(self, dataset: Dataset, size: tuple[int, int]) -> None:
-        self.dataset = dataset
-        self.size = size
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> Image:
-        try:
-            sample = self.dataset[index]
-        except BrokenPairError as error:
-            return Image(index, '', None, str(error))
-        except Exception as error:  # one bad image must not stop the others
-            fault = f'sample {index}: {type(error).__name__}: {error}'
-            passing = isinstance(error, (OSError, MemoryError))
-            if getattr(error, 'errno', 0) is None:
-                passing = False  # so Pillow says that a file is damaged
-            return Image(index, '', None, fault, passing)
-        if sample.get('sample_id', index) != index:
-            raise RuntimeError(
-                f'sample {index} of the training set has the sample_id '
-                f'{sample["sample_id"]}: a cache needs one entry per sample')
-        key = sample.get('key') or sample['img_path']
-        return Image(index, key, stretch_image(sample['img'], self.size), '')
-
-
 class Generator:
     """Label maps of stretched images."""
 
@@ -170,7 +113,7 @@ class Generator:
             (f'cuda:{launched()[2]}' if torch.cuda.is_available() else 'cpu'))
         self.model = MODELS.build(config).to(self.device).eval()
 
-    def __call__(self, images: list[Image]) -> np.ndarray:
+    def __call__(self, images: list[WholeImage]) -> np.ndarray:
         """Uint8 (B, h, w) of images that have pixels."""
         bgr = np.stack([image.pixels for image in images])
         rgb = torch.from_numpy(bgr).to(self.device).flip(3)
@@ -183,7 +126,7 @@ def open_cache(args: argparse.Namespace, config: dict, count: int,
                generator: Generator) -> PseudoMaskCache:
     """Make the cache, or open it to go on."""
     blank = np.zeros((*args.size, 3), np.uint8)
-    grid = generator([Image(0, '', blank, '')])[0].shape
+    grid = generator([WholeImage(0, '', blank, '')])[0].shape
     shard_size = args.shard_size
     if shard_size is None:
         shard_size = min(4096, max(16, -(-count // 256)))
@@ -227,7 +170,7 @@ def run(args: argparse.Namespace, cache: PseudoMaskCache, dataset: Dataset,
         f'{title}: {total} images, {total - left} have pseudo-masks already',
         flush=True)
     loader = DataLoader(
-        Images(dataset, tuple(args.size)),
+        WholeImages(dataset, tuple(args.size)),
         batch_sampler=list(batches(cache, todo, args.batch_size)),
         num_workers=args.workers,
         collate_fn=list)
@@ -271,7 +214,7 @@ def draw(args: argparse.Namespace, cfg: Config, config: dict) -> None:
         bgr = read_image(args.inspect)[..., ::-1]
         key, number, origin = args.inspect, 0, 'from the generator'
     elif args.inspect.isdigit():
-        sample = build_dataset(cfg)[int(args.inspect)]
+        sample = build_whole_images(cfg)[int(args.inspect)]
         bgr, number = sample['img'], int(args.inspect)
         key = sample.get('key') or sample['img_path']
         origin = 'from the generator'
@@ -284,7 +227,8 @@ def draw(args: argparse.Namespace, cfg: Config, config: dict) -> None:
         if cache.has_shard(number // cache.header['shard_size']):
             labels, origin = cache.load(number, key), f'from {args.cache}'
     if labels is None:
-        image = Image(number, key, stretch_image(bgr, tuple(args.size)), '')
+        image = WholeImage(number, key, stretch_image(bgr, tuple(args.size)),
+                           '')
         labels = Generator(config, args.device)([image])[0]
     out = args.out or Path(f'{Path(args.inspect).stem}_pseudo_masks.png')
     names = [f'mask {i}' for i in range(labels.max() + 1)]
@@ -306,7 +250,7 @@ def main() -> None:
         if args.inspect:
             draw(args, cfg, config)
             return
-        dataset = build_dataset(cfg)
+        dataset = build_whole_images(cfg)
         generator = Generator(config, args.device)
         cache = open_cache(args, config, len(dataset), generator)
     except (OSError, ValueError, ImportError, KeyError) as error:
@@ -314,8 +258,7 @@ def main() -> None:
     try:
         failures = run(args, cache, dataset, generator)
     except OSError as error:
-        print(f'error: {error}', file=sys.stderr)
-        sys.exit(exit_code(True))
+        sys.exit(f'error: {error}')
     if failures:
         print(
             f'{len(failures)} images failed:', *failures[:LISTED], sep='\n  ')

@@ -1,0 +1,79 @@
+"""The images of a training set, each once and whole, for the generator."""
+from __future__ import annotations
+from typing import NamedTuple, Optional
+
+import numpy as np
+from mmengine.config import Config
+from mmseg.registry import DATASETS
+from torch.utils.data import Dataset
+
+from ..datasets.pair_source import BrokenPairError
+from .stretch import stretch_image
+
+LOADERS = ('LoadPairImage', 'LoadImageFromFile')
+
+
+class WholeImage(NamedTuple):
+    """An image for the generator, or why there is none.
+
+    Attributes:
+        sample_id (int): Number of the sample.
+        key (str): Its name.
+        pixels (np.ndarray, optional): BGR, (h, w, 3).
+        fault (str): What is wrong, or nothing.
+        passing (bool): Whether that is the disk or the memory, and not the
+            image.
+    """
+
+    sample_id: int
+    key: str
+    pixels: Optional[np.ndarray]
+    fault: str
+    passing: bool = False
+
+
+class WholeImages(Dataset):
+    """Each image of a data set as a :class:`WholeImage` of one size."""
+
+    def __init__(self, dataset: Dataset, size: tuple[int, int]) -> None:
+        self.dataset = dataset
+        self.size = size
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> WholeImage:
+        try:
+            sample = self.dataset[index]
+        except BrokenPairError as error:
+            return WholeImage(index, '', None, str(error))
+        except Exception as error:  # one bad image must not stop the others
+            fault = f'sample {index}: {type(error).__name__}: {error}'
+            passing = isinstance(error, (OSError, MemoryError))
+            if getattr(error, 'errno', 0) is None:
+                passing = False  # so Pillow says that a file is damaged
+            return WholeImage(index, '', None, fault, passing)
+        if sample.get('sample_id', index) != index:
+            raise RuntimeError(
+                f'sample {index} of the training set has the sample_id '
+                f'{sample["sample_id"]}: a cache needs one entry per sample')
+        key = sample.get('key') or sample['img_path']
+        return WholeImage(index, key, stretch_image(sample['img'], self.size),
+                          '')
+
+
+def build_whole_images(cfg: Config) -> Dataset:
+    """The training set, each pair once, with nothing but decoding."""
+    config = cfg.train_dataloader.dataset.copy()
+    loaders = [step for step in config.pipeline if step['type'] in LOADERS]
+    if not loaders:
+        raise ValueError(f'train_dataloader.dataset.pipeline has none of '
+                         f'{LOADERS}, which load an image')
+    config.update(pipeline=loaders[:1], test_mode=True)
+    config.pop('indices', None)  # the numbers are those of the whole set
+    if 'sources' in config:
+        config.sources = [{
+            k: v
+            for k, v in source.items() if k != 'weight'
+        } for source in config.sources]
+    return DATASETS.build(config)
