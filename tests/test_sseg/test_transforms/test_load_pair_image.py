@@ -81,8 +81,9 @@ def test_greyscale():
 
 def test_deep_greyscale():
     """16 bits keep their upper half; Pillow alone gives white."""
-    deep = np.array([[0, 256, 32768, 65535]], np.uint16)
-    assert load(encode(deep))[0, :, 0].tolist() == [0, 1, 128, 255]
+    deep = np.array([[0, 256, 32768, 65535]], np.uint16).repeat(8, 0)
+    loaded = load(encode(deep), min_size=4)
+    assert loaded[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
 def test_black_and_white():
@@ -103,8 +104,8 @@ def test_cmyk():
 
 @pytest.mark.parametrize('mode', ['RGBA', 'LA', 'P'])
 def test_transparent_is_white(mode):
-    pixels = np.zeros((4, 4, 4), np.uint8)  # black below, half of it hidden
-    pixels[:, 2:, 3] = 255
+    pixels = np.zeros((8, 8, 4), np.uint8)  # black below, half of it hidden
+    pixels[:, 4:, 3] = 255
     image = Image.fromarray(pixels).convert(mode)
     kwargs = {}
     if mode == 'P':
@@ -112,11 +113,11 @@ def test_transparent_is_white(mode):
         image.putpalette([0, 0, 0, 0, 0, 0])
         kwargs = dict(transparency=0)
     loaded = load(encode(image, **kwargs))
-    assert (loaded[:, :2] == 255).all() and (loaded[:, 2:] == 0).all()
+    assert (loaded[:, :4] == 255).all() and (loaded[:, 4:] == 0).all()
 
 
 def test_half_transparent():
-    pixels = np.full((2, 2, 4), 128, np.uint8)
+    pixels = np.full((8, 8, 4), 128, np.uint8)
     pixels[..., :3] = 0
     assert np.abs(load(encode(pixels)).astype(int) - 127).max() <= 1
 
@@ -132,11 +133,34 @@ def test_first_of_an_animation():
     assert np.array_equal(load(data), RGB[..., ::-1])
 
 
-def test_one_pixel():
-    data = encode(RGB[:1, :1])
-    assert load(data).shape == (1, 1, 3)
-    with pytest.raises(BrokenPairError, match='1 x 1 pixels, less than min_s'):
-        load(data, min_size=2)
+def test_small_images():
+    """Pixels that visits are counted with, and lines, teach nothing."""
+    for size in ((1, 1), (7, 14)):
+        data = encode(RGB[:size[0], :size[1]])
+        with pytest.raises(
+                BrokenPairError,
+                match=f'{size[1]} x {size[0]} pixels, less than min_size=8'):
+            load(data)
+        assert load(data, min_size=1).shape == (*size, 3)
+    assert load(encode(RGB[:8, :8])).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize('data', [b'<html>404</html>', b'GIF', b'\0' * 100])
+def test_unknown_formats(data):
+    with pytest.raises(BrokenPairError) as error:
+        load(data)
+    assert str(error.value) == (
+        'a.tar/1: image is unusable: it is none of JPEG, PNG, WEBP, GIF, BMP, '
+        'or damaged from the beginning on. Download it again, or convert it '
+        'to .jpg, .jpeg, .png or .webp')
+
+
+def test_unknown_format_of_a_file(tmp_path):
+    path = tmp_path / '1.jpg'
+    path.write_bytes(b'<html>')
+    with pytest.raises(
+            BrokenPairError, match=rf'^1: .*: {path} is none of JPEG'):
+        LoadPairImage()(dict(img_path=str(path), key='1'))
 
 
 def broken_files() -> dict[str, bytes]:

@@ -7,7 +7,7 @@ import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..datasets.pair_source import BrokenPairError
 
@@ -34,15 +34,15 @@ class LoadPairImage(BaseTransform):
     Args:
         max_pixels: Images with more pixels are refused before they are
             decoded: a small file may hold a picture that fills the memory.
-        min_size: Images whose shorter side has fewer pixels are refused, for
-            example those of one pixel that pages are counted with.
+        min_size: Images whose shorter side has fewer pixels are refused:
+            those of one pixel that visits of a page are counted with, lines.
 
     Raises:
         BrokenPairError: The image cannot be decoded, is cut off, or is
             refused.
     """
 
-    def __init__(self, max_pixels: int = 1 << 26, min_size: int = 1) -> None:
+    def __init__(self, max_pixels: int = 1 << 26, min_size: int = 8) -> None:
         self.max_pixels = max_pixels
         self.min_size = min_size
 
@@ -71,7 +71,7 @@ class LoadPairImage(BaseTransform):
         if not file.seek(0, os.SEEK_END):
             raise ValueError('it is empty')
         file.seek(0)
-        with Image.open(file, formats=_FORMATS) as image:
+        with _open(file) as image:
             width, height = image.size
             if width * height > self.max_pixels:
                 raise ValueError(f'it has {width} x {height} pixels, more '
@@ -85,6 +85,17 @@ class LoadPairImage(BaseTransform):
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(max_pixels={self.max_pixels}, '
                 f'min_size={self.min_size})')
+
+
+def _open(file: io.IOBase) -> Image.Image:
+    try:
+        return Image.open(file, formats=_FORMATS)
+    except UnidentifiedImageError:  # whose text names an object of Python
+        raise ValueError(
+            f'{getattr(file, "name", "it")} is none of '
+            f'{", ".join(_FORMATS)}, or damaged from the beginning on. '
+            'Download it again, or convert it to .jpg, .jpeg, .png or '
+            '.webp') from None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
