@@ -4,7 +4,9 @@ Example:
     python tools/dataset_converters/lvis.py \
         data/lvis_v1/annotations/lvis_v1_val.json
 
-reads the masks of the instances and writes below ``data/lvis_v1``:
+reads the masks of the instances and writes below ``data/lvis_v1``, where
+COCO's images belong into ``train2017`` and ``val2017`` (links will do; three
+in four of the 19,809 images for validation are in ``train2017``):
 
     labels/val2017/000000000139.png   0 = no instance, 1 to 1203 the classes
     lvis_v1_val.txt                   the images, val2017/000000000139 ...

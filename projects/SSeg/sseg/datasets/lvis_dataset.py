@@ -19,6 +19,8 @@ class LVISDataset(ClassFileDataset):
         <data_root>/val2017/000000000139.jpg     COCO's images
         <data_root>/labels/val2017/000000000139.png
 
+    and the same for ``train2017``, which has most images for validation.
+
     LVIS says of few classes that they are absent from an image, so that a
     pixel without instance may belong to any class. Such pixels are ignored
     by default; with ``background=True`` they are the class background, and
