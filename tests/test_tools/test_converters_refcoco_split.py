@@ -111,8 +111,8 @@ def test_file_and_report(split, root, capsys):
 def test_nested_draws_are_not_promised(split):
     """Python's sampling, so that lists equal the released ones."""
     images = list(range(1000))
-    assert split.labelled_images(images, 1, 0, 1000) == random.Random(
-        0).sample(images, 10)
+    assert split.labelled_images(images, 1, 0,
+                                 1000) == random.Random(0).sample(images, 10)
     assert len(split.labelled_images(range(16994), 1, 0, 16994)) == 169
     assert len(split.labelled_images(range(16994), 0.1, 0, 16994)) == 16
 

@@ -9,8 +9,9 @@ and ``... .unlabelled.json`` for each percentage, for ``image_ids`` of
 ``RefCOCODataset``. All expressions of an image are on the same side. The rule
 is that of the released SemiRES, so that seed 0 gives its lists. Images with a
 sentence that was not annotated are never labelled ones; ``--annotated`` makes
-all others labelled, instead of a percentage. ``--words`` also writes the words of the sentences, ``data/refer/refcoco/train.words.txt``,
-for ``GRUTextEncoder``.
+all others labelled, instead of a percentage. ``--words`` also writes the words
+of the sentences, ``data/refer/refcoco/train.words.txt``, for
+``GRUTextEncoder``.
 """
 from __future__ import annotations
 import argparse
