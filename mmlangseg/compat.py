@@ -5,7 +5,9 @@ call what they need when they are imported.
 """
 from __future__ import annotations
 import os
+from urllib.parse import urlparse
 
+import mmengine.runner.checkpoint
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
@@ -21,14 +23,18 @@ def repair_checkpoint_loading() -> None:
     only, while MMEngine's checkpoints carry the history of the log
     (``HistoryBuffer``, NumPy arrays), so that ``--resume`` fails.
     The loader registered here allows just these types and stays safe
-    otherwise. For a checkpoint that needs more, and that you trust, set the
-    environment variable ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``.
+    otherwise. MMEngine's loader of URLs accepts everything; it is replaced by
+    one that downloads the file and reads it in the same way. For a checkpoint
+    that needs more, and that you trust, set the environment variable
+    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``.
 
     Unnecessary with: MMEngine > 0.10.7 (it loads with ``weights_only=False``,
     which runs whatever code the file names).
     """
     CheckpointLoader.register_scheme(
         prefixes='', loader=load_from_local, force=True)
+    # of http(s), and of the model zoos, whose names become URLs
+    mmengine.runner.checkpoint.load_url = load_from_url
 
 
 def load_from_local(filename: str, map_location=None) -> dict:
@@ -56,6 +62,27 @@ def load_from_local(filename: str, map_location=None) -> dict:
             f'{type(error).__name__}: {reason}. Either the file is damaged, '
             'or it holds more than tensors and plain data; if you trust it, '
             f'set {_UNSAFE_ENV}=1') from error
+
+
+def load_from_url(url: str,
+                  model_dir: str | None = None,
+                  map_location=None,
+                  progress: bool = True) -> dict:
+    """Download a checkpoint, once, and load it by :func:`load_from_local`.
+
+    Args:
+        url: Of the file.
+        model_dir: Folder where it is kept, by default, and under the same
+            name, that of ``torch.hub``.
+        map_location: Same as :func:`torch.load`.
+        progress: Whether to show a bar.
+    """
+    folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
+    path = os.path.join(folder, os.path.basename(urlparse(url).path))
+    if not os.path.isfile(path):
+        os.makedirs(folder, exist_ok=True)
+        torch.hub.download_url_to_file(url, path, progress=progress)
+    return load_from_local(path, map_location)
 
 
 def _checkpoint_types() -> list:

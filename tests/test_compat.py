@@ -1,13 +1,14 @@
 from __future__ import annotations
 import os
 import pickle
+import shutil
 from collections import OrderedDict
 
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
-from mmengine.runner import CheckpointLoader
+from mmengine.runner import CheckpointLoader, checkpoint
 from mmengine.runner.checkpoint import load_from_local as original_loader
 
 from mmlangseg.compat import repair_checkpoint_loading
@@ -15,11 +16,12 @@ from mmlangseg.compat import repair_checkpoint_loading
 
 @pytest.fixture(autouse=True)
 def repaired():
-    before = CheckpointLoader._schemes['']
+    before, before_url = CheckpointLoader._schemes[''], checkpoint.load_url
     repair_checkpoint_loading()
     repair_checkpoint_loading()  # more than once is allowed
     yield
     CheckpointLoader.register_scheme(prefixes='', loader=before, force=True)
+    checkpoint.load_url = before_url
 
 
 def training_checkpoint() -> dict:
@@ -108,8 +110,11 @@ class Attack:
 class Escape:
     """Asks ``getattr`` for more than a statistic of the history."""
 
+    def __init__(self, owner, name) -> None:
+        self.arguments = owner, name
+
     def __reduce__(self):
-        return getattr, (HistoryBuffer, '__init__')
+        return getattr, self.arguments
 
 
 def test_code_is_refused(tmp_path):
@@ -122,9 +127,11 @@ def test_code_is_refused(tmp_path):
     assert not marker.exists()
 
 
-def test_getattr_is_narrow(tmp_path):
-    torch.save(dict(state_dict=Escape()), tmp_path / 'a.pth')
-    with pytest.raises(RuntimeError, match='__init__.*not allowed'):
+@pytest.mark.parametrize('owner, name', [(HistoryBuffer, '__init__'),
+                                         (np.dtype, 'mean')])
+def test_getattr_is_narrow(tmp_path, owner, name):
+    torch.save(dict(state_dict=Escape(owner, name)), tmp_path / 'a.pth')
+    with pytest.raises(RuntimeError, match=f'{name} of .*not allowed'):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'), 'cpu')
 
 
@@ -134,6 +141,36 @@ def test_trusted_files_can_be_forced(tmp_path, monkeypatch):
     torch.save(dict(state_dict=Attack(marker)), path)
     CheckpointLoader.load_checkpoint(str(path), 'cpu')
     assert marker.exists()
+
+
+@pytest.fixture
+def web(tmp_path, monkeypatch):
+    """A folder that URLs are downloaded from, and how often they were."""
+    downloads = []
+
+    def download(url, path, progress):
+        downloads.append(url)
+        shutil.copy(tmp_path / 'web' / os.path.basename(url), path)
+
+    (tmp_path / 'web').mkdir()
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    return tmp_path / 'web', downloads
+
+
+def test_urls_are_read_like_files(web, tmp_path):
+    folder, downloads = web
+    saved, marker = training_checkpoint(), tmp_path / 'ran'
+    torch.save(saved, folder / 'good.pth')
+    torch.save(dict(state_dict=Attack(marker)), folder / 'bad.pth')
+    for _ in range(2):
+        loaded = CheckpointLoader.load_checkpoint(
+            'https://example.org/zoo/good.pth', 'cpu')
+        torch.testing.assert_close(loaded['state_dict'], saved['state_dict'])
+    assert downloads == ['https://example.org/zoo/good.pth']
+    with pytest.raises(RuntimeError, match='bad.pth.*trust'):
+        CheckpointLoader.load_checkpoint('http://example.org/bad.pth', 'cpu')
+    assert not marker.exists()
 
 
 def test_truncated_file(tmp_path):
