@@ -4,13 +4,14 @@ import os
 from typing import Optional
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.runner import CheckpointLoader, load_state_dict
 from mmengine.utils import import_modules_from_strings
 
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import require_matching_checkpoint
+from mmlangseg.text.gru import saved_words
 
 
 def load_config(config: str | os.PathLike | Config, scope: str) -> Config:
@@ -51,21 +52,45 @@ def load_model(config: Config,
         The model in evaluation mode.
 
     Raises:
-        ValueError: The checkpoint is of another model.
+        ValueError: The checkpoint is of another model, or there is no such
+            device.
     """
     if 'custom_imports' in config:  # a Config may be made in memory
         import_modules_from_strings(**config.custom_imports)
     if device is None:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    if torch.device(device).type == 'cuda' and ':' in str(device):
-        torch.cuda.set_device(device)  # spconv runs on the current one
+    if torch.device(device).type == 'cuda':
+        if not torch.cuda.is_available():
+            raise ValueError(f'device={device}: torch sees no GPU, use cpu')
+        if torch.device(device).index is not None:
+            torch.cuda.set_device(device)  # spconv runs on the current one
     init_default_scope(config.default_scope)
+    if checkpoint is None:
+        return MODELS.build(config.model).to(device).eval()
+    repair_checkpoint_loading()
+    content = CheckpointLoader.load_checkpoint(str(checkpoint), 'cpu')
+    state = content.get('state_dict', content)
+    _use_saved_words(config.model, state)
     model = MODELS.build(config.model)
-    if checkpoint is not None:
-        repair_checkpoint_loading()
-        content = load_checkpoint(model, str(checkpoint), map_location='cpu')
-        require_matching_checkpoint(model, content)
+    load_state_dict(model, state, logger='current')
+    require_matching_checkpoint(model, content)
     return model.to(device).eval()
+
+
+def _use_saved_words(model: ConfigDict, state: dict) -> None:
+    """Give a GRU the words of the checkpoint, so that the file that they came
+    from is not needed, and may have changed."""
+    for key, part in model.items():
+        if not isinstance(part, dict):
+            continue
+        _use_saved_words(part, state)
+        if part.get('type') != 'GRUTextEncoder':
+            continue
+        for name, value in state.items():
+            if name.endswith(f'{key}._extra_state'):
+                vectors = name.replace('_extra_state', 'vectors.weight')
+                part.vocabulary = saved_words(value)
+                part.embed_dims = state[vectors].shape[1]
 
 
 def test_dataset(config: Config) -> dict:

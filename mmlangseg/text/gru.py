@@ -1,8 +1,11 @@
 from __future__ import annotations
+import logging
 from pathlib import Path
+from typing import Sequence
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
@@ -22,9 +25,9 @@ class GRUTextEncoder(BaseModule):
     keep the vectors of a GloVe file, others begin as unknown ones.
 
     Args:
-        vocabulary (str): File with one word per line, or a GloVe text file
-            (``word x1 x2 ...``), whose vectors are then used. Words that are
-            not listed share one learned vector.
+        vocabulary (str | Sequence[str]): File with one word per line, or a
+            GloVe text file (``word x1 x2 ...``), whose vectors are then used;
+            or the words. Those that are not listed share one learned vector.
         hidden_channels (int): Channels of one direction; the output has twice
             as many.
         embed_dims (int): Channels of a learned word vector; a GloVe file
@@ -37,13 +40,16 @@ class GRUTextEncoder(BaseModule):
     resized_on_load = ('vectors.weight', )
 
     def __init__(self,
-                 vocabulary: str,
+                 vocabulary: str | Sequence[str],
                  hidden_channels: int = 128,
                  embed_dims: int = 300,
                  num_layers: int = 1,
                  freeze_vectors: bool = False) -> None:
         super().__init__()
-        self.words, vectors = _read_vocabulary(Path(vocabulary))
+        if isinstance(vocabulary, str):
+            self.words, vectors = _read_vocabulary(Path(vocabulary))
+        else:
+            self.words, vectors = list(vocabulary), None
         self.has_vectors = vectors is not None
         if vectors is not None:
             embed_dims = vectors.shape[1]
@@ -75,14 +81,19 @@ class GRUTextEncoder(BaseModule):
         words = state_dict.get(f'{prefix}_extra_state')
         name = f'{prefix}vectors.weight'
         if words is not None and name in state_dict:
-            state_dict[name] = self._reordered(
-                state_dict[name],
-                bytes(words.tolist()).decode().split('\n'))
+            state_dict[name] = self._reordered(state_dict[name],
+                                               saved_words(words))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _reordered(self, vectors: Tensor, words: list[str]) -> Tensor:
         """Vectors (len(words) + 2, C) of other words, for this vocabulary."""
         rows = {word: i for i, word in enumerate(words, start=2)}
+        lost = rows.keys() - self.index.keys()
+        if lost:
+            print_log(
+                f'{len(lost)} of {len(rows)} words of the checkpoint are not '
+                f'in the vocabulary and so unknown, such as {min(lost)!r}',
+                'current', logging.WARNING)
         # 0 and 1 are the same in all vocabularies
         old = torch.tensor([0, 1, *(rows.get(w, 1) for w in self.words)])
         new = vectors[old]
@@ -112,12 +123,18 @@ class GRUTextEncoder(BaseModule):
             sentence=torch.cat([last[-2], last[-1]], dim=1))
 
 
+def saved_words(state: Tensor) -> list[str]:
+    """The words that ``_extra_state`` of a checkpoint holds."""
+    return bytes(state.tolist()).decode().split('\n')
+
+
 def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
     """Read words, and their vectors if the file has them."""
     if not path.is_file():
         raise FileNotFoundError(
-            f'{path}: no such vocabulary; write one word per line, or name a '
-            'GloVe text file')
+            f'{path}: no such vocabulary. It is written with the data set '
+            '(make_toy.py, --words or caption_words.py, see the README of the '
+            'system); else write one word per line, or name a GloVe text file')
     words, vectors = [], []
     with path.open(encoding='utf-8') as file:
         for number, line in enumerate(file, start=1):

@@ -116,13 +116,18 @@ def test_missing_file(tmp_path):
         build(tmp_path / 'none.txt')
 
 
-def test_vectors_find_their_words_in_another_vocabulary(vocabulary, tmp_path):
+def test_vectors_find_their_words_in_another_vocabulary(
+        vocabulary, tmp_path, monkeypatch):
+    messages = []
+    monkeypatch.setattr('mmlangseg.text.gru.print_log',
+                        lambda text, *_: messages.append(text))
     trained = build(vocabulary, embed_dims=6)
     other = tmp_path / 'other.txt'
     other.write_text('lamp\nred\nchair\nthe\n')
     encoder = build(other, embed_dims=6)
     load_state_dict(encoder, trained.state_dict(), strict=True)
     require_matching_checkpoint(encoder, trained.state_dict())
+    assert [m[:30] for m in messages] == ['2 of 5 words of the checkpoint']
     texts = ['the red chair', 'red', 'the lamp']
     expected, found = trained(texts), encoder(texts)
     torch.testing.assert_close(found.sentence, expected.sentence)

@@ -94,6 +94,28 @@ def test_infer(tmp_path, trained):
     assert texts == ['The brown chair.', 'a chair']
 
 
+def test_the_checkpoint_brings_its_words(tmp_path, trained):
+    """Also where the file that they came from is gone."""
+    from mmlangseg.apis import LESSInferencer
+    points = np.load(make_scan(tmp_path / 'room.npy'))
+    expected = LESSInferencer(*map(str, trained), device='cpu')
+    cfg = Config.fromfile(trained[0])
+    cfg.model.text_encoder.vocabulary = str(tmp_path / 'gone.txt')
+    found = LESSInferencer(cfg, str(trained[1]), device='cpu')
+    assert found.model.text_encoder.words == ['the', 'chair', 'brown']
+    for a, b in zip(
+            expected(points, ['the brown chair']),
+            found(points, ['the brown chair'])):
+        assert (a.mask == b.mask).all() and a.score == b.score
+
+
+def test_device_that_is_not_there(trained, monkeypatch):
+    from mmlangseg.apis import LESSInferencer
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(ValueError, match='device=cuda:0: torch sees no GPU'):
+        LESSInferencer(*map(str, trained), device='cuda:0')
+
+
 def test_two_points_and_a_very_long_sentence(tmp_path, trained, monkeypatch):
     scan = make_scan(tmp_path / 'room.npy', 2)
     text = 'a chair ' * 300
