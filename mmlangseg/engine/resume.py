@@ -9,7 +9,8 @@ def find_resume_checkpoint(work_dir: str | Path) -> str | None:
 
     MMEngine trusts the file ``last_checkpoint``, which a killed run can
     leave empty, or naming a checkpoint that was deleted. Then the newest
-    ``epoch_*.pth`` or ``iter_*.pth`` is taken.
+    ``epoch_*.pth`` or ``iter_*.pth`` is taken. Nor does it know of a folder
+    that was copied or renamed: only checkpoints of this one count.
 
     Returns:
         The path, or None where nothing was saved yet.
@@ -17,9 +18,9 @@ def find_resume_checkpoint(work_dir: str | Path) -> str | None:
     work_dir = Path(work_dir)
     pointer = work_dir / 'last_checkpoint'
     if pointer.is_file():
-        name = pointer.read_text().strip()
-        if name and Path(name).is_file():
-            return name
+        name = Path(pointer.read_text().strip()).name
+        if name and (work_dir / name).is_file():
+            return str(work_dir / name)
     saved = [
         path for path in work_dir.glob('*.pth')
         if re.fullmatch(r'(epoch|iter)_\d+', path.stem)

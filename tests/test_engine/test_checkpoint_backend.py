@@ -74,6 +74,15 @@ class TestFindResumeCheckpoint:
         (tmp_path / 'last_checkpoint').write_text(pointed)
         assert find_resume_checkpoint(tmp_path) == pointed
 
+    def test_a_copied_run_goes_its_own_way(self, tmp_path):
+        for run in ('a', 'b'):
+            (tmp_path / run).mkdir()
+            (tmp_path / run / 'epoch_1.pth').touch()
+            (tmp_path / run / 'last_checkpoint').write_text(
+                str(tmp_path / 'a' / 'epoch_1.pth'))
+        assert find_resume_checkpoint(tmp_path / 'b') == str(tmp_path / 'b' /
+                                                             'epoch_1.pth')
+
     @pytest.mark.parametrize('pointer', ['', '/moved/epoch_11.pth'])
     def test_newest_where_the_pointer_is_broken(self, tmp_path, pointer):
         for epoch in (2, 9, 10):
