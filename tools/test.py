@@ -68,6 +68,14 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'checkpoint {args.checkpoint} does not exist')
     if args.out is not None and not args.out.endswith('.json'):
         parser.error(f'--out {args.out} must end in .json')
+    if args.out is not None:
+        folder = os.path.dirname(os.path.abspath(args.out))
+        try:  # now: it is written after the whole test
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            parser.error(f'--out {args.out}: {error}')
+        if os.path.isdir(args.out) or not os.access(folder, os.W_OK):
+            parser.error(f'--out {args.out} cannot be written')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 

@@ -128,7 +128,7 @@ class TestPrintConfig:
         return tmp_path / 'entry.py'
 
     def test_bases_and_options(self, config, tmp_path):
-        saved = tmp_path / 'saved.py'
+        saved = tmp_path / 'new' / 'saved.py'
         done = run('print_config.py', config, '--cfg-options', 'a.b=7',
                    '--save-path', saved)
         assert done.returncode == 0, done.stderr

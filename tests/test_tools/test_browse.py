@@ -94,6 +94,12 @@ def test_bad_arguments(config, browse, capsys):
         assert message in capsys.readouterr().err
 
 
+def test_split_that_is_not_there(tmp_path, browse):
+    (tmp_path / 'a.py').write_text('test_dataloader = dict()')
+    with pytest.raises(SystemExit, match='a.py has no train_dataloader'):
+        browse(tmp_path / 'a.py')
+
+
 SSEG_CONFIG = """
 default_scope = 'mmseg'
 custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)

@@ -278,6 +278,8 @@ class TestArguments:
         (test, ['no.py', 'no.pth'], 'config no.py does not exist'),
         (test, [__file__, 'no.pth'], 'checkpoint no.pth does not exist'),
         (test, [__file__, __file__, '--out', 'a.pkl'], 'must end in .json'),
+        (test, [__file__, __file__, '--out', f'{__file__}/a.json'
+                ], f"File exists: '{os.path.abspath(__file__)}'"),
     ])
     def test_one_clear_line(self, tool, args, message, monkeypatch, capsys):
         monkeypatch.setattr(sys, 'argv', ['tool', *args])

@@ -32,6 +32,28 @@ def test_seed_table_names_a_row_without_files(tmp_path, monkeypatch):
         seed_table.main()
 
 
+def test_seed_table_names_a_metric_that_is_missing(tmp_path, monkeypatch):
+    (tmp_path / 'a.json').write_text('{"metrics": {"oIoU": 1, "P@0.5": 2}}')
+    monkeypatch.setattr(sys, 'argv', ['seed_table.py', f'a={tmp_path}/a.json'])
+    message = 'has no Acc@0.25, Acc@0.5, mIoU: choose .* from oIoU, P@0.5'
+    with pytest.raises(SystemExit, match=message):
+        seed_table.main()
+
+
+@pytest.mark.parametrize('objects', [[], [1, 2]])
+def test_trivial_predictors_choose_one_object(objects):
+    expressions = [dict(object_ids=objects, object_name='a', text='the two')]
+    with pytest.raises(ValueError, match=f"'the two' means {len(objects)}"):
+        trivial_predictors.scene_scores(np.ones(3), expressions)
+
+
+def test_trivial_predictors_want_scenes(tmp_path, monkeypatch):
+    (tmp_path / 'a.py').write_text("default_scope = 'mmseg'")
+    monkeypatch.setattr(sys, 'argv', ['tool', str(tmp_path / 'a.py')])
+    with pytest.raises(SystemExit, match='a.py is not of LESS'):
+        trivial_predictors.main()
+
+
 def test_trivial_predictors():
     labels = np.array([1] * 5 + [2] * 3 + [3] * 2)
     expressions = [

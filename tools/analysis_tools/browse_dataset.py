@@ -90,7 +90,11 @@ def main() -> None:
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
-    dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
+    loader = cfg.get(f'{args.split}_dataloader')
+    if loader is None:
+        raise SystemExit(f'{args.config} has no {args.split}_dataloader: '
+                         'choose another --split')
+    dataset = DATASETS.build(loader.dataset)
     number = min(args.number, len(dataset))
     bar = ProgressBar(number)
     count = 0

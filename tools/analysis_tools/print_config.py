@@ -29,6 +29,7 @@ def main() -> None:
         cfg.merge_from_dict(args.cfg_options)
     print(cfg.pretty_text)
     if args.save_path is not None:
+        Path(args.save_path).parent.mkdir(parents=True, exist_ok=True)
         cfg.dump(args.save_path)
 
 

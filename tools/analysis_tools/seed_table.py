@@ -48,6 +48,11 @@ def main() -> None:
         for path in files:
             with open(path, encoding='utf-8') as file:
                 metrics.append(json.load(file)['metrics'])
+        missing = set(args.metrics).difference(*metrics)
+        if missing:
+            raise SystemExit(
+                f'{files[0]} has no {", ".join(sorted(missing))}: choose '
+                f'--metrics from {", ".join(metrics[0])}')
         cells = [cell([m[key] for m in metrics]) for key in args.metrics]
         print(f'| {name} | {len(files)} | {" | ".join(cells)} |')
 

@@ -38,9 +38,16 @@ def scene_scores(labels: np.ndarray,
 
     Args:
         labels (np.ndarray): (N,) object id + 1 of every point.
-        expressions (list[dict]): With ``object_ids`` (one) and
-            ``object_name``.
+        expressions (list[dict]): With ``object_ids`` and ``object_name``.
+
+    Raises:
+        ValueError: A sentence means several objects, or none.
     """
+    for e in expressions:
+        if len(e['object_ids']) != 1:
+            raise ValueError(
+                f'{e.get("text")!r} means {len(e["object_ids"])} objects; '
+                'these predictors choose one')
     kinds = {e['object_ids'][0]: e['object_name'] for e in expressions}
     ids = sorted(kinds)
     sizes = {i: int((labels == i + 1).sum()) for i in ids}
@@ -65,6 +72,9 @@ def main() -> None:
         cfg.merge_from_dict(args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     from mmdet3d.registry import DATASETS
+    if cfg.get('default_scope') != 'mmdet3d':
+        raise SystemExit(f'{args.config} is not of LESS, whose scenes this '
+                         'tool scores')
     dataset_cfg = cfg.test_dataloader.dataset
     dataset_cfg.expressions_per_scene = sys.maxsize
     dataset = DATASETS.build(dataset_cfg)
@@ -72,9 +82,11 @@ def main() -> None:
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         expressions = info['expressions']
-        for expression, row in zip(
-                expressions,
-                scene_scores(info['pts_instance_mask'], expressions)):
+        try:
+            rows = scene_scores(info['pts_instance_mask'], expressions)
+        except ValueError as error:
+            raise SystemExit(f'{args.config}: {error}') from None
+        for expression, row in zip(expressions, rows):
             for name, score in row.items():
                 for group in ['overall', *expression['groups']]:
                     scores[group][name].append(100 * score)
