@@ -39,6 +39,7 @@ param_scheduler = [
         by_epoch=True,
         convert_to_iter_based=True)
 ]
+auto_scale_lr = dict(base_batch_size=8)
 custom_hooks = [
     *_base_.custom_hooks,
     # 0.0004 with a schedule of many thousand iterations

@@ -20,3 +20,4 @@ train_dataloader = dict(
 model = dict(semi_test_cfg=dict(predict_on='student'))
 
 default_hooks = dict(visualization=dict(type='ReferringVisualizationHook'))
+auto_scale_lr = dict(base_batch_size=16)

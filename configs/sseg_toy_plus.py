@@ -64,4 +64,5 @@ train_dataloader['dataset']['pipeline'] = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]
+auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(visualization=dict(type='SemanticVisualizationHook'))

@@ -161,10 +161,16 @@ class TestAutoScaleLR:
         with pytest.raises(SystemExit, match=r'same expressions.*\[1, 4\]'):
             train.enable_auto_scale_lr(cfg)
 
-    @pytest.mark.parametrize('name, gpus', [('less_scanrefer', 1),
-                                            ('less_toy', 1),
-                                            ('less_own_scans', 1),
-                                            ('lavt_refcoco', 4)])
+    @pytest.mark.parametrize('name, gpus', [
+        ('less_scanrefer', 1),
+        ('less_own_scans', 1),
+        ('lavt_refcoco', 4),
+        ('semires_refcoco_iom_1pct', 4),
+        ('semires_own_images', 1),
+        ('semires_own_images_burnin', 1),
+        ('sseg_swin-s_cc12m', 32),
+        *((path.stem, 1) for path in (ROOT / 'configs').glob('*_toy*.py')),
+    ])
     def test_the_rate_of_a_config_is_for_its_batch(self, name, gpus):
         cfg = Config.fromfile(ROOT / 'configs' / f'{name}.py')
         train.enable_auto_scale_lr(cfg)
