@@ -82,6 +82,9 @@ def run_process(rank, folder):
         model = nn.parallel.DistributedDataParallel(Model(name))
         found[name, first] = gradients(model, [x[mine] for x in batch()])
     torch.save(found, f'{folder}/{rank}.pt')
+    # before the group, which its reducer would destroy with the interpreter's
+    # lock held, while a thread of gloo may wait for it (torch 2.13)
+    del model
     torch.distributed.destroy_process_group()
 
 
