@@ -46,23 +46,28 @@ def require_matching_checkpoint(model: nn.Module, checkpoint: dict) -> None:
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
     state = checkpoint.get('state_dict', checkpoint)
-    # number of elements: spconv may permute the axes while loading
-    sizes = {
-        name.removeprefix('module.'): value.numel()
+    saved = {
+        name.removeprefix('module.'): value
         for name, value in state.items() if _is_weight(value)
     }
-    wanted = {name: p.numel() for name, p in model.named_parameters()}
-    for name in _resized_on_load(model, state):
-        wanted[name] = sizes.get(name)
-    wrong = [name for name, size in wanted.items() if sizes.get(name) != size]
+    wanted = dict(model.named_parameters())
+    resized = _resized_on_load(model, state)
+    wrong = {}
+    for name, own in wanted.items():
+        found = saved.get(name)
+        # number of elements: spconv may permute the axes while loading
+        if found is None or (found.numel() != own.numel()
+                             and name not in resized):
+            found = 'missing' if found is None else tuple(found.shape)
+            wrong[name] = f'should be {tuple(own.shape)}, but is {found}'
     known = model.state_dict().keys()
-    surplus = [
-        name for name in sizes if name not in known and 'loss' not in name
-    ]
+    surplus = {
+        name: f'{tuple(value.shape)} has no place in it'
+        for name, value in saved.items()
+        if name not in known and 'loss' not in name
+    }
     if wrong or surplus:
-        first, what = (wrong or surplus)[0], 'has no place in it'
-        if wrong:
-            what = 'differs in size' if first in sizes else 'is missing'
+        first, what = next(iter((wrong or surplus).items()))
         raise ValueError(
             f'the checkpoint is of another model than {type(model).__name__} '
             f'of this config: {len(wrong)} of {len(wanted)} parameters are '

@@ -56,10 +56,13 @@ def test_permuted_axes_are_accepted():
 
 
 @pytest.mark.parametrize('other, message', [
-    (layers(width=3), 'another model.* 20 of 20 .*; 0.weight differs in size'),
-    (layers(count=19), ' 1 of 20 .*; 19.weight is missing'),
-    (layers(count=21), ' 0 of 20 .* 1 others .*; 20.weight has no place'),
-    (nn.Linear(2, 2), ' 20 of 20 .* 2 others .*; 0.weight is missing'),
+    (layers(width=3),
+     'another model.* 20 of 20 .*; 0.weight should be .2, 2., but is .3, 3.'),
+    (layers(count=19),
+     ' 1 of 20 .*; 19.weight should be .2, 2., but is missing'),
+    (layers(count=21),
+     ' 0 of 20 .* 1 others .*; 20.weight .2, 2. has no place'),
+    (nn.Linear(2, 2), ' 20 of 20 .* 2 others .*; 0.weight should be'),
 ])
 def test_other_model(other, message):
     with pytest.raises(ValueError, match=message):
