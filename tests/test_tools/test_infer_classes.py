@@ -139,4 +139,4 @@ def test_checkpoint_of_another_text_encoder(folder, tmp_path, run_tool):
         '--out',
         tmp_path / 'out',
         checkpoint=path)
-    assert 'error: the checkpoint was trained with another text' in printed
+    assert 'error: model.text_encoder: the checkpoint is of another' in printed
