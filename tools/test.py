@@ -13,6 +13,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine.launch import build_runner, load_config
+from mmlangseg.text import use_saved_words
 
 RECORDING_METRICS = ('ReferringSegMetric', 'WideIoUMetric')
 
@@ -141,6 +142,7 @@ def main() -> None:
         launcher=args.launcher)
     cfg.load_from = args.checkpoint
     cfg.resume = False
+    use_saved_words(cfg.model, args.checkpoint)
     cfg.custom_hooks = [
         *cfg.get('custom_hooks', []),
         dict(type='CheckpointMatchHook')

@@ -19,6 +19,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import find_resume_checkpoint
 from mmlangseg.engine.launch import build_runner, load_config
+from mmlangseg.text import use_saved_words
 
 
 def parse_args() -> argparse.Namespace:
@@ -102,33 +103,12 @@ def _use_amp(wrapper: ConfigDict, key: str) -> None:
 
 
 def enable_auto_scale_lr(cfg: Config) -> None:
-    """Switch on the scaling of the learning rate.
-
-    A sample of LESS is a scene with ``expressions_per_scene`` sentences.
-    Configs give ``base_batch_size`` in sentences, which are what counts;
-    MMEngine compares it with the number of samples.
-    """
+    """Switch on the scaling of the learning rate."""
     if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
         raise SystemExit(
             '--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=N) in '
             'the config, N being the batch size its learning rate is for')
     cfg.auto_scale_lr.enable = True
-    sizes = _sentences_per_sample(
-        cfg.get('train_dataloader', {}).get('dataset', {}))
-    if len(sizes) > 1:
-        raise SystemExit(
-            '--auto-scale-lr needs the same expressions_per_scene in all of '
-            f'the training data sets, they have {sorted(sizes)}')
-    cfg.auto_scale_lr.base_batch_size /= sizes.pop()
-
-
-def _sentences_per_sample(dataset: dict) -> set[int]:
-    """``expressions_per_scene`` of a data set and of those it wraps."""
-    if 'dataset' in dataset:
-        return _sentences_per_sample(dataset.dataset)
-    if 'datasets' in dataset:
-        return set().union(*map(_sentences_per_sample, dataset.datasets))
-    return {dataset.get('expressions_per_scene', 1)}
 
 
 def set_resume(cfg: Config, resume: str) -> None:
@@ -143,6 +123,7 @@ def set_resume(cfg: Config, resume: str) -> None:
             return
     cfg.resume = True
     cfg.load_from = checkpoint
+    use_saved_words(cfg.get('model', {}), checkpoint)
     cfg.custom_hooks = [
         *cfg.get('custom_hooks', []),
         dict(type='CheckpointMatchHook')

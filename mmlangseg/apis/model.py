@@ -4,14 +4,14 @@ import os
 from typing import Optional
 
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import CheckpointLoader, load_state_dict
 from mmengine.utils import import_modules_from_strings
 
 from mmlangseg.compat import repair_checkpoint_loading
-from mmlangseg.engine import require_matching_checkpoint
-from mmlangseg.text.gru import saved_words
+from mmlangseg.engine import plain_state, require_matching_checkpoint
+from mmlangseg.text import use_saved_words
 
 
 def load_config(config: str | os.PathLike | Config, scope: str) -> Config:
@@ -68,29 +68,13 @@ def load_model(config: Config,
     if checkpoint is None:
         return MODELS.build(config.model).to(device).eval()
     repair_checkpoint_loading()
-    content = CheckpointLoader.load_checkpoint(str(checkpoint), 'cpu')
-    state = content.get('state_dict', content)
-    _use_saved_words(config.model, state)
+    state = plain_state(
+        CheckpointLoader.load_checkpoint(str(checkpoint), 'cpu'))
+    use_saved_words(config.model, state)
     model = MODELS.build(config.model)
     load_state_dict(model, state, logger='current')
-    require_matching_checkpoint(model, content)
+    require_matching_checkpoint(model, state)
     return model.to(device).eval()
-
-
-def _use_saved_words(model: ConfigDict, state: dict) -> None:
-    """Give a GRU the words of the checkpoint, so that the file that they came
-    from is not needed, and may have changed."""
-    for key, part in model.items():
-        if not isinstance(part, dict):
-            continue
-        _use_saved_words(part, state)
-        if part.get('type') != 'GRUTextEncoder':
-            continue
-        for name, value in state.items():
-            if name.endswith(f'{key}._extra_state'):
-                vectors = name.replace('_extra_state', 'vectors.weight')
-                part.vocabulary = saved_words(value)
-                part.embed_dims = state[vectors].shape[1]
 
 
 def test_dataset(config: Config) -> dict:

@@ -1,6 +1,7 @@
 """What makes training resumable and independent of the number of workers."""
 from .checkpoint_backend import AtomicBackend
-from .checkpoint_check import CheckpointMatchHook, require_matching_checkpoint
+from .checkpoint_check import (CheckpointMatchHook, plain_state,
+                               require_matching_checkpoint)
 from .epoch_sampler import EpochSampler
 from .iteration_seed_hook import IterationSeedHook
 from .multi_source import MultiSourceDataset, MultiSourceEpochSampler
@@ -10,6 +11,6 @@ from .seeding import SeededSampleMixin, seeded
 __all__ = [
     'AtomicBackend', 'CheckpointMatchHook', 'EpochSampler',
     'IterationSeedHook', 'MultiSourceDataset', 'MultiSourceEpochSampler',
-    'SeededSampleMixin', 'find_resume_checkpoint',
+    'SeededSampleMixin', 'find_resume_checkpoint', 'plain_state',
     'require_matching_checkpoint', 'seeded'
 ]

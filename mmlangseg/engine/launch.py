@@ -44,6 +44,8 @@ def build_runner(cfg: Config) -> Runner:
         loader = cfg.get(f'{split}_dataloader')
         if isinstance(loader, dict):  # not one that is built already
             _agree_with_loader(loader, f'{split}_dataloader')
+    if cfg.get('auto_scale_lr', {}).get('enable'):
+        _count_sentences(cfg)
     if get_device() == 'cpu':
         keep_freed_memory()
         if cfg.launcher == 'pytorch':
@@ -61,11 +63,36 @@ def _agree_with_loader(loader: ConfigDict, key: str) -> None:
     sampler = loader.get('sampler')
     # of a sampler that fills each batch from several sources
     size = sampler.get('batch_size') if isinstance(sampler, dict) else None
-    if size not in (None, loader.batch_size):
+    if size not in (None, loader.get('batch_size')):
         print_log(
             f'{key}.sampler.batch_size: {size} -> {loader.batch_size}, that '
             'of the loader', 'current')
         sampler.batch_size = loader.batch_size
+
+
+def _count_sentences(cfg: Config) -> None:
+    """Scale the learning rate by the number of sentences.
+
+    A sample of LESS is a scene with ``expressions_per_scene`` sentences.
+    Configs give ``base_batch_size`` in sentences, which are what counts;
+    MMEngine compares it with the number of samples.
+    """
+    sizes = _sentences_per_sample(
+        cfg.get('train_dataloader', {}).get('dataset', {}))
+    if len(sizes) > 1:
+        raise SystemExit(
+            'auto_scale_lr needs the same expressions_per_scene in all of '
+            f'the training data sets, they have {sorted(sizes)}')
+    cfg.auto_scale_lr.base_batch_size /= sizes.pop()
+
+
+def _sentences_per_sample(dataset: dict) -> set[int]:
+    """``expressions_per_scene`` of a data set and of those it wraps."""
+    if 'dataset' in dataset:
+        return _sentences_per_sample(dataset['dataset'])
+    if 'datasets' in dataset:
+        return set().union(*map(_sentences_per_sample, dataset['datasets']))
+    return {dataset.get('expressions_per_scene', 1)}
 
 
 def _launch_on_cpu(cfg: Config) -> None:

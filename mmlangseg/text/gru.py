@@ -82,7 +82,7 @@ class GRUTextEncoder(BaseModule):
         name = f'{prefix}vectors.weight'
         if words is not None and name in state_dict:
             state_dict[name] = self._reordered(state_dict[name],
-                                               saved_words(words))
+                                               words_of_state(words))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _reordered(self, vectors: Tensor, words: list[str]) -> Tensor:
@@ -123,7 +123,7 @@ class GRUTextEncoder(BaseModule):
             sentence=torch.cat([last[-2], last[-1]], dim=1))
 
 
-def saved_words(state: Tensor) -> list[str]:
+def words_of_state(state: Tensor) -> list[str]:
     """The words that ``_extra_state`` of a checkpoint holds."""
     return bytes(state.tolist()).decode().split('\n')
 

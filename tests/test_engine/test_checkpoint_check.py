@@ -43,8 +43,14 @@ def test_wrapped_by_test_time_augmentation():
     check(model, dict(state_dict=ToyLineModel().state_dict()))
 
 
-def test_weights_of_losses_may_be_left_out():
+def test_statistics_of_batch_norm_are_weights():
+    with pytest.raises(ValueError, match='2 of 4 .*; running_mean should be'):
+        check(nn.BatchNorm1d(4), nn.GroupNorm(2, 4).state_dict())
+
+
+def test_what_may_be_left_out():
     state = layers().state_dict()
+    state['student.data_preprocessor.mean'] = torch.ones(3)
     state['contrastive_loss.logit_scale'] = torch.ones(1)
     state['backbone.relative_position_index'] = torch.arange(4)
     check(layers(), dict(state_dict=state))

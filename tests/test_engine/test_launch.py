@@ -33,3 +33,35 @@ def test_batches_of_several_sources_follow_the_loader(built):
 def test_no_persistent_workers_without_workers(built, workers):
     loader = built(batch_size=3, num_workers=workers, persistent_workers=True)
     assert loader.persistent_workers == bool(workers)
+
+
+@pytest.mark.parametrize('dataset, base', [
+    (dict(type='ScanReferDataset', expressions_per_scene=7), 2),
+    (dict(type='ScanReferDataset', expressions_per_scene=4), 3.5),
+    (dict(type='ScanReferDataset'), 14),
+    (dict(
+        type='RepeatDataset',
+        dataset=dict(
+            type='ConcatDataset',
+            datasets=[dict(expressions_per_scene=2)] * 2)), 7),
+    (dict(type='ConcatDataset', datasets=[dict(type='A')] * 2), 14),
+])
+def test_base_of_the_learning_rate_is_in_sentences(built, dataset, base):
+    cfg = Config(
+        dict(
+            train_dataloader=dict(batch_size=2, dataset=dataset),
+            launcher='none',
+            auto_scale_lr=dict(enable=True, base_batch_size=14)))
+    build_runner(cfg)
+    assert cfg.auto_scale_lr.base_batch_size == base
+
+
+def test_mixed_numbers_of_sentences(built):
+    datasets = [dict(type='A'), dict(type='A', expressions_per_scene=4)]
+    cfg = Config(
+        dict(
+            train_dataloader=dict(dataset=dict(datasets=datasets)),
+            launcher='none',
+            auto_scale_lr=dict(enable=True, base_batch_size=14)))
+    with pytest.raises(SystemExit, match=r'same expressions.*\[1, 4\]'):
+        build_runner(cfg)

@@ -95,6 +95,16 @@ def test_the_sentence_knows_all_words(model_type, last):
         torch.testing.assert_close(text.sentence[0], text.words[0, 2])
 
 
+def test_added_tokens_do_not_make_it_causal(folder, tmp_path):
+    """Their vectors are equal, or nearly so."""
+    model = RobertaModel.from_pretrained(folder)
+    model.resize_token_embeddings(24)
+    model.embeddings.word_embeddings.weight.data[20:] = 0
+    model.save_pretrained(tmp_path)
+    encoder = build(pretrained=str(tmp_path), tokenizer=str(folder))
+    assert not encoder.left_to_right
+
+
 def test_weights_in_half_precision(folder, tmp_path):
     RobertaModel.from_pretrained(folder).half().save_pretrained(tmp_path)
     encoder = build(pretrained=str(tmp_path), tokenizer=str(folder))

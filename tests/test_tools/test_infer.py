@@ -109,6 +109,19 @@ def test_the_checkpoint_brings_its_words(tmp_path, trained):
         assert (a.mask == b.mask).all() and a.score == b.score
 
 
+def test_checkpoint_of_a_wrapped_model(tmp_path, trained):
+    """Whose names begin with "module."."""
+    from mmlangseg.apis import LESSInferencer
+    expected = LESSInferencer(*map(str, trained), device='cpu').model
+    wrapper = torch.nn.Module()
+    wrapper.module = expected
+    torch.save(wrapper.state_dict(), tmp_path / 'wrapped.pth')
+    found = LESSInferencer(
+        str(trained[0]), str(tmp_path / 'wrapped.pth'), device='cpu').model
+    for name, value in expected.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], value)
+
+
 def test_device_that_is_not_there(trained, monkeypatch):
     from mmlangseg.apis import LESSInferencer
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)

@@ -1,0 +1,42 @@
+"""Building a GRU with the words of a checkpoint."""
+from __future__ import annotations
+
+from mmengine.runner import CheckpointLoader
+
+from .gru import words_of_state
+
+
+def use_saved_words(model: dict, checkpoint: str | dict) -> None:
+    """Give each GRU of a model's config the words of a checkpoint.
+
+    The file that they came from is then not needed, and may have changed. A
+    checkpoint without words, and a model without GRU, change nothing.
+
+    Args:
+        model: Config of the model, which is changed.
+        checkpoint: Its path, read only if there is a GRU; or its weights by
+            name.
+    """
+    encoders = _find_encoders(model)
+    if not encoders:
+        return
+    if isinstance(checkpoint, str):
+        checkpoint = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
+        checkpoint = checkpoint.get('state_dict', checkpoint)
+    for key, config in encoders:
+        for name, value in checkpoint.items():
+            if name.endswith(f'{key}._extra_state'):
+                vectors = name.replace('_extra_state', 'vectors.weight')
+                config['vocabulary'] = words_of_state(value)
+                config['embed_dims'] = checkpoint[vectors].shape[1]
+
+
+def _find_encoders(config: dict) -> list[tuple[str, dict]]:
+    """Name and config of each GRU, however deep."""
+    found = []
+    for key, part in config.items():
+        if isinstance(part, dict):
+            found += _find_encoders(part)
+            if str(part.get('type')).split('.')[-1] == 'GRUTextEncoder':
+                found.append((key, part))
+    return found
