@@ -47,7 +47,8 @@ class SSegInferencer:
                  checkpoint: Optional[str],
                  device: Optional[str] = None) -> None:
         config = load_config(config, scope='mmseg')
-        if config.model.type == 'SSeg':  # others divide images by them
+        kind = config.model.type
+        if str(kind).split('.')[-1] == 'SSeg':  # others divide images by them
             config.model.update(pseudo_mask_generator=None, mask_loss=None)
         self.model = load_model(config, checkpoint, device)
         if not hasattr(self.model, 'set_vocabulary'):

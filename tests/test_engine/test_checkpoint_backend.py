@@ -74,6 +74,17 @@ class TestFindResumeCheckpoint:
         (tmp_path / 'last_checkpoint').write_text(pointed)
         assert find_resume_checkpoint(tmp_path) == pointed
 
+    def test_checkpoints_in_another_folder(self, tmp_path):
+        """As CheckpointHook(out_dir=...) writes them."""
+        for folder in ('run', 'disk'):
+            (tmp_path / folder).mkdir()
+        saved = tmp_path / 'disk' / 'epoch_2.pth'
+        saved.touch()
+        (tmp_path / 'run' / 'last_checkpoint').write_text(str(saved))
+        assert find_resume_checkpoint(tmp_path / 'run') == str(saved)
+        (tmp_path / 'disk' / 'last_checkpoint').touch()  # of another run
+        assert find_resume_checkpoint(tmp_path / 'run') is None
+
     def test_a_copied_run_goes_its_own_way(self, tmp_path):
         for run in ('a', 'b'):
             (tmp_path / run).mkdir()

@@ -4,8 +4,8 @@ from torch import nn
 
 from mmlangseg.engine import require_matching_checkpoint
 
-_PARTS = ('text_encoder', 'text_projection', 'visual_projection',
-          'decode_head')
+# what makes the space of images and texts
+_PARTS = ('text_encoder', 'text_projection', 'visual_projection')
 
 
 def require_own_parts(model: nn.Module, state_dict: dict, prefix: str) -> None:
@@ -13,7 +13,8 @@ def require_own_parts(model: nn.Module, state_dict: dict, prefix: str) -> None:
 
     MMEngine would keep random weights where names or shapes differ, and leave
     out what has no place. A checkpoint without a part, such as that of a
-    backbone, passes.
+    backbone, passes; so does one with another head, to begin a training with.
+    Tools that test check everything, see :func:`require_matching_checkpoint`.
 
     Args:
         model (nn.Module): With some of the parts.
@@ -36,4 +37,7 @@ def require_own_parts(model: nn.Module, state_dict: dict, prefix: str) -> None:
         try:
             require_matching_checkpoint(module, saved)
         except ValueError as error:
-            raise ValueError(f'model.{part}: {error}') from None
+            raise ValueError(
+                f'model.{part}: {error}. To begin with its backbone only: '
+                "model.backbone.init_cfg=dict(type='Pretrained', "
+                "checkpoint=FILE, prefix='backbone.')") from None
