@@ -13,6 +13,7 @@ import numpy as np
 
 SMALLEST, LARGEST = 0.05, 200.0  # metres, believable extents of a scan
 FLOOR_PERCENTILE = 1.0  # of z; some points lie below the floor by mistake
+EDGE_PERCENTILES = 0.1, 99.9  # of x and y; some lie behind windows
 FEWEST_STEPS = 1000  # that float32 must know within the extent of a scan
 
 
@@ -29,9 +30,10 @@ def place_scan(name: str | os.PathLike,
         scale: Factor to metres.
         align: (4, 4), applied to metres before anything else, for example
             ScanNet's ``axisAlignment``.
-        center: Whether to move the centre of the box around the scan to
-            x = y = 0, and the floor, a low percentile of z, to z = 0. A scan
-            that ScanNet has aligned stays where it is but for centimetres.
+        center: Whether to move the centre of the box around the scan, but for
+            stray points, to x = y = 0, and the floor, a low percentile of z,
+            to z = 0. A scan that ScanNet has aligned stays where it is but
+            for centimetres.
 
     Returns:
         tuple: The points in metres, float32 (N, 3), and the offset that was
@@ -52,7 +54,7 @@ def place_scan(name: str | os.PathLike,
             '--scale 0.01 (scale=0.001 in Python)')
     offset = np.zeros(3)
     if center:
-        offset[:2] = (placed[:, :2].min(0) + placed[:, :2].max(0)) / 2
+        offset[:2] = np.percentile(placed[:, :2], EDGE_PERCENTILES, 0).mean(0)
         offset[2] = np.percentile(placed[:, 2], FLOOR_PERCENTILE)
     moved = (placed - offset).astype(np.float32)
     for stored in (xyz, moved):

@@ -118,9 +118,11 @@ def write_annotated(refs: Sequence[dict], args: argparse.Namespace) -> None:
     labelled = set(annotated_images(refs))
     total = len({ref['image_id'] for ref in refs})
     if len(labelled) in (0, total):
+        remedy = 'Choose a percentage' if labelled else \
+            'Annotate some: give each of their sentences "ann_id"'
         raise ValueError(
             f'{len(labelled)} of {total} images were annotated; there must be '
-            'labelled and unlabelled images. Choose a percentage')
+            f'labelled and unlabelled images. {remedy}')
     write_split(refs, labelled, 'annotated', args, {})
 
 

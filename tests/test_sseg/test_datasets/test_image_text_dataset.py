@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import RepeatDataset, pseudo_collate
 from mmengine.registry import HOOKS, init_default_scope
 from mmseg.registry import DATASETS
 from pair_data import pairs, picture, realdata, write_tar
@@ -367,9 +367,15 @@ def test_hook_logs_the_broken_pairs_of_all_processes(broken, monkeypatch):
                        text.format(1, images + captions, images, captions)),
                       (logging.WARNING, text.format(2, 2, 2, 0)),
                       (logging.INFO, text.format(2, 0, 0, 0))]
+    runner.train_dataloader = SimpleNamespace(
+        dataset=RepeatDataset(dataset, times=2))
+    dataset.broken.add(BrokenPairError('a', 'image', 'is broken'))
+    hook.after_train_epoch(runner)
+    assert logged[-1] == (logging.WARNING, text.format(2, 2, 2, 0))
     runner.train_dataloader = SimpleNamespace(dataset=[])
-    with pytest.raises(TypeError, match='list counts no broken pairs'):
-        hook.before_train(runner)
+    hook.before_train(runner)
+    hook.after_train_epoch(runner)
+    assert logged[-1] == (logging.INFO, text.format(2, 0, 0, 0))
 
 
 def test_all_broken(tmp_path):

@@ -17,21 +17,11 @@ class BrokenPairsHook(Hook):
 
     Every process of a training counts for itself, and only the first one
     writes to the log; these are the counts of all. A pair counts each time it
-    is met.
+    is met. Other data sets than :class:`ImageTextDataset` have no such pairs.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Begin to count.
-
-        Raises:
-            TypeError: The training set does not count broken pairs.
-        """
-        dataset = runner.train_dataloader.dataset
-        if not hasattr(dataset, 'broken'):
-            raise TypeError(
-                f'{type(dataset).__name__} counts no broken pairs, as '
-                'ImageTextDataset does: remove BrokenPairsHook from '
-                '"default_hooks"')
+        """Begin to count."""
         self._before = self._counts(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
@@ -49,5 +39,8 @@ class BrokenPairsHook(Hook):
 
     @staticmethod
     def _counts(runner: Runner) -> torch.Tensor:
-        counts = runner.train_dataloader.dataset.broken.counts()
-        return torch.tensor([counts[part] for part in PARTS])
+        dataset = runner.train_dataloader.dataset
+        while not hasattr(dataset, 'broken') and hasattr(dataset, 'dataset'):
+            dataset = dataset.dataset  # of RepeatDataset and the like
+        counts = dataset.broken.counts() if hasattr(dataset, 'broken') else {}
+        return torch.tensor([counts.get(part, 0) for part in PARTS])
