@@ -1,12 +1,14 @@
 """Correct and fast sparse convolutions on the CPU (repair of spconv 2.3.8).
 
-Two defects of spconv's CPU path are repaired by replacing the two functions
-that its autograd classes call:
+Defects of spconv's CPU path are repaired by replacing the two functions that
+its autograd classes call, and one method of the layers:
 
 * ``scatter_add_cpu`` shares two pointers between OpenMP threads, so with more
   than one thread convolutions silently return wrong values;
 * ``indice_conv_backward`` asks for a CUDA stream before it looks at the
-  device, so that a CPU-only torch raises.
+  device, so that a CPU-only torch raises;
+* where spconv is built for CUDA, its layers take an algorithm that the CPU
+  does not have.
 
 CUDA tensors take spconv's own path untouched. The repair becomes unnecessary
 with the first spconv release whose CPU results do not depend on the number of
@@ -35,12 +37,15 @@ _BYTES_PER_STEP = 3 * 2**19
 def repair_spconv_cpu() -> None:
     """Replace spconv's CPU convolution, forward and backward (idempotent)."""
     import spconv.pytorch.ops as ops
+    from spconv.pytorch.conv import SparseConvolution
 
     if getattr(ops.indice_conv, '_mmlangseg_repaired', False):
         return
     ops.indice_conv = _for_cpu(ops.indice_conv, _indice_conv)
     ops.indice_conv_backward = _for_cpu(ops.indice_conv_backward,
                                         _indice_conv_backward)
+    SparseConvolution._conv_forward = _natively(
+        SparseConvolution._conv_forward)
 
 
 def _for_cpu(original, replacement):
@@ -53,6 +58,23 @@ def _for_cpu(original, replacement):
 
     dispatch._mmlangseg_repaired = True
     return dispatch
+
+
+def _natively(conv_forward):
+    """Let a layer use the algorithm of the CPU for tensors that are there."""
+    from spconv.core import ConvAlgo
+
+    @functools.wraps(conv_forward)
+    def forward(layer, training, x, *args, **kwargs):
+        algo = layer.algo
+        if not x.features.is_cuda:
+            layer.algo = ConvAlgo.Native
+        try:
+            return conv_forward(layer, training, x, *args, **kwargs)
+        finally:
+            layer.algo = algo
+
+    return forward
 
 
 def _indice_conv(features: Tensor,
@@ -85,7 +107,7 @@ def _indice_conv(features: Tensor,
         raise NotImplementedError(
             'spconv fuses no bias on the CPU: build the layer with bias=False')
     weights = filters.to(features.dtype).flatten(1, -2)  # (C_out, K, C_in)
-    # Half precision sums in float32, as the CUDA kernels do.
+    # Half precision sums in float32, as the CUDA kernels of LESS are told to.
     if subm:  # the centre of the kernel pairs every voxel with itself
         centre = weights[:, weights.shape[1] // 2].contiguous()
         out = _linear(features, centre).to(_sum_dtype(features.dtype))

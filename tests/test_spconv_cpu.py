@@ -236,3 +236,24 @@ def test_repair_happens_once_and_leaves_cuda_alone():
     dispatch = spconv_cpu._for_cpu(lambda x: 'original', lambda x: 'ours')
     assert dispatch(SimpleNamespace(is_cuda=True)) == 'original'
     assert dispatch(SimpleNamespace(is_cuda=False)) == 'ours'
+
+
+def test_layers_made_for_cuda_work_on_the_cpu(voxels):
+    """A spconv that is built for CUDA gives them an algorithm of CUDA."""
+    from spconv.core import ConvAlgo
+    outputs = []
+    for algo in (ConvAlgo.Native, ConvAlgo.MaskImplicitGemm):
+        torch.manual_seed(0)
+        layers = spconv.SparseSequential(
+            spconv.SubMConv3d(IN, OUT, 3, bias=False, indice_key='a'),
+            spconv.SparseConv3d(OUT, IN, 2, 2, bias=False, indice_key='b'),
+            spconv.SparseInverseConv3d(IN, OUT, 2, bias=False, indice_key='b'))
+        for layer in layers:
+            layer.algo = algo
+        features = torch.randn(len(voxels), IN, requires_grad=True)
+        out = layers(
+            spconv.SparseConvTensor(features, voxels, [SIDE] * 3, BATCH))
+        out.features.sum().backward()
+        outputs.append((out.features, features.grad))
+        assert [layer.algo for layer in layers] == [algo] * 3
+    torch.testing.assert_close(*outputs)

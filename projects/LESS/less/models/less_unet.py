@@ -49,7 +49,8 @@ class ResidualBlock(spconv.SparseModule):
         super().__init__()
         self.i_branch = nn.Identity() if in_channels == out_channels else \
             spconv.SparseSequential(
-                spconv.SubMConv3d(in_channels, out_channels, 1, bias=False))
+                spconv.SubMConv3d(
+                    in_channels, out_channels, 1, bias=False, fp32_accum=True))
         self.conv_branch = spconv.SparseSequential(
             _norm(in_channels), nn.ReLU(inplace=True),
             _subm(in_channels, out_channels, indice_key), _norm(out_channels),
@@ -88,13 +89,24 @@ class UNetLevel(nn.Module):
             self.conv = spconv.SparseSequential(
                 _norm(here), nn.ReLU(inplace=True),
                 TabledSparseConv3d(
-                    here, below, 2, stride=2, bias=False, indice_key=conv_key))
+                    here,
+                    below,
+                    2,
+                    stride=2,
+                    bias=False,
+                    indice_key=conv_key,
+                    fp32_accum=True))
             self.u = UNetLevel(channels[1:], level + 1, block_reps, fusion,
                                word_channels)
             self.deconv = spconv.SparseSequential(
                 _norm(below), nn.ReLU(inplace=True),
                 spconv.SparseInverseConv3d(
-                    below, here, 2, bias=False, indice_key=conv_key))
+                    below,
+                    here,
+                    2,
+                    bias=False,
+                    indice_key=conv_key,
+                    fp32_accum=True))
             self.blocks_tail = _residual_blocks(2 * here, here, block_reps,
                                                 subm_key)
 
@@ -207,7 +219,9 @@ def _subm(in_channels: int, out_channels: int,
         3,
         padding=1,
         bias=False,
-        indice_key=indice_key)
+        indice_key=indice_key,
+        # in half precision, the fastest kernel may sum in half precision
+        fp32_accum=True)
 
 
 def _residual_blocks(in_channels: int, out_channels: int, repeats: int,
