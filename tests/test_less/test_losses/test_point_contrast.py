@@ -118,6 +118,17 @@ def test_nothing_but_empty_masks(data):
     assert value == 0 and not gradient.any()
 
 
+def test_empty_masks_of_large_features_in_half_precision():
+    """Whose sum would be infinite, and zero times that not a number."""
+    features = torch.full((1, 50, 4), 6e4, dtype=torch.half)
+    features.requires_grad_()
+    empty = torch.zeros(1, 50)
+    value = PointContrast()([], [features], [empty], [empty + 1])
+    value.backward()
+    assert value == 0 and value.dtype == torch.float32
+    assert not features.grad.any()
+
+
 def test_scenes_are_averaged_over_expressions(data):
     features, mask = data
     loss = PointContrast()

@@ -76,7 +76,7 @@ class PointContrast(nn.Module):
                     if one[1].any() and one[2].any()
                 ]
             if not losses:  # keeps the graph of DistributedDataParallel whole
-                return sum(f.sum() for f in features) * 0.
+                return sum(f[:, :0].float().sum() for f in features)
             return self.loss_weight * torch.stack(losses).mean()
 
     def _one_expression(self, features: Tensor, positive: Tensor,
