@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-import torch
 from mmengine.config import DictAction
 
+from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.progress import Progress
 from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, CandidateCache,
@@ -160,8 +160,7 @@ def build_source(args: argparse.Namespace):
         raise ValueError(f'--source {args.source} has no option '
                          f'{sorted(unknown)}, but {list(parameters)}')
     if 'device' in parameters and 'device' not in options:
-        options['device'] = args.device or (
-            f'cuda:{launched()[2]}' if torch.cuda.is_available() else 'cpu')
+        options['device'] = args.device or local_device()
     return CANDIDATE_SOURCES.build(dict(type=args.source, **options))
 
 
@@ -191,6 +190,8 @@ def run(cache: CandidateCache, jobs: Dict[int, Path],
             cache.save(img_id, candidates)
             total += len(candidates)
         except Exception as error:  # one bad image must not stop the others
+            if is_device_fault(error):
+                raise
             failures.append(f'{jobs[img_id]} (image {img_id}): '
                             f'{type(error).__name__}: {error}')
         progress.advance(note=f'{total} masks, {len(failures)} failed')

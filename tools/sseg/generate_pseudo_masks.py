@@ -35,6 +35,7 @@ from mmseg.registry import MODELS
 from torch.utils.data import DataLoader, Dataset
 
 from mmlangseg.cpu_memory import keep_freed_memory
+from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.fileio import write_text
 from mmlangseg.progress import Progress
@@ -108,9 +109,7 @@ class Generator:
     """Label maps of stretched images."""
 
     def __init__(self, config: dict, device: Optional[str]) -> None:
-        self.device = torch.device(
-            device or
-            (f'cuda:{launched()[2]}' if torch.cuda.is_available() else 'cpu'))
+        self.device = torch.device(device or local_device())
         self.model = MODELS.build(config).to(self.device).eval()
 
     def __call__(self, images: list[WholeImage]) -> np.ndarray:

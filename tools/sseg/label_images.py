@@ -31,9 +31,9 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 import numpy as np
-import torch
 
 from mmlangseg.apis import SemanticResult, SSegInferencer
+from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.fileio import resolve_inside, write_json
 from mmlangseg.probability import parse_probability
@@ -187,6 +187,8 @@ def run(inferencer: SSegInferencer, writer: LabelWriter,
         try:
             writer(path, inferencer(image, **call))
         except Exception as error:  # one bad image must not stop the others
+            if is_device_fault(error):
+                raise
             failures.append(f'{image}: {type(error).__name__}: {error}')
         progress.advance(note=f'{len(failures)} failed')
     return failures
@@ -203,9 +205,7 @@ def fingerprint(path: str) -> str:
 
 def main() -> None:
     args = parse_args()
-    device = args.device
-    if device is None and torch.cuda.is_available():
-        device = f'cuda:{launched()[2]}'
+    device = args.device or local_device()
     try:
         jobs = list_images(args)
         inferencer = SSegInferencer(args.config, args.checkpoint, device)
