@@ -29,10 +29,14 @@ class IterationSeedHook(Hook):
         copy the dataset start after this.
         """
         dataloader = runner.train_dataloader
+        seed = runner.seed
+        # the processes share the samples of one order
+        if runner._randomness_cfg.get('diff_rank_seed'):
+            seed -= get_rank()
         for owner, name in ((dataloader.sampler, 'seed'), (dataloader.dataset,
                                                            'sample_seed')):
             if hasattr(owner, name):
-                setattr(owner, name, runner.seed)
+                setattr(owner, name, seed)
 
     def before_train_iter(self,
                           runner: Runner,

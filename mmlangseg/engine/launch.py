@@ -50,9 +50,16 @@ def build_runner(cfg: Config) -> Runner:
         keep_freed_memory()
         if cfg.launcher == 'pytorch':
             _launch_on_cpu(cfg)
-    if 'runner_type' in cfg:
-        return RUNNERS.build(cfg)
-    return Runner.from_cfg(cfg)
+    deterministic = cfg.get('randomness', {}).get('deterministic')
+    if deterministic:  # read when cuBLAS starts
+        os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else \
+        Runner.from_cfg(cfg)
+    if deterministic:
+        # MMEngine forbids what is not, such as the cumsum of MMDetection's
+        # positional encoding on a GPU
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    return runner
 
 
 def _agree_with_loader(loader: ConfigDict, key: str) -> None:

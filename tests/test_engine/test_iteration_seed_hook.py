@@ -1,4 +1,5 @@
 from __future__ import annotations
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -76,3 +77,17 @@ def test_workers_do_not_matter(train):
 
 def test_seed_matters(train):
     assert train('seed 1', seed=1) != train('seed 0')
+
+
+@pytest.mark.parametrize('different', [False, True])
+def test_processes_share_one_order(monkeypatch, different):
+    """Also where MMEngine adds the rank to the seed of the run."""
+    monkeypatch.setattr('mmlangseg.engine.iteration_seed_hook.get_rank',
+                        lambda: 2)
+    sampler, dataset = SimpleNamespace(seed=0), SimpleNamespace(sample_seed=0)
+    runner = SimpleNamespace(
+        seed=7 + 2 * different,
+        _randomness_cfg=dict(seed=7, diff_rank_seed=different),
+        train_dataloader=SimpleNamespace(sampler=sampler, dataset=dataset))
+    HOOKS.build(dict(type='IterationSeedHook')).before_train(runner)
+    assert (sampler.seed, dataset.sample_seed) == (7, 7)

@@ -1,7 +1,9 @@
 """What build_runner changes in a config before it builds anything."""
 from __future__ import annotations
+import os
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -65,3 +67,15 @@ def test_mixed_numbers_of_sentences(built):
             auto_scale_lr=dict(enable=True, base_batch_size=14)))
     with pytest.raises(SystemExit, match=r'same expressions.*\[1, 4\]'):
         build_runner(cfg)
+
+
+def test_deterministic_runs_warn_of_what_is_not(monkeypatch):
+    monkeypatch.setattr(Runner, 'from_cfg', lambda cfg: 'runner')
+    monkeypatch.delenv('CUBLAS_WORKSPACE_CONFIG', raising=False)
+    cfg = dict(launcher='none', randomness=dict(seed=0, deterministic=True))
+    try:
+        assert build_runner(Config(cfg)) == 'runner'
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert os.environ['CUBLAS_WORKSPACE_CONFIG']
