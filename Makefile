@@ -7,6 +7,8 @@
 # The environment is made once in .venv, see tools/make_env.sh for its options.
 VENV ?= .venv
 export VENV
+# everything here is for the CPU, also where there is a GPU
+export CUDA_VISIBLE_DEVICES =
 PYTHON_FILES = mmlangseg projects configs tools tests setup.py
 TOY_DATA = data/less_toy
 TOY_RUN = work_dirs/less_toy

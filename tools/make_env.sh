@@ -9,6 +9,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# mmcv would be built with nvcc where there is a GPU
+export CUDA_VISIBLE_DEVICES=
+
 VENV=${VENV:-.venv}
 CONSTRAINTS=requirements/constraints.txt
 TORCH=${TORCH:-$(grep '^torch==' $CONSTRAINTS)}

@@ -106,7 +106,8 @@ def find_clashes(versions: dict[str, str], python: tuple[int,
         (found.at_least('cumm', 0, 8) and found.below('spconv', 2, 4),
          'spconv 2.3 needs cumm < 0.8', "pip install 'cumm<0.8'"),
         (found.has('mmdet3d') and not spconvs, 'LESS needs spconv',
-         'pip install spconv==2.3.8 (CPU), or spconv-cu120 and the like'),
+         'pip install spconv==2.3.8 (CPU), or spconv-cu126==2.3.8 and '
+         'the like'),
         (onedl and found.has('mmdet3d'),
          f'mmdet3d does not work with {", ".join(onedl)}',
          'use the mm* packages for LESS, onedl-* for the 2D systems only'),
@@ -144,8 +145,8 @@ def find_broken_builds(versions: dict[str, str]) -> list[Clash]:
             broken.append(
                 Clash(
                     'spconv is the CPU build, torch sees a GPU',
-                    'pip uninstall spconv; pip install spconv-cu120 or the '
-                    'one for your CUDA version'))
+                    'pip uninstall spconv; pip install spconv-cu126==2.3.8 or '
+                    'the one for your CUDA version'))
     return broken
 
 
