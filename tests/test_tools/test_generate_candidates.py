@@ -128,10 +128,11 @@ def test_shards(run, photos, tmp_path, names, monkeypatch):
 
 
 def test_shards_by_hand(run, photos, tmp_path):
-    for shard in (2, 0):
-        status, _ = run(tmp_path / 'c', '--images', photos, '--num-shards', 3,
-                        '--shard', shard)
+    for shard, ready in ((2, 1), (0, 3)):
+        status, out = run(tmp_path / 'c', '--images', photos, '--num-shards',
+                          3, '--shard', shard)
         assert status == 0
+        assert f'has candidates of {ready} of 5 images' in out
     assert sorted(entries(tmp_path / 'c')) == [0, 2, 3]
     status, out = run(tmp_path / 'c', '--images', photos, '--shard', 1)
     assert status == 2 and '--shard must be' in out

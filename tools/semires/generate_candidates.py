@@ -243,6 +243,9 @@ def main() -> None:
     failures = run(cache, mine, make, f'shard {args.shard}/{args.num_shards}')
     if failures:
         print(f'{len(failures)} images failed:', *failures, sep='\n  ')
+    # other processes may not be ready yet, or have stopped
+    count = sum(img_id in cache for img_id in jobs)
+    print(f'{args.cache} has candidates of {count} of {len(jobs)} images')
     sys.exit(exit_code(bool(failures)))
 
 
