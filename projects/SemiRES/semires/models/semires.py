@@ -1,5 +1,6 @@
 from __future__ import annotations
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -28,14 +29,14 @@ class PseudoLabels:
     pseudo: Tensor
     refinements: list[Refinement]
 
-    @property
+    @cached_property
     def masks(self) -> Tensor:
         """Refined masks, or pseudo-labels where nothing matched: (B, H, W)
         bool."""
         masks = np.stack([r.mask for r in self.refinements])
         return torch.from_numpy(masks).to(self.prob.device)
 
-    @property
+    @cached_property
     def matched(self) -> Tensor:
         """Whether a candidate matched: (B,) bool."""
         return torch.tensor([r.matched for r in self.refinements],
