@@ -21,8 +21,7 @@ TOY_TEST = $(VENV)/bin/python tools/test.py configs/less_toy.py \
 # rooms that were not looked at while the settings were chosen
 TOY_FRESH = data/less_toy_fresh
 TOY_PICTURES = data/semires_toy
-ABLATION = train_cfg.max_epochs=1 train_cfg.val_interval=1 \
-	param_scheduler.1.T_max=1
+ABLATION = train_cfg.max_epochs=1 train_cfg.val_interval=1
 
 env:
 	@tools/make_env.sh

@@ -35,7 +35,6 @@ param_scheduler = [
         type='PolyLR',
         power=0.9,
         eta_min=0.,
-        end=max_epochs,
         by_epoch=True,
         convert_to_iter_based=True)
 ]

@@ -21,11 +21,14 @@ param_scheduler = [
         type='PolyLR',
         power=0.9,
         eta_min=0.,
-        end=max_epochs,
         by_epoch=True,
         convert_to_iter_based=True)
 ]
-custom_hooks = _base_.custom_hooks[:2]
+# no teacher yet
+custom_hooks = [
+    hook for hook in _base_.custom_hooks
+    if hook.type not in ('TeacherHook', 'PseudoLabelVisualizationHook')
+]
 default_hooks = dict(
     checkpoint=dict(
         _delete_=True,

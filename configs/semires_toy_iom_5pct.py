@@ -11,16 +11,6 @@ load_from = 'work_dirs/semires_toy_burnin_5pct/epoch_8.pth'
 
 train_cfg = dict(max_epochs=16, val_interval=8)
 val_cfg = dict(type='mmdet.TeacherStudentValLoop')
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=30),
-    dict(
-        type='PolyLR',
-        power=0.9,
-        eta_min=0.,
-        end=16,
-        by_epoch=True,
-        convert_to_iter_based=True)
-]
 custom_hooks = [
     *_base_.custom_hooks,
     # 800 iterations instead of 140 thousand: the teacher moves faster

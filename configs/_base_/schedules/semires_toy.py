@@ -20,7 +20,6 @@ param_scheduler = [
         power=0.9,
         eta_min=0.,
         begin=0,
-        end=max_epochs,
         by_epoch=True,
         convert_to_iter_based=True)
 ]

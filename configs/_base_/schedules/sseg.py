@@ -28,7 +28,6 @@ param_scheduler = [
         eta_min_ratio=0.025,
         by_epoch=True,
         begin=warmup_epochs,
-        end=max_epochs,
         convert_to_iter_based=True)
 ]
 # 32 GPUs x 128. GroupViT loses 5 mIoU with half of it: negatives are those of

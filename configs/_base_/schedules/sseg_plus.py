@@ -16,12 +16,6 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(
         type='LinearLR', start_factor=1e-6, by_epoch=False, begin=0, end=1500),
-    dict(
-        type='PolyLR',
-        power=1.0,
-        eta_min=0.,
-        begin=1500,
-        end=max_iters,
-        by_epoch=False)
+    dict(type='PolyLR', power=1.0, eta_min=0., begin=1500, by_epoch=False)
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=16)  # 8 GPUs x 2

@@ -18,7 +18,6 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         eta_min=0.,
-        end=max_epochs,
         by_epoch=True,
         convert_to_iter_based=True)
 ]
