@@ -17,7 +17,7 @@ def test_iou(tool):
     assert tool['iou'](mask, np.array([[0, 1, 1, 0]], dtype=bool)) == (
         pytest.approx(100 / 3))
     empty = np.zeros_like(mask)
-    assert tool['iou'](empty, empty) == 0
+    assert tool['iou'](empty, empty) == 100  # nothing is meant, nor found
 
 
 def test_summary(tool):

@@ -30,6 +30,7 @@ from mmlangseg.fileio import write_json
 from mmlangseg.progress import Progress
 from mmlangseg.semires.candidates import Candidates
 from mmlangseg.semires.models.lavt import stack_targets
+from mmlangseg.visualization.overlay import mask_iou
 
 
 def parse_args() -> argparse.Namespace:
@@ -118,8 +119,8 @@ def pseudo_labels(
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
-    """IoU in percent, 0 if both are empty."""
-    return 100 * (mask & truth).sum() / max(1, (mask | truth).sum())
+    """IoU in percent."""
+    return 100 * mask_iou(mask, truth)
 
 
 def summarize(before: np.ndarray, after: np.ndarray,

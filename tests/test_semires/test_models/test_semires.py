@@ -4,10 +4,14 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import load_state_dict
+from mmengine.structures import PixelData
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 from mmlangseg.semires import TeacherHook
 from mmlangseg.semires.candidates import Candidates
+from mmlangseg.semires.models.refinement import Refinement
+from mmlangseg.semires.models.semires import PseudoLabels, _quality
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +110,20 @@ def test_images_without_candidates_keep_the_masks_of_the_teacher(tmp_path):
     out = losses(build(tmp_path).train(), branches(None))
     assert out['matched'] == 0
     assert out['pseudo_mIoU'] == out['refined_mIoU']
+
+
+def test_quality_where_nothing_is_meant():
+    """Finding nothing is then right."""
+    samples = []
+    for _ in range(2):
+        samples.append(SegDataSample())
+        truth = torch.zeros(1, 4, 4, dtype=torch.long)
+        samples[-1].gt_sem_seg = PixelData(data=truth)
+    found = torch.zeros(2, 4, 4, dtype=torch.bool)
+    found[1, 0, 0] = True
+    refinements = [Refinement(np.zeros((4, 4), bool), False)] * 2
+    quality = _quality(PseudoLabels(found * 1., found, refinements), samples)
+    assert quality['pseudo_mIoU'] == 50 and quality['refined_mIoU'] == 100
 
 
 def test_candidates_of_another_size_are_an_error(tmp_path):

@@ -190,8 +190,10 @@ def _quality(labels: PseudoLabels,
     quality = {}
     for name, masks in (('pseudo', labels.pseudo), ('refined', labels.masks)):
         inter = (masks & truth).sum((1, 2))
-        union = (masks | truth).sum((1, 2)).clamp(min=1)
-        quality[f'{name}_mIoU'] = 100 * (inter / union).mean()
+        union = (masks | truth).sum((1, 2))
+        # nothing is meant, and nothing found
+        iou = torch.where(union > 0, inter / union.clamp(min=1), 1.)
+        quality[f'{name}_mIoU'] = 100 * iou.mean()
     return quality
 
 
