@@ -39,7 +39,7 @@ class LESSInferencer:
             another model.
 
     Example:
-        >>> inferencer = LESSInferencer('configs/less_toy.py', 'epoch_9.pth')
+        >>> inferencer = LESSInferencer('configs/less_toy.py', 'epoch_5.pth')
         >>> result, = inferencer('room.ply', 'the brown chair')
         >>> result.point_indices, result.score, result.box
     """

@@ -32,7 +32,7 @@ def load_config(config: str | os.PathLike | Config, scope: str) -> Config:
         raise ValueError(
             f'{config.filename or "the config"} has default_scope='
             f'{config.get("default_scope")!r}, not {scope!r}: scans need a '
-            'config of LESS, images one of LAVT or SemiRES')
+            'config of LESS, images one of LAVT, SemiRES or S-Seg')
     return config
 
 

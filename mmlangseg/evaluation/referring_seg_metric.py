@@ -9,7 +9,7 @@ from mmengine.registry import METRICS
 from torch import Tensor
 
 from mmlangseg.fileio import write_json
-from .summary import format_table, summarise
+from .summary import format_table, summarize
 
 # What identifies an expression in the records; a data set has some of them.
 ID_KEYS = ('scene_id', 'object_ids', 'ann_id', 'img_path', 'ref_id', 'sent_id',
@@ -212,7 +212,7 @@ class ReferringSegMetric(BaseMetric):
         if not records:
             raise ValueError('No expression was evaluated: is the annotation '
                              'file of the test set empty?')
-        summary = summarise(records, self.thresholds, self.inclusive,
+        summary = summarize(records, self.thresholds, self.inclusive,
                             self.accuracy_name)
         size = _mask_size(records)
         title = None if size is None else f'masks compared at {size}'
@@ -220,7 +220,7 @@ class ReferringSegMetric(BaseMetric):
         metrics = _flatten(summary)
         if self.fallback:
             changed = [dict(r, **r['fallback']) for r in records]
-            summary = summarise(changed, self.thresholds, self.inclusive,
+            summary = summarize(changed, self.thresholds, self.inclusive,
                                 self.accuracy_name)
             title = 'fallback: fewer than {min_points} points, add the top ' \
                     '{topk}'.format(**self.fallback)

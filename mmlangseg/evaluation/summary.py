@@ -7,7 +7,7 @@ import numpy as np
 OVERALL, ZERO_TARGET, WITH_TARGET = 'overall', 'zero_target', 'with_target'
 
 
-def summarise(records: Sequence[dict], thresholds: Sequence[float],
+def summarize(records: Sequence[dict], thresholds: Sequence[float],
               inclusive: bool, accuracy_name: str) -> dict[str, dict]:
     """Average records over all expressions and over each group.
 
@@ -52,7 +52,7 @@ def summarise(records: Sequence[dict], thresholds: Sequence[float],
 
 
 def format_table(summary: dict[str, dict], title: Optional[str] = None) -> str:
-    """Lay out the result of :func:`summarise` as text."""
+    """Lay out the result of :func:`summarize` as text."""
     columns = list(summary[OVERALL])
     if ZERO_TARGET in summary:
         columns.append('Acc')

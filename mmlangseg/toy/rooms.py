@@ -11,7 +11,7 @@ from typing import Dict, List, Optional, Tuple
 import numpy as np
 
 from .furniture import KINDS, Part
-from .shapes import merge, patch
+from .shapes import patch
 
 PALETTE: Dict[str, Tuple[int, int, int]] = {
     'red': (200, 40, 40),
@@ -231,10 +231,3 @@ def render(part: Part, rng: np.random.Generator) -> Tuple[np.ndarray, ...]:
     vertices = part.surface.vertices
     vertices = vertices + rng.normal(0, 0.004, size=vertices.shape)
     return vertices, np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
-
-
-def room_vertices(room: Room) -> np.ndarray:
-    """All vertices of a room, (V, 3), for bounding boxes and pictures."""
-    parts = [part for item in room.objects for part in item.parts]
-    parts += [room.floor, *room.walls]
-    return merge([part.surface for part in parts]).vertices

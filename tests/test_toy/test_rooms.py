@@ -3,8 +3,15 @@ import pytest
 
 from mmlangseg.toy.furniture import KINDS
 from mmlangseg.toy.rooms import (GAP, PALETTE, POINT_SPACING, SCALES,
-                                 make_room, render, room_vertices)
-from mmlangseg.toy.shapes import box, disc, ellipsoid, frustum, patch
+                                 make_room, render)
+from mmlangseg.toy.shapes import box, disc, ellipsoid, frustum, merge, patch
+
+
+def room_vertices(room):
+    """All vertices of a room, (V, 3)."""
+    parts = [part for item in room.objects for part in item.parts]
+    parts += [room.floor, *room.walls]
+    return merge([part.surface for part in parts]).vertices
 
 
 @pytest.fixture(scope='module')

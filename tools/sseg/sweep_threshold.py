@@ -6,7 +6,7 @@ Examples:
     python tools/sseg/sweep_threshold.py configs/sseg_swin-s_coco-object.py
         epoch_30.pth --img-path images/train2017
         --seg-map-path annotations/train2017 --max-images 2000
-    python tools/sseg/sweep_threshold.py configs/sseg_toy.py epoch_20.pth
+    python tools/sseg/sweep_threshold.py configs/sseg_toy.py epoch_16.pth
         --dataloader val_dataloader
 
 An image goes through the network once, however many thresholds there are.

@@ -8,7 +8,8 @@ import zlib
 import numpy as np
 import pytest
 
-from mmlangseg.semires.candidates import CacheError, CandidateCache, Candidates
+from mmlangseg.semires.candidates import (CandidateCache, CandidateCacheError,
+                                          Candidates)
 
 HEADER = dict(
     dataset='toy', size=(20, 30), generator=dict(name='x', parameters={}))
@@ -67,10 +68,12 @@ def test_create_goes_on_with_the_same_header(cache):
     [('dataset', 'other'), ('size', [480, 480]),
      ('generator', dict(name='x', parameters=dict(points_per_side=16)))])
 def test_another_header(cache, field, value):
-    with pytest.raises(CacheError, match=f'header.json: field "{field}"'):
+    with pytest.raises(
+            CandidateCacheError, match=f'header.json: field "{field}"'):
         CandidateCache.create(cache.root, dict(HEADER, **{field: value}))
     if field != 'generator':
-        with pytest.raises(CacheError, match=f'header.json: field "{field}"'):
+        with pytest.raises(
+                CandidateCacheError, match=f'header.json: field "{field}"'):
             CandidateCache(cache.root, {field: value})
 
 
@@ -87,19 +90,20 @@ def test_damaged_header(cache, change):
     path = cache.root / 'header.json'
     path.write_text(json.dumps(dict(cache.header, **change)))
     with pytest.raises(
-            CacheError, match=f'field "{next(iter(change))}".*generate'):
+            CandidateCacheError,
+            match=f'field "{next(iter(change))}".*generate'):
         CandidateCache(cache.root)
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{'])
 def test_unreadable_header(cache, text):
     (cache.root / 'header.json').write_text(text)
-    with pytest.raises(CacheError, match='header.json'):
+    with pytest.raises(CandidateCacheError, match='header.json'):
         CandidateCache(cache.root)
 
 
 def test_no_cache(tmp_path):
-    with pytest.raises(CacheError, match='generate_candidates.py'):
+    with pytest.raises(CandidateCacheError, match='generate_candidates.py'):
         CandidateCache(tmp_path)
 
 
@@ -127,7 +131,7 @@ def test_corrupted_entry(cache, damage, message):
     cache.save(9, some(0))
     path = cache.path(9)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(CacheError, match=message) as error:
+    with pytest.raises(CandidateCacheError, match=message) as error:
         cache.load(9)
     assert str(path) in str(error.value)
     assert 'generate_candidates.py' in str(error.value)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from mmseg.registry import TRANSFORMS
 
-from mmlangseg.semires.candidates import CacheError, CandidateCache, Candidates
+from mmlangseg.semires.candidates import (CandidateCache, CandidateCacheError,
+                                          Candidates)
 
 MASK = np.arange(48).reshape(6, 8) % 5 == 0
 
@@ -54,12 +55,12 @@ def test_another_size(root):
 
 
 def test_another_data_set(root):
-    with pytest.raises(CacheError, match='"dataset" is \'toy\''):
+    with pytest.raises(CandidateCacheError, match='"dataset" is \'toy\''):
         load(root, {}, expect=dict(dataset='refcoco'))
 
 
 def test_no_cache(tmp_path):
-    with pytest.raises(CacheError, match='header.json'):
+    with pytest.raises(CandidateCacheError, match='header.json'):
         load(str(tmp_path), {})
 
 

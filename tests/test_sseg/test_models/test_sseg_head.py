@@ -133,7 +133,7 @@ def test_defaults_are_those_of_the_paper():
     assert layer.cross_attn.attn.dropout == 0.1
     assert layer.ffn.layers[0][0].out_features == 2048
     number = sum(p.numel() for p in head.parameters())
-    assert 13e6 < number < 15e6  # reference/sseg.md, 3.2
+    assert 13e6 < number < 15e6  # about 14 million: MaskFormer
 
 
 def test_pixel_decoder_with_a_transformer():

@@ -74,7 +74,7 @@ def apply_rigid_augmentation(xyz: np.ndarray,
 class ReferringAugment3D(BaseTransform):
     """Random rotation, flip, noise, shift and scale of a scan.
 
-    With ``mode='view_aware'`` (released code, less.md 2.4) scans whose
+    With ``mode='view_aware'`` (released code) scans whose
     expressions are all view-independent turn freely (quarter turns and
     flips), any other one keeps its view up to ``jitter`` degrees. With
     ``mode='simple'`` (first public version) every scan is flipped at random

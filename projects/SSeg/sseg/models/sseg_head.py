@@ -80,7 +80,6 @@ class SSegHead(BaseModule):
                 f'feat_channels={feat_channels} must be a multiple of 4 (sine '
                 f'positions) and of num_heads={num_heads}')
         self.feat_channels = feat_channels
-        self.num_queries = num_queries
         self.pixel_decoder = MODELS.build(
             dict(
                 in_channels=list(in_channels),

@@ -1,4 +1,4 @@
-from .cache import CacheError, CandidateCache
+from .cache import CandidateCache, CandidateCacheError
 from .candidates import Candidates
 from .draw import draw_candidates
 from .huggingface_sam import HuggingFaceSAM
@@ -8,7 +8,7 @@ from .segment_anything import SegmentAnything
 from .source import CANDIDATE_SOURCES, CandidateSource
 
 __all__ = [
-    'CANDIDATE_SOURCES', 'CacheError', 'CandidateCache', 'CandidateSource',
-    'Candidates', 'HuggingFaceSAM', 'ImageRegions', 'SegmentAnything',
-    'draw_candidates', 'read_released'
+    'CANDIDATE_SOURCES', 'CandidateCacheError', 'CandidateCache',
+    'CandidateSource', 'Candidates', 'HuggingFaceSAM', 'ImageRegions',
+    'SegmentAnything', 'draw_candidates', 'read_released'
 ]

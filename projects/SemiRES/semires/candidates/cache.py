@@ -14,7 +14,7 @@ _FOLDERS = 256  # so that none holds more than some hundred files
 _REMEDY = 'make it with tools/semires/generate_candidates.py'
 
 
-class CacheError(ValueError):
+class CandidateCacheError(ValueError):
     """A cache cannot be used; the message names file, field and remedy."""
 
 
@@ -32,7 +32,7 @@ class CandidateCache:
             ``dict(dataset='refcoco', size=[480, 480])``.
 
     Raises:
-        CacheError: There is no header, or it says something else.
+        CandidateCacheError: There is no header, or it says something else.
     """
 
     def __init__(self, root: PathLike, expect: Optional[dict] = None) -> None:
@@ -41,16 +41,17 @@ class CandidateCache:
         try:
             self.header = json.loads(path.read_text(encoding='utf-8'))
         except FileNotFoundError:
-            raise CacheError(f'{self.root} is not a candidate cache, it has '
-                             f'no header.json; {_REMEDY}') from None
+            raise CandidateCacheError(
+                f'{self.root} is not a candidate cache, it has '
+                f'no header.json; {_REMEDY}') from None
         except ValueError as error:
-            raise CacheError(
+            raise CandidateCacheError(
                 f'{path} is damaged: {error}. Delete the folder and {_REMEDY}'
             ) from error
         self._check_header(path)
         for name, value in _plain(expect or {}).items():
             if self.header.get(name) != value:
-                raise CacheError(
+                raise CandidateCacheError(
                     f'{path}: field "{name}" is {self.header.get(name)!r}, '
                     f'expected {value!r}; name the cache of this data set '
                     f'and size, or {_REMEDY}')
@@ -65,7 +66,7 @@ class CandidateCache:
                 (dict of ``name`` and ``parameters``).
 
         Raises:
-            CacheError: A cache with another header is there.
+            CandidateCacheError: A cache with another header is there.
         """
         path = Path(root) / 'header.json'
         if not path.exists():
@@ -75,7 +76,7 @@ class CandidateCache:
         cache, header = cls(root), _plain(header)
         for name, value in header.items():
             if cache.header[name] != value:
-                raise CacheError(
+                raise CandidateCacheError(
                     f'{path}: field "{name}" is {cache.header[name]!r}, this '
                     f'run has {value!r}; name another folder, or delete this '
                     'one to make its candidates again')
@@ -114,7 +115,7 @@ class CandidateCache:
             Candidates | None: None if the image has no entry.
 
         Raises:
-            CacheError: The entry is damaged or belongs to another image.
+            CandidateCacheError: The entry is damaged, or another image's.
         """
         path = self.path(img_id)
         try:
@@ -129,7 +130,7 @@ class CandidateCache:
                 raise EntryError(f'field "size": it is {candidates.size}, '
                                  f'that of the cache {self.size}')
         except EntryError as error:
-            raise CacheError(
+            raise CandidateCacheError(
                 f'{path} is damaged, {error}. Delete this file and run '
                 'tools/semires/generate_candidates.py again, which makes '
                 'only what is missing') from error
@@ -138,21 +139,22 @@ class CandidateCache:
     def _check_header(self, path: Path) -> None:
         header = self.header
         if not isinstance(header, dict) or header.get('format') != FORMAT:
-            raise CacheError(f'{path}: field "format" is not {FORMAT!r}; '
-                             f'{_REMEDY}')
+            raise CandidateCacheError(
+                f'{path}: field "format" is not {FORMAT!r}; '
+                f'{_REMEDY}')
         if header.get('version') != VERSION:
-            raise CacheError(
+            raise CandidateCacheError(
                 f'{path}: field "version" is {header.get("version")!r}, '
                 f'this code reads {VERSION}; delete the folder and {_REMEDY}')
         size = header.get('size')
         if not (isinstance(size, list) and len(size) == 2
                 and all(type(x) is int and 0 < x < 65536 for x in size)):
-            raise CacheError(f'{path}: field "size" is {size!r}, not '
-                             f'[height, width]; {_REMEDY}')
+            raise CandidateCacheError(f'{path}: field "size" is {size!r}, not '
+                                      f'[height, width]; {_REMEDY}')
         for name, kind in (('dataset', str), ('generator', dict)):
             if not isinstance(header.get(name), kind):
-                raise CacheError(f'{path}: field "{name}" is '
-                                 f'{header.get(name)!r}; {_REMEDY}')
+                raise CandidateCacheError(f'{path}: field "{name}" is '
+                                          f'{header.get(name)!r}; {_REMEDY}')
 
 
 def _plain(header: dict) -> dict:

@@ -185,7 +185,7 @@ def read_instances(path: PathLike, refs: Sequence[dict]) -> tuple[dict, dict]:
 
     Returns:
         Two dicts: image id to ``file_name``, ``height``, ``width``, and
-        annotation id to segmentation (see :mod:`.segmentation`).
+        annotation id to segmentation (see :mod:`mmlangseg.coco_segmentation`).
 
     Raises:
         FileNotFoundError: There is no such file.
