@@ -39,6 +39,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.annotation_files import AnnotationError, load_json
 from mmlangseg.apis import place_scan
 from mmlangseg.fileio import write_json
 from mmlangseg.less.datasets import annotations, ply_files, scan_files
@@ -131,10 +132,9 @@ def check_targets(rows: List[dict], counts: Counter,
 
 def read_rows(path: Path) -> List[dict]:
     """Read ``referring.json``; ``kind`` becomes the group."""
-    rows = annotations.load_json(path)
+    rows = load_json(path)
     if not isinstance(rows, list) or not rows:
-        raise annotations.AnnotationError(
-            f'{path} is not a non-empty list of rows')
+        raise AnnotationError(f'{path} is not a non-empty list of rows')
     return annotations.clean_rows([
         dict(row, groups=[row['kind']])
         if isinstance(row, dict) and 'kind' in row else row for row in rows
@@ -150,23 +150,21 @@ def read_splits(source: Path, names: Optional[List[str]],
             if (source / f'{name}.txt').is_file()
         ]
     if not names:
-        raise annotations.AnnotationError(
-            f'{source} has no train.txt or val.txt: list '
-            'the scenes of each split, one per line')
+        raise AnnotationError(f'{source} has no train.txt or val.txt: list '
+                              'the scenes of each split, one per line')
     splits, owner = {}, {}
     for name in names:
         path = source / f'{name}.txt'
         splits[name] = path.read_text(encoding='utf-8').split()
         if not splits[name]:
-            raise annotations.AnnotationError(f'{path} is empty')
+            raise AnnotationError(f'{path} is empty')
         for scene in splits[name]:
             if scan_files.check_scene_id(scene) not in known:
-                raise annotations.AnnotationError(
+                raise AnnotationError(
                     f'{path}: scene {scene!r} has no {scene}.ply')
             if owner.setdefault(scene, name) != name:
-                raise annotations.AnnotationError(
-                    f'{path}: scene {scene!r} is in '
-                    f'{owner[scene]}.txt already')
+                raise AnnotationError(f'{path}: scene {scene!r} is in '
+                                      f'{owner[scene]}.txt already')
     return splits
 
 
@@ -179,9 +177,8 @@ def convert(args: argparse.Namespace) -> List[str]:
     by_scene: Dict[str, List[dict]] = {scene: [] for scene in known}
     for row in rows:
         if row['scene_id'] not in by_scene:
-            raise annotations.AnnotationError(
-                f'{source}: scene {row["scene_id"]!r} has '
-                f'no {row["scene_id"]}.ply')
+            raise AnnotationError(f'{source}: scene {row["scene_id"]!r} has '
+                                  f'no {row["scene_id"]}.ply')
         by_scene[row['scene_id']].append(row)
 
     faults, notes, offsets = [], [], {}

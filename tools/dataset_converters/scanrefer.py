@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.annotation_files import AnnotationError, load_json, raise_faults
 from mmlangseg.less.datasets import annotations, scan_files
 from mmlangseg.text import split_words
 
@@ -53,12 +54,11 @@ def read_classes(path: Path) -> Dict[str, str]:
                 for row in csv.DictReader(file, delimiter='\t')
             }
     except FileNotFoundError:
-        raise annotations.AnnotationError(
+        raise AnnotationError(
             f'{path} does not exist. It comes with ScanNet; name it with '
             '--label-table') from None
     except KeyError as error:
-        raise annotations.AnnotationError(
-            f'{path} has no column {error}') from None
+        raise AnnotationError(f'{path} has no column {error}') from None
 
 
 def add_unique_groups(rows: List[dict], classes: Dict[str, str]) -> None:
@@ -83,7 +83,7 @@ def read_scanrefer(path: Path) -> List[dict]:
     """Read ScanRefer's JSON; a key ``groups`` is kept if there is one."""
     rows = _json_rows(path)
     rows = annotations.clean_rows(rows, path)
-    annotations.raise_faults(path, [
+    raise_faults(path, [
         f'row {i}: it has {len(row["object_ids"])} targets, but ScanRefer '
         'has one; use --format multi3drefer'
         for i, row in enumerate(rows) if len(row['object_ids']) != 1
@@ -98,7 +98,7 @@ def read_multi3drefer(path: Path) -> List[dict]:
     (wo_d) distractors.
     """
     rows = _json_rows(path)
-    annotations.raise_faults(path, [
+    raise_faults(path, [
         f'row {i}: "{key}" is missing' for i, row in enumerate(rows)
         for key in ('object_ids', 'eval_type')
         if isinstance(row, dict) and key not in row
@@ -110,10 +110,9 @@ def read_multi3drefer(path: Path) -> List[dict]:
 
 
 def _json_rows(path: Path) -> list:
-    rows = annotations.load_json(path)
+    rows = load_json(path)
     if not isinstance(rows, list) or not rows:
-        raise annotations.AnnotationError(
-            f'{path} is not a non-empty list of rows')
+        raise AnnotationError(f'{path} is not a non-empty list of rows')
     return rows
 
 
@@ -145,8 +144,7 @@ def read_referit3d(path: Path, scenes: Iterable[str],
                   'instance_type')
         absent = [n for n in needed if n not in (reader.fieldnames or ())]
         if absent:
-            raise annotations.AnnotationError(
-                f'{path} has no column "{absent[0]}"')
+            raise AnnotationError(f'{path} has no column "{absent[0]}"')
         for index, item in enumerate(reader):
             if item['scan_id'] not in scenes:
                 continue
@@ -158,11 +156,10 @@ def read_referit3d(path: Path, scenes: Iterable[str],
                 rows.append(_referit3d_row(item, index))
             except (ValueError, SyntaxError) as error:
                 faults.append(f'row {index}: {error}')
-    annotations.raise_faults(path, faults)
+    raise_faults(path, faults)
     if not rows:
-        raise annotations.AnnotationError(
-            f'{path} has no row of these scans: is it the '
-            'right split?')
+        raise AnnotationError(f'{path} has no row of these scans: is it the '
+                              'right split?')
     return annotations.clean_rows(rows, path), dropped
 
 
@@ -209,7 +206,7 @@ def check_scans(path: Path, rows: List[dict], data_root: Path,
             if absent:
                 faults.append(f'row {index}: object_id {min(absent)} has no '
                               f'points in scene {scene}')
-    annotations.raise_faults(path, faults)
+    raise_faults(path, faults)
 
 
 def report(name: str, split: str, rows: List[dict]) -> List[str]:

@@ -8,8 +8,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from scan_data import make_row, write_scans
 
-from mmlangseg.less.datasets import (AnnotationError, ScanReferDataset,
-                                     scan_files)
+from mmlangseg.annotation_files import AnnotationError
+from mmlangseg.less.datasets import ScanReferDataset, scan_files
 
 PIPELINE = [
     dict(

@@ -13,8 +13,8 @@ from mmengine.runner import Runner
 from refer_data import (HEIGHT, IMAGES, WIDTH, make_instances, make_ref,
                         square, write_instances, write_refer)
 
-from mmlangseg.semires.datasets import (RefCOCODataset, ReferError,
-                                        write_image_ids)
+from mmlangseg.annotation_files import AnnotationError
+from mmlangseg.semires.datasets import RefCOCODataset, write_image_ids
 
 REAL = Path(os.environ.get('MMLANGSEG_REALDATA',
                            '/work/shared/realdata')) / 'coco_refer'
@@ -93,7 +93,8 @@ def test_splits_of_refcocog(tmp_path):
     write_instances(tmp_path, make_instances(refs), 'refcocog')
     options = dict(ann_folder='refcocog', test_mode=True)
     assert len(build(tmp_path, 'test', split_by='umd', **options)) == 3
-    with pytest.raises(ReferError, match=r"no split 'test', but \['train'\]"):
+    with pytest.raises(
+            AnnotationError, match=r"no split 'test', but \['train'\]"):
         build(tmp_path, 'test', split_by='google', **options)
     with pytest.raises(
             FileNotFoundError,
@@ -154,7 +155,7 @@ def test_image_list(root):
 def test_bad_image_list(root, content, message):
     if content is not None:
         (root / 'some.json').write_text(content)
-    with pytest.raises((ReferError, FileNotFoundError), match=message):
+    with pytest.raises((AnnotationError, FileNotFoundError), match=message):
         build(root, image_ids='some.json')
 
 
@@ -346,13 +347,13 @@ class TestBadInput:
         refs = write_refer(root)
         refs[1].update(fields)
         self.refs_of(root).write_bytes(pickle.dumps(refs))
-        with pytest.raises(ReferError, match=message):
+        with pytest.raises(AnnotationError, match=message):
             build(root)
 
     def test_many_faults_in_one_error(self, root):
         refs = [make_ref(i, 100, None) for i in range(25)]
         self.refs_of(root).write_bytes(pickle.dumps(refs))
-        with pytest.raises(ReferError) as error:
+        with pytest.raises(AnnotationError) as error:
             build(root)
         lines = str(error.value).splitlines()
         assert len(lines) == 12 and lines[-1].endswith('... and 15 more')
@@ -364,7 +365,7 @@ class TestBadInput:
     ])
     def test_malformed_instances(self, root, text, message):
         (root / 'refcoco' / 'instances.json').write_text(text)
-        with pytest.raises(ReferError, match=message):
+        with pytest.raises(AnnotationError, match=message):
             build(root)
 
     @pytest.mark.parametrize('fields, message', [
@@ -376,7 +377,7 @@ class TestBadInput:
         content = make_instances(write_refer(root))
         content['images'][0].update(fields)
         write_instances(root, content)
-        with pytest.raises(ReferError, match=message):
+        with pytest.raises(AnnotationError, match=message):
             build(root)
 
     @pytest.mark.parametrize('segmentation', [None, [], [[]], [[1., 2.]]])
@@ -385,7 +386,7 @@ class TestBadInput:
         content['annotations'][1]['segmentation'] = segmentation
         write_instances(root, content)
         with pytest.raises(
-                ReferError,
+                AnnotationError,
                 match='instances.json:\n  ref_id 1: annotation 1, '
                 '"segmentation": .*Correct it or remove the expression'):
             build(root)

@@ -1,8 +1,5 @@
 """Reading scans and referring expressions."""
-from .annotations import AnnotationError, read_annotations, write_annotations
+from .annotations import read_annotations, write_annotations
 from .scanrefer_dataset import ScanReferDataset
 
-__all__ = [
-    'AnnotationError', 'ScanReferDataset', 'read_annotations',
-    'write_annotations'
-]
+__all__ = ['ScanReferDataset', 'read_annotations', 'write_annotations']

@@ -4,39 +4,13 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
+from mmlangseg.annotation_files import AnnotationError, load_json, raise_faults
 from mmlangseg.fileio import PathLike, write_text
 from mmlangseg.text import split_words, write_vocabulary
 from .scan_files import check_scene_id
 
 VIEW_WORDS = ('front', 'behind', 'back', 'left', 'right', 'facing', 'leftmost',
               'rightmost', 'looking', 'across')
-
-
-class AnnotationError(ValueError):
-    """An annotation file is malformed; the message says where and how."""
-
-
-def load_json(path: PathLike) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        AnnotationError: It is not valid JSON; says line and column.
-    """
-    try:
-        text = Path(path).read_text(encoding='utf-8')
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f'{path} does not exist. Make annotation files with '
-            'tools/dataset_converters/scanrefer.py or own_scans.py') from None
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f'{path} is not UTF-8 text: {error}') from None
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise AnnotationError(
-            f'{path} is not valid JSON: {error}. Download or make the file '
-            'again') from None
 
 
 def _integer(value: Any, field: str) -> int:
@@ -118,7 +92,8 @@ def read_annotations(path: PathLike) -> Tuple[dict, List[dict]]:
         FileNotFoundError: There is no such file.
         AnnotationError: The file is malformed; names the row and the field.
     """
-    content = load_json(path)
+    content = load_json(
+        path, 'tools/dataset_converters/scanrefer.py or own_scans.py')
     if isinstance(content, dict) and isinstance(
             content.get('data_list'), list):
         metainfo, rows = content.get('metainfo', {}), content['data_list']
@@ -150,16 +125,6 @@ def clean_rows(rows: Sequence[Any], path: PathLike) -> List[dict]:
             faults.append(f'row {index}: {error}')
     raise_faults(path, faults)
     return cleaned
-
-
-def raise_faults(path: PathLike, faults: Sequence[str]) -> None:
-    """Raise an :class:`AnnotationError` that lists the first ten faults."""
-    if faults:
-        more = len(faults) - 10
-        lines = [f'{path}:', *faults[:10]]
-        if more > 0:
-            lines.append(f'... and {more} more')
-        raise AnnotationError('\n  '.join(lines))
 
 
 def write_annotations(path: PathLike, metainfo: Dict[str, str],

@@ -9,8 +9,9 @@ from mmdet3d.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path
 
+from mmlangseg.annotation_files import AnnotationError
 from mmlangseg.engine import SeededSampleMixin
-from .annotations import AnnotationError, read_annotations
+from .annotations import read_annotations
 from .scan_files import (ScanInfo, object_ids_in, read_infos, read_instances,
                          read_points)
 

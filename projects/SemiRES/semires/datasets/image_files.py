@@ -5,8 +5,8 @@ import os
 import re
 from typing import Iterable, Sequence
 
+from mmlangseg.annotation_files import AnnotationError, load_json
 from mmlangseg.fileio import PathLike, resolve_inside, write_text
-from .refer_files import ReferError, load_json
 
 _COCO_2014 = re.compile(r'COCO_(?:train|val)2014_(\d{12}\.jpg)')
 
@@ -57,7 +57,7 @@ def read_image_ids(path: PathLike) -> list[int]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ReferError: It is not such a list.
+        AnnotationError: It is not such a list.
     """
     try:
         content = load_json(path)
@@ -67,8 +67,9 @@ def read_image_ids(path: PathLike) -> list[int]:
             'refcoco_split.py') from None
     ids = content.get('image_ids') if isinstance(content, dict) else content
     if not isinstance(ids, list) or not all(type(i) is int for i in ids):
-        raise ReferError(f'{path} has no list of integers "image_ids". Make '
-                         'it with tools/dataset_converters/refcoco_split.py')
+        raise AnnotationError(
+            f'{path} has no list of integers "image_ids". Make '
+            'it with tools/dataset_converters/refcoco_split.py')
     return ids
 
 

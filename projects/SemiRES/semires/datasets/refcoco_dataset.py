@@ -7,10 +7,11 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path
 from mmseg.registry import DATASETS
 
+from mmlangseg.annotation_files import AnnotationError
 from mmlangseg.engine import SeededSampleMixin
 from .image_files import find_images, read_image_ids
-from .refer_files import (ReferError, find_refs_file, read_instances,
-                          read_refs, select_split)
+from .refer_files import (find_refs_file, read_instances, read_refs,
+                          select_split)
 
 
 @DATASETS.register_module()
@@ -54,7 +55,7 @@ class RefCOCODataset(SeededSampleMixin, BaseDataset):
 
     Raises:
         FileNotFoundError: A file or some of the images are missing.
-        ReferError: An annotation file is malformed.
+        AnnotationError: An annotation file is malformed.
     """
 
     METAINFO = dict(
@@ -131,7 +132,7 @@ class RefCOCODataset(SeededSampleMixin, BaseDataset):
         chosen = [ref for ref in refs if ref['image_id'] in wanted]
         absent = wanted - {ref['image_id'] for ref in chosen}
         if absent or not chosen:
-            raise ReferError(
+            raise AnnotationError(
                 f'{self.image_ids}: {len(absent)} of {len(wanted)} images '
                 f'({sorted(absent)[:3]}...) are not in split {self.split!r} '
                 f'of {refs_file}. Make the list again for this data set with '

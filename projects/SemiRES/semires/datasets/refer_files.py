@@ -1,42 +1,11 @@
 """The annotation files of the REFER layout: refs and instances."""
 from __future__ import annotations
-import json
 import os
-from pathlib import Path
 from typing import Any, Sequence
 
+from mmlangseg.annotation_files import AnnotationError, load_json, raise_faults
 from mmlangseg.coco_segmentation import check_segmentation
 from mmlangseg.fileio import PathLike, load_pickle_restricted, resolve_inside
-
-
-class ReferError(ValueError):
-    """A file of the REFER layout is malformed; says where and how."""
-
-
-def load_json(path: PathLike) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ReferError: It is not valid JSON; says line and column.
-    """
-    try:
-        return json.loads(Path(path).read_text(encoding='utf-8'))
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path} does not exist') from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ReferError(f'{path} is not valid JSON: {error}. Download or '
-                         'make the file again') from None
-
-
-def raise_faults(path: PathLike, faults: Sequence[str]) -> None:
-    """Raise a :class:`ReferError` that lists the first ten faults."""
-    if faults:
-        more = len(faults) - 10
-        lines = [f'{path}:', *faults[:10]]
-        if more > 0:
-            lines.append(f'... and {more} more')
-        raise ReferError('\n  '.join(lines))
 
 
 def find_refs_file(folder: PathLike, split_by: str) -> str:
@@ -80,7 +49,7 @@ def read_refs(path: PathLike, text_field: str = 'sent') -> list[dict]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ReferError: It is malformed; names the entries and the fields.
+        AnnotationError: It is malformed; names the entries and the fields.
         ValueError: It is not a pickle of plain data.
     """
     if os.fspath(path).endswith('.json'):
@@ -88,8 +57,9 @@ def read_refs(path: PathLike, text_field: str = 'sent') -> list[dict]:
     else:
         content = load_pickle_restricted(path)
     if not isinstance(content, list) or not content:
-        raise ReferError(f'{path} is not a list of referring expressions. '
-                         'Download or make the file again')
+        raise AnnotationError(
+            f'{path} is not a list of referring expressions. '
+            'Download or make the file again')
     refs, faults = [], []
     for index, row in enumerate(content):
         try:
@@ -170,13 +140,13 @@ def select_split(refs: Sequence[dict], split: str,
     """The refs of one split.
 
     Raises:
-        ReferError: There is none; says which splits the file has.
+        AnnotationError: There is none; says which splits the file has.
     """
     chosen = [ref for ref in refs if in_split(ref['split'], split)]
     if not chosen:
         names = sorted({ref['split'] for ref in refs})
-        raise ReferError(f'{path} has no split {split!r}, but {names}. '
-                         'Correct split or split_by')
+        raise AnnotationError(f'{path} has no split {split!r}, but {names}. '
+                              'Correct split or split_by')
     return chosen
 
 
@@ -189,7 +159,7 @@ def read_instances(path: PathLike, refs: Sequence[dict]) -> tuple[dict, dict]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ReferError: It is malformed, or lacks an image or an object of the
+        AnnotationError: It is malformed, or lacks an image or an object of the
             refs, or an outline is empty; names the ids and the fields.
     """
     content = load_json(path)
@@ -197,7 +167,7 @@ def read_instances(path: PathLike, refs: Sequence[dict]) -> tuple[dict, dict]:
         images = {row['id']: row for row in content['images']}
         annotations = {row['id']: row for row in content['annotations']}
     except (KeyError, TypeError) as error:
-        raise ReferError(
+        raise AnnotationError(
             f'{path} does not have COCO\'s "images" and "annotations", each '
             f'with "id": {error!r}. Download or make the file again') from None
     sizes, segmentations, faults = {}, {}, []
