@@ -179,5 +179,6 @@ def test_other_checkpoints_and_configs(folder, tmp_path):
         SemiRESInferencer(folder / 'tiny.py', other, device='cpu')
     cfg = Config.fromfile(folder / 'tiny.py')
     cfg.default_scope = 'mmdet3d'
-    with pytest.raises(ValueError, match='images one of LAVT, SemiRES or S-Seg'):
+    with pytest.raises(
+            ValueError, match='images one of LAVT, SemiRES or S-Seg'):
         SemiRESInferencer(cfg, None, device='cpu')
