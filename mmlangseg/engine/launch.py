@@ -44,8 +44,8 @@ def build_runner(cfg: Config) -> Runner:
         loader = cfg.get(f'{split}_dataloader')
         if isinstance(loader, dict):  # not one that is built already
             _agree_with_loader(loader, f'{split}_dataloader')
-    if cfg.get('auto_scale_lr', {}).get('enable'):
-        _count_sentences(cfg)
+    scaled = cfg.get('auto_scale_lr', {}).get('enable')
+    sentences = _count_sentences(cfg) if scaled else 1
     if get_device() == 'cpu':
         keep_freed_memory()
         if cfg.launcher == 'pytorch':
@@ -55,6 +55,9 @@ def build_runner(cfg: Config) -> Runner:
         os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else \
         Runner.from_cfg(cfg)
+    if scaled:  # not in `cfg`: the file that is kept of it stays in sentences
+        base = runner.auto_scale_lr['base_batch_size'] / sentences
+        runner.auto_scale_lr = dict(enable=True, base_batch_size=base)
     if deterministic:
         # MMEngine forbids what is not, such as the cumsum of MMDetection's
         # positional encoding on a GPU
@@ -77,8 +80,8 @@ def _agree_with_loader(loader: ConfigDict, key: str) -> None:
         sampler.batch_size = loader.batch_size
 
 
-def _count_sentences(cfg: Config) -> None:
-    """Scale the learning rate by the number of sentences.
+def _count_sentences(cfg: Config) -> int:
+    """Number of sentences in a sample of the training.
 
     A sample of LESS is a scene with ``expressions_per_scene`` sentences.
     Configs give ``base_batch_size`` in sentences, which are what counts;
@@ -90,7 +93,7 @@ def _count_sentences(cfg: Config) -> None:
         raise SystemExit(
             'auto_scale_lr needs the same expressions_per_scene in all of '
             f'the training data sets, they have {sorted(sizes)}')
-    cfg.auto_scale_lr.base_batch_size /= sizes.pop()
+    return sizes.pop()
 
 
 def _sentences_per_sample(dataset: dict) -> set[int]:

@@ -1,6 +1,7 @@
 """What build_runner changes in a config before it builds anything."""
 from __future__ import annotations
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -48,14 +49,18 @@ def test_no_persistent_workers_without_workers(built, workers):
             datasets=[dict(expressions_per_scene=2)] * 2)), 7),
     (dict(type='ConcatDataset', datasets=[dict(type='A')] * 2), 14),
 ])
-def test_base_of_the_learning_rate_is_in_sentences(built, dataset, base):
+def test_base_of_the_learning_rate_is_in_sentences(monkeypatch, dataset, base):
+    monkeypatch.setattr(
+        Runner, 'from_cfg',
+        lambda cfg: SimpleNamespace(auto_scale_lr=cfg.auto_scale_lr))
     cfg = Config(
         dict(
             train_dataloader=dict(batch_size=2, dataset=dataset),
             launcher='none',
             auto_scale_lr=dict(enable=True, base_batch_size=14)))
-    build_runner(cfg)
-    assert cfg.auto_scale_lr.base_batch_size == base
+    runner = build_runner(cfg)
+    assert runner.auto_scale_lr == dict(enable=True, base_batch_size=base)
+    assert cfg.auto_scale_lr.base_batch_size == 14  # may be used again
 
 
 def test_mixed_numbers_of_sentences(built):
