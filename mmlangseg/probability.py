@@ -23,10 +23,9 @@ def parse_probability(text: str) -> float:
     """
     try:
         value = float(text)
+        require_probability(value, text)
     except ValueError:
-        value = float('nan')
-    if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(
             f'{text!r} must be a number from 0 to 1: it is compared with '
-            'probabilities')
+            'probabilities') from None
     return value

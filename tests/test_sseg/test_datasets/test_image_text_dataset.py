@@ -315,19 +315,23 @@ def test_counts_grow_tenfold(broken, warnings):
                             'image, 0 by caption); the last: 99: image is bad')
 
 
+def build_loader(root, workers: int) -> DataLoader:
+    dataset = build(root, tars('a'), pipeline=[
+        LOAD, dict(type='PackSegInputs', meta_keys=META)
+    ])  # yapf: disable
+    return DataLoader(
+        dataset,
+        sampler=EpochSampler(dataset, seed=0),
+        num_workers=workers,
+        collate_fn=pseudo_collate)
+
+
 def test_broken_pairs_of_workers_are_counted_together(broken):
 
     def run(workers: int) -> tuple:
-        dataset = build(broken, tars('a'), pipeline=[
-            LOAD, dict(type='PackSegInputs', meta_keys=META)
-        ])  # yapf: disable
-        loader = DataLoader(
-            dataset,
-            sampler=EpochSampler(dataset, seed=0),
-            num_workers=workers,
-            collate_fn=pseudo_collate)
+        loader = build_loader(broken, workers)
         found = [batch['data_samples'][0].sample_id for batch in loader]
-        return found, dataset.broken.counts()
+        return found, loader.dataset.broken.counts()
 
     assert run(0) == run(2)
 
@@ -335,14 +339,8 @@ def test_broken_pairs_of_workers_are_counted_together(broken):
 def test_hook_logs_the_broken_pairs_of_all_processes(broken, monkeypatch):
     """Two processes with the same counts; the second epoch has one more."""
     logged = []
-    dataset = build(broken, tars('a'), pipeline=[
-        LOAD, dict(type='PackSegInputs', meta_keys=META)
-    ])  # yapf: disable
-    loader = DataLoader(
-        dataset,
-        sampler=EpochSampler(dataset, seed=0),
-        num_workers=2,
-        collate_fn=pseudo_collate)
+    loader = build_loader(broken, workers=2)
+    dataset = loader.dataset
     runner = SimpleNamespace(
         epoch=0,
         train_dataloader=loader,
