@@ -69,6 +69,16 @@ def place_scan(name: str | os.PathLike,
     return moved, offset
 
 
+def find_axis_alignment(text: str) -> Optional[str]:
+    """The numbers in ``<scene>.txt`` of ScanNet, None if it has no line of
+    them."""
+    for line in text.splitlines():
+        name, _, numbers = line.partition('=')
+        if name.strip() == 'axisAlignment':
+            return numbers
+    return None
+
+
 def read_alignment(path: str | os.PathLike) -> np.ndarray:
     """Read the matrix that aligns a scan.
 
@@ -88,11 +98,8 @@ def read_alignment(path: str | os.PathLike) -> np.ndarray:
         raise FileNotFoundError(f'{path} does not exist')
     try:
         text = path.read_text(encoding='utf-8')
-        for line in text.splitlines():
-            name, _, value = line.partition('=')
-            if name.strip() == 'axisAlignment':
-                text = value
-        matrix = np.array(text.split(), dtype=float).reshape(4, 4)
+        numbers = find_axis_alignment(text) or text
+        matrix = np.array(numbers.split(), dtype=float).reshape(4, 4)
         rotation = matrix[:3, :3]
         if not (np.isfinite(matrix).all()
                 and np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3)

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.apis.scan_frame import find_axis_alignment
 from mmlangseg.less.datasets import ply_files, scan_files
 
 MESH = '{scan}_vh_clean_2.ply'
@@ -78,18 +79,16 @@ def read_json(path: Path, key: str) -> list:
 def read_alignment(path: Path) -> np.ndarray:
     """Read the axis alignment, identity if the scan has none."""
     try:
-        lines = path.read_text(encoding='utf-8').splitlines()
+        numbers = find_axis_alignment(path.read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise ConversionError(f'{path} is missing') from None
-    for line in lines:
-        name, _, value = line.partition('=')
-        if name.strip() == 'axisAlignment':
-            try:
-                return np.array(value.split(), dtype=float).reshape(4, 4)
-            except ValueError:
-                raise ConversionError(f'{path}: "axisAlignment" does not '
-                                      'hold 16 numbers') from None
-    return np.eye(4)
+    if numbers is None:
+        return np.eye(4)
+    try:
+        return np.array(numbers.split(), dtype=float).reshape(4, 4)
+    except ValueError:
+        raise ConversionError(
+            f'{path}: "axisAlignment" does not hold 16 numbers') from None
 
 
 def label_vertices(folder: Path, scan: str, num_vertices: int,
