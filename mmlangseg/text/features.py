@@ -31,7 +31,8 @@ class TextFeatures:
     def with_sentence(self) -> tuple[Tensor, Tensor]:
         """The sentence's vector as one more word, in front of the others.
 
-        Of a HuggingFace encoder these are all its tokens.
+        Of a HuggingFace encoder whose sentence is the first token these are
+        all its tokens.
 
         Returns:
             tuple[Tensor, Tensor]: Words (S, 1 + L, C) and their mask

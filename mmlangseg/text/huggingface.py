@@ -1,21 +1,31 @@
 from __future__ import annotations
 import warnings
-from typing import Sequence
+from typing import Iterator, Sequence
 
 import torch
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from mmlangseg.huggingface_folder import (load_huggingface_network,
+                                          naming_the_model)
 from .features import TextFeatures
+from .pooling import POOLING_MODES, pool_tokens
+from .sentence_transformers_folder import read_pooling
+from .words import split_words
+
+# Models that count positions from the padding index + 1.
+_OFFSET_POSITIONS = ('roberta', 'xlm-roberta', 'mpnet', 'camembert')
 
 
 @MODELS.register_module()
 class HuggingFaceTextEncoder(BaseModule):
     """Any encoder of the transformers library: RoBERTa, BERT, MPNet, ...
 
-    The first token is the sentence, or the last one where the encoder reads
-    from left to right, as CLIP's and GPT do. All but the first are the words
+    The sentence is what the model says, if it is one of sentence-transformers
+    (``modules.json``), for example the mean of all tokens of MiniLM. Of
+    others it is the first token, or the last one where the encoder reads from
+    left to right, as CLIP's and GPT do. All but the first are the words
     (the closing token included, as in the released LESS code). Weights are
     kept in float32, whatever they are stored in.
 
@@ -38,10 +48,13 @@ class HuggingFaceTextEncoder(BaseModule):
             default.
         config_overrides (dict, optional): Entries of the pretrained config to
             replace, such as dropout probabilities.
+        pooling (str, optional): How the tokens become the sentence, see
+            :func:`pool_tokens`. Defaults to what the model says, see above.
 
     Raises:
-        ValueError: Options contradict each other, or it is not an encoder of
-            texts.
+        OSError: There is no such pretrained model.
+        ValueError: Options contradict each other, it is not an encoder of
+            texts, or a file of it is damaged or of another model.
     """
 
     def __init__(self,
@@ -52,7 +65,8 @@ class HuggingFaceTextEncoder(BaseModule):
                  truncation: str = 'truncate',
                  frozen: bool = False,
                  trainable_layers: Sequence[int] | None = None,
-                 config_overrides: dict | None = None) -> None:
+                 config_overrides: dict | None = None,
+                 pooling: str | None = None) -> None:
         super().__init__()
         if (pretrained is None) == (config is None):
             raise ValueError('HuggingFaceTextEncoder needs either '
@@ -63,20 +77,20 @@ class HuggingFaceTextEncoder(BaseModule):
         if frozen and trainable_layers is not None:
             raise ValueError('`frozen` keeps all weights: leave out '
                              '`trainable_layers`')
-        from transformers import AutoConfig, AutoModel
-        overrides = dict(config_overrides or {})
+        if pooling not in (None, *POOLING_MODES):
+            raise ValueError(f'pooling must be one of {POOLING_MODES}, got '
+                             f'{pooling!r}')
         if pretrained is None:
-            hf_config = AutoConfig.for_model(**{**config, **overrides})
+            from transformers import AutoConfig, AutoModel
+            hf_config = AutoConfig.for_model(**{
+                **config,
+                **(config_overrides or {})
+            })
             self.encoder = AutoModel.from_config(hf_config)
         else:
-            hf_config = AutoConfig.from_pretrained(pretrained)
-            unknown = [key for key in overrides if not hasattr(hf_config, key)]
-            if unknown:
-                raise ValueError(f'config_overrides: {pretrained} has no '
-                                 f'{", ".join(unknown)}')
-            hf_config.update(overrides)
-            self.encoder = AutoModel.from_pretrained(
-                pretrained, config=hf_config)
+            self.encoder = load_huggingface_network(pretrained,
+                                                    config_overrides)
+            hf_config = self.encoder.config
         if not hasattr(hf_config, 'hidden_size'):
             raise ValueError(
                 f'{pretrained or hf_config.model_type} is not an encoder of '
@@ -86,6 +100,7 @@ class HuggingFaceTextEncoder(BaseModule):
         self.encoder.float()
         # Its output is not used, so in training it would have no gradient.
         self.encoder.pooler = None
+        self.pretrained = pretrained
         self.tokenizer_name = tokenizer or pretrained
         self._tokenizer = None
         self.out_channels = hf_config.hidden_size
@@ -93,6 +108,7 @@ class HuggingFaceTextEncoder(BaseModule):
         self.truncation = truncation
         self.frozen = frozen
         self.left_to_right = self._reads_left_to_right()
+        self.pooling = self._choose_pooling(pooling)
         self.encoder.requires_grad_(not frozen)
         if trainable_layers is not None:
             self._train_only(trainable_layers, hf_config.num_hidden_layers)
@@ -101,9 +117,7 @@ class HuggingFaceTextEncoder(BaseModule):
     def _positions(hf_config) -> int:
         """Number of tokens that the position table can hold."""
         positions = getattr(hf_config, 'max_position_embeddings', 512)
-        # RoBERTa and its kin count positions from the padding index + 1.
-        if hf_config.model_type in ('roberta', 'xlm-roberta', 'mpnet',
-                                    'camembert'):
+        if hf_config.model_type in _OFFSET_POSITIONS:
             positions -= (hf_config.pad_token_id or 0) + 1
         return positions
 
@@ -115,11 +129,29 @@ class HuggingFaceTextEncoder(BaseModule):
         second = torch.linspace(0, self.encoder.config.vocab_size - 1, 16)
         ids = torch.stack([torch.zeros(16), second], 1).long()
         training = self.encoder.training
-        hidden = self.encoder.eval()(
-            input_ids=ids, attention_mask=torch.ones_like(ids))
+        with naming_the_model(self.pretrained or '`config`', 'config.json'):
+            hidden = self.encoder.eval()(
+                input_ids=ids, attention_mask=torch.ones_like(ids))
         self.encoder.train(training)
         first = hidden.last_hidden_state[:, 0]
+        if not first.isfinite().all():
+            raise ValueError(
+                f'{self.pretrained}: the weights are damaged, features are '
+                'not finite; download the model again')
         return torch.allclose(first, first[:1].expand_as(first), atol=1e-6)
+
+    def _choose_pooling(self, pooling: str | None) -> str:
+        """What was asked for, else what the model says, else by its kind."""
+        if pooling is None and self.pretrained is not None:
+            pooling = read_pooling(self.pretrained)
+        if pooling is None:
+            return 'lasttoken' if self.left_to_right else 'cls'
+        if pooling == 'cls' and self.left_to_right:
+            raise ValueError(
+                f"pooling='cls' of {self.encoder.config.model_type}: it reads "
+                'from left to right, so that the first token is the same in '
+                "all sentences: set `pooling` to 'lasttoken' or 'mean'")
+        return pooling
 
     def _train_only(self, layers: Sequence[int], depth: int) -> None:
         """Keep everything but some of the Transformer layers."""
@@ -142,10 +174,50 @@ class HuggingFaceTextEncoder(BaseModule):
                 raise ValueError(
                     'HuggingFaceTextEncoder has random weights and no '
                     'tokenizer: set `tokenizer` to a name or directory')
-            from transformers import AutoTokenizer
-            self._tokenizer = AutoTokenizer.from_pretrained(
-                self.tokenizer_name, padding_side='right')
+            self._tokenizer = self._load_tokenizer(self.tokenizer_name)
         return self._tokenizer
+
+    def _load_tokenizer(self, name: str):
+        """A tokenizer that knows words, and pads as the encoder expects."""
+        from transformers import AutoTokenizer
+        with naming_the_model(name, 'the tokenizer'):
+            tokenizer = AutoTokenizer.from_pretrained(
+                name, padding_side='right')
+        # transformers makes one without words if there is no file of them
+        if len(tokenizer) <= len(tokenizer.all_special_tokens):
+            raise ValueError(
+                f'{name}: the tokenizer knows no word: tokenizer.json, or the '
+                'file of its vocabulary, is missing or empty; download it '
+                'again, or set `tokenizer` to the folder that has it')
+        if tokenizer.pad_token is None:
+            raise ValueError(
+                f'{name}: the tokenizer has no token for padding: name one as '
+                'pad_token in tokenizer_config.json')
+        config = self.encoder.config
+        if config.model_type in _OFFSET_POSITIONS \
+                and tokenizer.pad_token_id != config.pad_token_id:
+            raise ValueError(
+                f'{name}: the padding of the tokenizer is token '
+                f'{tokenizer.pad_token_id}, that of the encoder '
+                f'{config.pad_token_id} (pad_token_id in config.json): they '
+                'are of different models; set `tokenizer` to that of the '
+                'encoder')
+        return tokenizer
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a sentence that the tokenizer has no token for, not
+        even one of a part, as in the sentence."""
+        words = list(dict.fromkeys(split_words(text, lower=False)))
+        unknown = self.tokenizer.unk_token_id
+        if unknown is None or not words:
+            return []
+        tokens = self.tokenizer(words, add_special_tokens=False)['input_ids']
+        return [word for word, ids in zip(words, tokens) if unknown in ids]
+
+    def pretrained_parameters(self) -> Iterator[nn.Parameter]:
+        """Those with pretrained weights: all or none."""
+        return iter(()) if self.pretrained is None \
+            else self.encoder.parameters()
 
     def init_weights(self) -> None:
         """Keep the weights: transformers has initialised or loaded them.
@@ -180,6 +252,13 @@ class HuggingFaceTextEncoder(BaseModule):
                     return_tensors='pt')
                 ids, mask = tokens['input_ids'], tokens['attention_mask']
             ids, mask = ids[:, :self.max_length], mask[:, :self.max_length]
+        size = self.encoder.get_input_embeddings().num_embeddings
+        if int(ids.max()) >= size:
+            raise ValueError(
+                f'{self.tokenizer_name}: the tokenizer gives token '
+                f'{int(ids.max())}, the encoder has {size} (vocab_size in '
+                'config.json): they are of different models; set `tokenizer` '
+                'to that of the encoder')
         device = next(self.encoder.parameters()).device
         return self.encode(ids.to(device), mask.to(device))
 
@@ -191,10 +270,7 @@ class HuggingFaceTextEncoder(BaseModule):
             hidden = self.encoder(
                 input_ids=input_ids,
                 attention_mask=attention_mask).last_hidden_state
-        place = torch.zeros_like(attention_mask[:, 0])
-        if self.left_to_right:
-            place = attention_mask.sum(1) - 1
         return TextFeatures(
             words=hidden[:, 1:],
             word_mask=attention_mask[:, 1:].bool(),
-            sentence=hidden[torch.arange(len(hidden)), place])
+            sentence=pool_tokens(hidden, attention_mask, self.pooling))

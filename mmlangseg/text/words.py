@@ -8,9 +8,9 @@ from mmlangseg.fileio import write_text
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[^\w\s]|_")
 
 
-def split_words(text: str) -> list[str]:
+def split_words(text: str, lower: bool = True) -> list[str]:
     """Split a sentence as ScanRefer does: lower case, marks are words."""
-    return _WORD.findall(text.lower())
+    return _WORD.findall(text.lower() if lower else text)
 
 
 def write_vocabulary(path: str | Path, sentences: Iterable[str]) -> None:

@@ -5,48 +5,15 @@ import pytest
 import torch
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
-from tokenizers.processors import TemplateProcessing
-from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
+from text_folder import SETTINGS, write_text_folder
+from transformers import RobertaModel
 
 import mmlangseg.text  # noqa: F401  (registers the encoders)
-
-SPECIAL = ['<s>', '<pad>', '</s>', '<unk>']
-SETTINGS = dict(
-    vocab_size=20,
-    hidden_size=16,
-    num_hidden_layers=2,
-    num_attention_heads=2,
-    intermediate_size=24,
-    max_position_embeddings=12,
-    type_vocab_size=1,
-    pad_token_id=1)
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """A tiny RoBERTa with its tokenizer, as the hub has them."""
-    folder = tmp_path_factory.mktemp('roberta')
-    words = SPECIAL + 'the chair is red left of a table door lamp'.split()
-    tokenizer = Tokenizer(
-        WordLevel({
-            w: i
-            for i, w in enumerate(words)
-        }, unk_token='<unk>'))
-    tokenizer.pre_tokenizer = Whitespace()
-    tokenizer.post_processor = TemplateProcessing(
-        single='<s> $A </s>', special_tokens=[('<s>', 0), ('</s>', 2)])
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token='<s>',
-        pad_token='<pad>',
-        eos_token='</s>',
-        unk_token='<unk>').save_pretrained(folder)
-    torch.manual_seed(0)
-    RobertaModel(RobertaConfig(**SETTINGS)).save_pretrained(folder)
-    return folder
+    return write_text_folder(tmp_path_factory.mktemp('roberta'))
 
 
 def build(**settings):
