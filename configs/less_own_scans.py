@@ -33,6 +33,8 @@ train_cfg = dict(max_epochs=max_epochs, val_interval=10)
 optim_wrapper = dict(
     optimizer=dict(lr=2e-3),
     clip_grad=dict(max_norm=5.),
+    # a pretrained text encoder keeps to 2e-5
+    constructor='PretrainedTextConstructor',
     paramwise_cfg=dict(custom_keys=dict(text_encoder=dict(lr_mult=1.))))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=50),

@@ -34,6 +34,8 @@ train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     optimizer=dict(lr=7e-4, fused=True),
     clip_grad=dict(max_norm=5.),
+    # a pretrained text encoder keeps to 2e-5
+    constructor='PretrainedTextConstructor',
     # words are learned from scratch, and fewer steps touch each of them
     paramwise_cfg=dict(custom_keys=dict(text_encoder=dict(lr_mult=5.))))
 param_scheduler = [

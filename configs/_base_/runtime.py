@@ -17,6 +17,10 @@ custom_hooks = [
     dict(type='IterationSeedHook'),
     # all processes validate, and save, the same statistics of batch norm
     dict(type='SyncBuffersHook'),
+    # at which rate a pretrained text encoder is trained, and if too fast
+    dict(type='PretrainedTextHook'),
+    # words that the text encoder cannot know
+    dict(type='UnknownWordsHook'),
 ]
 
 env_cfg = dict(

@@ -11,7 +11,7 @@ from mmengine.utils import import_modules_from_strings
 
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import plain_state, require_matching_checkpoint
-from mmlangseg.text import use_saved_words
+from mmlangseg.text import use_pretrained_encoders, use_saved_words
 
 
 def load_config(config: str | os.PathLike | Config, scope: str) -> Config:
@@ -28,6 +28,7 @@ def load_config(config: str | os.PathLike | Config, scope: str) -> Config:
         config = copy.deepcopy(config)
     else:
         config = Config.fromfile(config)
+    use_pretrained_encoders(config.get('model', {}))
     if config.get('default_scope') != scope:
         raise ValueError(
             f'{config.filename or "the config"} has default_scope='

@@ -11,6 +11,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmlangseg.cpu_memory import keep_freed_memory
+from mmlangseg.text import use_pretrained_encoders
 
 
 def load_config(path: str,
@@ -31,6 +32,7 @@ def load_config(path: str,
     cfg.launcher = launcher
     if options:
         cfg.merge_from_dict(options)
+    use_pretrained_encoders(cfg.get('model', {}))
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 import logging
 from pathlib import Path
-from typing import Sequence
+from typing import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -59,7 +59,11 @@ class GRUTextEncoder(BaseModule):
             len(self.words) + 2, embed_dims, padding_idx=0)
         if vectors is not None:
             self.vectors.weight.data[2:] = vectors
-            self.vectors.weight.requires_grad_(not freeze_vectors)
+        elif freeze_vectors and isinstance(vocabulary, str):
+            raise ValueError(f'freeze_vectors: {vocabulary} has no vectors to '
+                             'keep; name a GloVe file as `vocabulary`')
+        # also where words alone are given, whose vectors a checkpoint has
+        self.vectors.weight.requires_grad_(not freeze_vectors)
         self.gru = nn.GRU(
             embed_dims,
             hidden_channels,
@@ -101,6 +105,17 @@ class GRUTextEncoder(BaseModule):
             own = (old == 1).nonzero()[1:, 0]
             new[own] = self.vectors.weight.detach().to(new)[own]
         return new
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a sentence that are not in the vocabulary."""
+        return [
+            word for word in dict.fromkeys(split_words(text))
+            if word not in self.index
+        ]
+
+    def pretrained_parameters(self) -> Iterator[nn.Parameter]:
+        """The vectors, if they come from a GloVe file."""
+        return iter([self.vectors.weight] if self.has_vectors else [])
 
     def forward(self, texts: list[str]) -> TextFeatures:
         """Encode S sentences; see :class:`TextFeatures`."""

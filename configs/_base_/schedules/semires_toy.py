@@ -11,6 +11,8 @@ optim_wrapper = dict(
     optimizer=dict(
         type='AdamW', lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01),
     clip_grad=dict(max_norm=5.),
+    # a pretrained text encoder keeps to 2e-5
+    constructor='PretrainedTextConstructor',
     # words are learned from scratch
     paramwise_cfg=dict(custom_keys=dict(text_encoder=dict(lr_mult=3.))))
 param_scheduler = [

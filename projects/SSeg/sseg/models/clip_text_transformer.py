@@ -1,4 +1,5 @@
 from __future__ import annotations
+from typing import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -71,6 +72,13 @@ class CLIPTextTransformer(BaseModule):
             nn.init.normal_(layer.fc2.weight, std=residual_std)
             for linear in (layer.qkv, layer.proj):
                 nn.init.zeros_(linear.bias)
+
+    def pretrained_parameters(self) -> Iterator[nn.Parameter]:
+        """All, if ``init_cfg`` names a checkpoint; else none."""
+        configs = self.init_cfg if isinstance(self.init_cfg,
+                                              list) else [self.init_cfg]
+        loaded = any((c or {}).get('type') == 'Pretrained' for c in configs)
+        return self.parameters() if loaded else iter(())
 
     def forward(self, texts: list[str]) -> TextFeatures:
         """Encode S sentences.
