@@ -99,6 +99,7 @@ def infer_scan(args: argparse.Namespace) -> None:
     for result in results:
         print(f'{result.n_points:8,} points, score {result.score:.2f}: '
               f'{result.text}')
+        warn(result.warning)
 
 
 def infer_image(args: argparse.Namespace) -> None:
@@ -108,6 +109,7 @@ def infer_image(args: argparse.Namespace) -> None:
     for result in inferencer(args.image, args.text, args.out):
         print(f'{result.mask.sum():8,} pixels, score {result.score:.2f}: '
               f'{result.text}')
+        warn(result.warning)
 
 
 def infer_classes(args: argparse.Namespace) -> None:
@@ -119,6 +121,13 @@ def infer_classes(args: argparse.Namespace) -> None:
     for found in result.classes:
         print(f'{found.share:6.1%} of the pixels, score {found.score:.2f}: '
               f'{found.name}')
+    warn(result.warning)
+
+
+def warn(text: str) -> None:
+    """Print a warning, if there is one."""
+    if text:
+        print(f'warning: {text}', file=sys.stderr, flush=True)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
-from mmlangseg.text import split_words
+from mmlangseg.text import split_words, unknown_words
 from .model import load_config, load_model, test_dataset
 from .scan_frame import place_scan
 from .scan_reader import as_points, read_scan
@@ -95,11 +95,13 @@ class LESSInferencer:
         placed = np.concatenate([xyz, points[:, 3:].astype(np.float32)], 1)
         masks, scores = self._predict(name, placed, expressions)
         results = []
-        for text, mask, score in zip(texts, masks, scores):
+        for text, fed, mask, score in zip(texts, expressions, masks, scores):
             found = points[mask, :3]
             box = np.stack([found.min(0), found.max(0)
                             ]) if len(found) else None
-            results.append(ScanResult(text, mask, float(score), box))
+            results.append(
+                ScanResult(text, mask, float(score), box,
+                           unknown_words(self.model, fed['text'])))
         if out_dir is not None:
             write_scan_results(out_dir, name, points, results, html)
         return results

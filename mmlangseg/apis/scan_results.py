@@ -1,13 +1,14 @@
 """What inference finds in a scan, and the files made of it."""
 from __future__ import annotations
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional, Sequence
 
 import numpy as np
 
 from mmlangseg.fileio import write_json
+from mmlangseg.text import describe_unknown
 from mmlangseg.visualization import (ScanPainter, write_html, write_ply,
                                      write_png)
 
@@ -22,12 +23,19 @@ class ScanResult:
         score: Mean probability of the mask's points, 0 to 1.
         box: (2, 3) lowest and highest x, y, z of the object, in the
             coordinates of the scan as given; None if nothing was found.
+        unknown_words: Those that the text encoder does not know.
     """
 
     text: str
     mask: np.ndarray
     score: float
     box: Optional[np.ndarray]
+    unknown_words: list[str] = field(default_factory=list)
+
+    @property
+    def warning(self) -> str:
+        """Why the mask is a guess, '' if it is none."""
+        return describe_unknown(self.unknown_words)
 
     @property
     def point_indices(self) -> np.ndarray:
@@ -49,7 +57,7 @@ def write_scan_results(out_dir: str | os.PathLike,
 
     Per sentence ``<name>_<i>.ply``, the scan with the object in red, and
     ``<name>_<i>.png``, three views; for all of them ``<name>.json`` with
-    point indices, scores and boxes.
+    point indices, scores, boxes and the words that the model does not know.
 
     Args:
         out_dir: The folder, made if missing.
@@ -66,7 +74,10 @@ def write_scan_results(out_dir: str | os.PathLike,
         ply, png = f'{name}_{i}.ply', f'{name}_{i}.png'
         write_ply(out_dir / ply, xyz, rgb, result.mask, result.text)
         picture = painter.draw(
-            result.text, result.mask, note=f'{name},  {_note(result)}')
+            result.text,
+            result.mask,
+            note=f'{name},  {_note(result)}',
+            warning=result.warning)
         write_png(out_dir / png, picture)
         box = None if result.box is None else dict(
             min=result.box[0].tolist(), max=result.box[1].tolist())
@@ -76,13 +87,17 @@ def write_scan_results(out_dir: str | os.PathLike,
                 score=result.score,
                 n_points=result.n_points,
                 box=box,
+                unknown_words=result.unknown_words,
                 ply=ply,
                 png=png,
                 point_indices=result.point_indices.tolist()))
     if html:
         write_html(out_dir / f'{name}.html', xyz, rgb, [
-            dict(text=result.text, pred=result.mask, note=_note(result))
-            for result in results
+            dict(
+                text=result.text,
+                pred=result.mask,
+                note=_note(result),
+                warning=result.warning) for result in results
         ])
     write_json(out_dir / f'{name}.json',
                dict(scan=name, n_points=len(points), results=rows))

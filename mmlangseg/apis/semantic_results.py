@@ -1,7 +1,7 @@
 """Semantic maps of own images, and the files that they become."""
 from __future__ import annotations
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +38,17 @@ class SemanticResult:
         confidence: float32 (H, W), probability of the label; of the
             background it is the threshold.
         names: Of the classes, by label.
+        unknown_words: By class, the words in its names that the text encoder
+            does not know.
+        warning: A remark about them and about classes that are the same
+            without them, '' if all words are known.
     """
 
     labels: np.ndarray
     confidence: np.ndarray
     names: tuple[str, ...]
+    unknown_words: dict[str, list[str]] = field(default_factory=dict)
+    warning: str = ''
 
     @property
     def classes(self) -> list[ClassResult]:
@@ -68,8 +74,9 @@ def write_semantic_result(out_dir: str | os.PathLike, name: str,
 
     ``<name>.png``, the classes over the image with a legend;
     ``<name>_labels.png``, the label map, with 16 bits if there are more than
-    256 labels; ``<name>.json`` with the names of all labels, and of those in
-    the image the share of the pixels and the mean probability.
+    256 labels; ``<name>.json`` with the names of all labels, the words in
+    them that the model does not know, and of those in the image the share of
+    the pixels and the mean probability.
 
     Args:
         out_dir: The folder, made if missing.
@@ -80,8 +87,11 @@ def write_semantic_result(out_dir: str | os.PathLike, name: str,
     out_dir = Path(out_dir)
     overlay, label_map = f'{name}.png', f'{name}_labels.png'
     dtype = np.uint8 if len(result.names) <= 256 else np.uint16
-    write_png(out_dir / overlay,
-              draw_labels(image, [('', result.labels)], result.names))
+    write_png(
+        out_dir / overlay,
+        draw_labels(
+            image, [('', result.labels)], result.names,
+            warning=result.warning))
     write_png(out_dir / label_map, result.labels.astype(dtype))
     write_json(
         out_dir / f'{name}.json',
@@ -91,4 +101,6 @@ def write_semantic_result(out_dir: str | os.PathLike, name: str,
             overlay=overlay,
             label_map=label_map,
             labels=list(result.names),
+            unknown_words=result.unknown_words,
+            warning=result.warning,
             classes=[vars(found) for found in result.classes]))

@@ -1,7 +1,7 @@
 """SemiRES and LAVT on own images: sentences in, masks out."""
 from __future__ import annotations
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from mmlangseg.fileio import write_json
+from mmlangseg.text import describe_unknown, unknown_words
 from mmlangseg.visualization import draw_overlay, write_png
 from .images import image_pipeline, open_image
 from .model import load_config, load_model
@@ -25,12 +26,19 @@ class ImageResult:
         mask: bool (H, W), at the size of the image.
         score: Mean probability of the mask's pixels, 0 to 1.
         box: x, y, width, height in pixels; None if nothing was found.
+        unknown_words: Those that the text encoder does not know.
     """
 
     text: str
     mask: np.ndarray
     score: float
     box: Optional[list[int]]
+    unknown_words: list[str] = field(default_factory=list)
+
+    @property
+    def warning(self) -> str:
+        """Why the mask is a guess, '' if it is none."""
+        return describe_unknown(self.unknown_words)
 
 
 class SemiRESInferencer:
@@ -114,9 +122,11 @@ class SemiRESInferencer:
             pseudo_collate([dict(packed, data_samples=sample)]))
         prob = output.seg_logits.data.float().softmax(0)[1].cpu().numpy()
         mask = output.pred_sem_seg.data[0].cpu().numpy() == 1
+        unknown = unknown_words(self.model, text)
         if not mask.any():
-            return ImageResult(text, mask, 0., None)
-        return ImageResult(text, mask, float(prob[mask].mean()), _box(mask))
+            return ImageResult(text, mask, 0., None, unknown)
+        return ImageResult(text, mask, float(prob[mask].mean()), _box(mask),
+                           unknown)
 
 
 def _box(mask: np.ndarray) -> list[int]:
@@ -133,7 +143,8 @@ def write_image_results(out_dir: str | os.PathLike, name: str,
 
     Per sentence ``<name>_<i>.png``, the object over the image, and
     ``<name>_<i>_mask.png``, 255 inside the object and 0 outside; for all of
-    them ``<name>.json`` with scores and boxes.
+    them ``<name>.json`` with scores, boxes and the words that the model does
+    not know.
 
     Args:
         out_dir: The folder, made if missing.
@@ -146,8 +157,14 @@ def write_image_results(out_dir: str | os.PathLike, name: str,
         overlay, mask = f'{name}_{i}.png', f'{name}_{i}_mask.png'
         found = result.box is not None
         note = f'score {result.score:.2f}' if found else 'nothing found'
-        write_png(out_dir / overlay,
-                  draw_overlay(image, result.text, result.mask, note=note))
+        write_png(
+            out_dir / overlay,
+            draw_overlay(
+                image,
+                result.text,
+                result.mask,
+                note=note,
+                warning=result.warning))
         write_png(out_dir / mask, result.mask.astype(np.uint8) * 255)
         rows.append(
             dict(
@@ -155,6 +172,7 @@ def write_image_results(out_dir: str | os.PathLike, name: str,
                 score=result.score,
                 n_pixels=int(result.mask.sum()),
                 box=result.box,
+                unknown_words=result.unknown_words,
                 overlay=overlay,
                 mask=mask))
     write_json(out_dir / f'{name}.json',

@@ -95,7 +95,9 @@ class SSegInferencer:
         result = SemanticResult(
             labels=output.pred_sem_seg.data[0].cpu().numpy(),
             confidence=output.seg_confidence.data[0].cpu().numpy(),
-            names=self.model.vocabulary.labels)
+            names=self.model.vocabulary.labels,
+            unknown_words=self.model.unknown_class_words(),
+            warning=self.model.describe_unknown_classes())
         if out_dir is not None:
             write_semantic_result(out_dir, name, pixels, result)
         return result

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 MARGIN = 14
 INK, GREY, PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
+ALARM = (170, 30, 0)
 
 
 def load_font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
@@ -44,6 +45,7 @@ def add_header(
     subtitle: str = '',
     legend: Sequence[tuple[str, tuple[int, int, int]]] = (),
     max_lines: int = 4,
+    warning: str = '',
 ) -> np.ndarray:
     """Put a wrapped title, a line below it and a colour legend on top.
 
@@ -52,7 +54,8 @@ def add_header(
         title: The sentence. Cut with dots after ``max_lines`` lines.
         subtitle: One line, e.g. scene and IoU.
         legend: Names with their colours.
-        max_lines: Of the title.
+        max_lines: Of the title, and of the warning.
+        warning: What is wrong, below everything else, in another colour.
 
     Returns:
         np.ndarray: uint8 (H + header, W, 3).
@@ -60,14 +63,13 @@ def add_header(
     size = int(np.clip(image.shape[1] / 60, 13, 22))
     title_font, small_font = load_font(size, bold=True), load_font(size - 2)
     room = image.shape[1] - 2 * MARGIN
-    lines = wrap(title, title_font, room)
-    if len(lines) > max_lines:
-        lines = lines[:max_lines]
-        lines[-1] = lines[-1][:-3] + '...'
+    lines = _cut(wrap(title, title_font, room), max_lines)
+    alarm = _cut(wrap(warning, small_font, room), max_lines)
     line_height = int(1.35 * size)
     spots = _flow(subtitle, [name for name, _ in legend], small_font, room,
                   size + 3)
-    rows = len(lines) + (spots[-1][1] + 1 if subtitle or legend else 0)
+    below = spots[-1][1] + 1 if subtitle or legend else 0
+    rows = len(lines) + below + len(alarm)
     height = line_height * rows + 3 * MARGIN // 2
     header = Image.new('RGB', (image.shape[1], height), PAPER)
     draw = ImageDraw.Draw(header)
@@ -82,7 +84,18 @@ def add_header(
             (MARGIN + x, top + 3, MARGIN + x + size - 3, top + size),
             fill=color)
         draw.text((MARGIN + x + size + 3, top), name, INK, font=small_font)
+    y += below * line_height
+    for line in alarm:
+        draw.text((MARGIN, y), line, ALARM, font=small_font)
+        y += line_height
     return np.concatenate([np.asarray(header), image])
+
+
+def _cut(lines: list[str], count: int) -> list[str]:
+    """The first lines, with dots if there are more."""
+    if len(lines) <= count:
+        return lines
+    return [*lines[:count - 1], lines[count - 1][:-3] + '...']
 
 
 def _flow(subtitle: str, names: Sequence[str], font: ImageFont.FreeTypeFont,

@@ -25,7 +25,7 @@ def write_html(path: str | os.PathLike, xyz: np.ndarray, rgb: np.ndarray,
         xyz: (N, 3) metres, z up.
         rgb: (N, 3), 0 to 255.
         expressions: Dicts of ``text``, and optional ``pred`` and ``gt``, the
-            masks, bool (N,), and ``note``, e.g. the score.
+            masks, bool (N,), ``note``, e.g. the score, and ``warning``.
     """
     keep = np.arange(len(xyz))
     if len(xyz) > MAX_POINTS:
@@ -36,7 +36,10 @@ def write_html(path: str | os.PathLike, xyz: np.ndarray, rgb: np.ndarray,
     nothing = np.zeros(len(xyz), bool)
     rows = []
     for expression in expressions:
-        row = dict(text=expression['text'], note=expression.get('note', ''))
+        row = dict(
+            text=expression['text'],
+            note=expression.get('note', ''),
+            warning=expression.get('warning', ''))
         for key in ('pred', 'gt'):
             mask = expression.get(key)
             if mask is not None:

@@ -14,7 +14,8 @@ def draw_overlay(image: np.ndarray,
                  pred: Optional[np.ndarray] = None,
                  gt: Optional[np.ndarray] = None,
                  note: str = '',
-                 iou: Optional[float] = None) -> np.ndarray:
+                 iou: Optional[float] = None,
+                 warning: str = '') -> np.ndarray:
     """Draw the mask of one sentence over an image.
 
     The predicted mask is filled and outlined, the true one outlined (filled
@@ -29,6 +30,7 @@ def draw_overlay(image: np.ndarray,
             given.
         iou: The IoU, 0 to 1, if not that of ``pred`` and ``gt`` as they are,
             for example because they were resized for the picture.
+        warning: Put below all of it, in another colour.
 
     Returns:
         np.ndarray: uint8 RGB image, the sentence above.
@@ -42,7 +44,7 @@ def draw_overlay(image: np.ndarray,
     if pred is not None and gt is not None:
         iou = mask_iou(pred, gt) if iou is None else iou
         note = f'{note}  IoU {100 * iou:.1f} %'.strip()
-    return add_header(out, text, note, legend)
+    return add_header(out, text, note, legend, warning=warning)
 
 
 def paint_masks(image: np.ndarray,

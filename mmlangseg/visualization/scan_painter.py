@@ -49,7 +49,8 @@ class ScanPainter:
              text: str,
              pred: Optional[np.ndarray] = None,
              gt: Optional[np.ndarray] = None,
-             note: str = '') -> np.ndarray:
+             note: str = '',
+             warning: str = '') -> np.ndarray:
         """Draw the scan with the mask of one sentence.
 
         Args:
@@ -59,6 +60,7 @@ class ScanPainter:
                 painted.
             note: Put below the sentence, e.g. scene and score. The IoU is
                 added where both masks are given.
+            warning: Put below all of it, in another colour.
 
         Returns:
             np.ndarray: uint8 RGB image.
@@ -93,7 +95,12 @@ class ScanPainter:
                 self._paint(view, name, filled, color, lined, focus),
                 np.full((self.size[0], 1, 3), 200, np.uint8)
             ]
-        return add_header(np.concatenate(panels[:-1], 1), text, note, legend)
+        return add_header(
+            np.concatenate(panels[:-1], 1),
+            text,
+            note,
+            legend,
+            warning=warning)
 
     def _view(self, azimuth: float, elevation: float,
               perspective: bool) -> _View:

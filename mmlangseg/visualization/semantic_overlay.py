@@ -76,7 +76,8 @@ def draw_labels(image: np.ndarray,
                 panels: Sequence[tuple[str, Optional[np.ndarray]]],
                 names: Sequence[str],
                 title: str = '',
-                note: str = '') -> np.ndarray:
+                note: str = '',
+                warning: str = '') -> np.ndarray:
     """Draw label maps of an image side by side, with a legend above.
 
     Args:
@@ -86,6 +87,7 @@ def draw_labels(image: np.ndarray,
         names: By label.
         title: First line.
         note: Second line.
+        warning: Put below the legend, in another colour.
 
     Returns:
         np.ndarray: uint8 RGB picture.
@@ -104,7 +106,8 @@ def draw_labels(image: np.ndarray,
         if captioned:
             panel = add_header(panel, '', caption)
         columns += [panel, np.full((len(panel), _GAP, 3), PAPER, np.uint8)]
-    return add_header(np.hstack(columns[:-1]), title, note, present)
+    return add_header(
+        np.hstack(columns[:-1]), title, note, present, warning=warning)
 
 
 def _legend(

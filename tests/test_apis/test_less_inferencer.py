@@ -13,6 +13,8 @@ pytest.importorskip('mmdet3d')
 from mmdet3d.registry import MODELS  # noqa: E402
 
 from mmlangseg.apis import LESSInferencer, place_scan  # noqa: E402
+from mmlangseg.visualization import read_image  # noqa: E402
+from mmlangseg.visualization.header import ALARM  # noqa: E402
 
 
 @MODELS.register_module(force=True)
@@ -223,3 +225,25 @@ def test_checkpoints(tmp_path, inferencer):
         LESSInferencer(make_config(), other, device='cpu')
     with pytest.raises(ValueError, match='differ in size'):
         LESSInferencer(make_config(channels=4), path, device='cpu')
+
+
+def test_unknown_words_are_named(tmp_path, inferencer):
+    """In the result, the JSON, the picture and the viewer."""
+    inferencer.model.text_encoder = MODELS.build(
+        dict(type='GRUTextEncoder', vocabulary=['the', 'red', 'box', '.']))
+    known, unknown = inferencer(
+        make_points(), ['The red box.', 'the red zebra'], tmp_path, html=True)
+    assert known.unknown_words == [] and known.warning == ''
+    assert unknown.unknown_words == ['zebra']
+    assert unknown.warning == "the text encoder does not know 'zebra'"
+    rows = json.loads((tmp_path / 'scan.json').read_text())['results']
+    assert [row['unknown_words'] for row in rows] == [[], ['zebra']]
+    page = (tmp_path / 'scan.html').read_text()
+    assert page.count("does not know 'zebra'") == 1
+    assert "$('warning').textContent = row.warning" in page
+    heights = []
+    for i in range(2):
+        picture = read_image(str(tmp_path / f'scan_{i}.png'))
+        heights.append(len(picture))
+        assert (picture == ALARM).all(-1).any() == (i == 1)
+    assert heights[1] > heights[0]

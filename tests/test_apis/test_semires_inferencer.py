@@ -12,6 +12,7 @@ from PIL import Image
 
 from mmlangseg.apis import SemiRESInferencer
 from mmlangseg.visualization import read_image
+from mmlangseg.visualization.header import ALARM
 
 TEXT = 'the red dog left of a car'
 
@@ -182,3 +183,17 @@ def test_other_checkpoints_and_configs(folder, tmp_path):
     with pytest.raises(
             ValueError, match='images one of LAVT, SemiRES or S-Seg'):
         SemiRESInferencer(cfg, None, device='cpu')
+
+
+def test_unknown_words_are_named(folder, inferencer, tmp_path):
+    """In the result, the JSON and the picture."""
+    known, unknown = inferencer(folder / 'street.png',
+                                ['the man', 'Zebra near the okapi'], tmp_path)
+    assert known.unknown_words == [] and known.warning == ''
+    assert unknown.unknown_words == ['zebra', 'okapi']
+    assert unknown.warning == "the text encoder does not know 'zebra', 'okapi'"
+    rows = json.loads((tmp_path / 'street.json').read_text())['results']
+    assert [row['unknown_words'] for row in rows] == [[], ['zebra', 'okapi']]
+    for i in range(2):
+        picture = read_image(str(tmp_path / f'street_{i}.png'))
+        assert (picture == ALARM).all(-1).any() == (i == 1)

@@ -15,6 +15,7 @@ from mmlangseg.apis import SemiRESInferencer, SSegInferencer
 from mmlangseg.apis.model import test_dataset as find_test_dataset
 from mmlangseg.sseg.models import Vocabulary
 from mmlangseg.visualization import read_image
+from mmlangseg.visualization.header import ALARM
 
 
 @pytest.fixture(scope='module')
@@ -264,3 +265,35 @@ def test_other_checkpoints_and_configs(folder, tmp_path):
     lavt = lavt_model.write_config(tmp_path)
     with pytest.raises(ValueError, match='LAVT of this config does not take'):
         SSegInferencer(lavt, None, device='cpu')
+
+
+def test_unknown_words_are_named(inferencer, picture, tmp_path):
+    """In the result, the JSON and the picture; and which classes are then the
+    same to the model."""
+    result = inferencer(
+        picture, 'zebra,red dog,Giraffe;cat;red giraffe,cat', out_dir=tmp_path)
+    expected = {'zebra': ['zebra'], 'Giraffe': ['giraffe']}
+    assert result.unknown_words == expected
+    assert result.warning == ("the text encoder does not know 'zebra', "
+                              "'giraffe' in names of classes")
+    written = json.loads((tmp_path / '0.json').read_text())
+    assert written['unknown_words'] == expected
+    assert written['warning'] == result.warning
+    overlay = read_image(str(tmp_path / written['overlay']))
+    assert (overlay == ALARM).all(-1).any()
+    inferencer(picture, 'cat,dog', out_dir=tmp_path)
+    written = json.loads((tmp_path / '0.json').read_text())
+    assert written['unknown_words'] == {} and written['warning'] == ''
+    overlay = read_image(str(tmp_path / written['overlay']))
+    assert not (overlay == ALARM).all(-1).any()
+
+
+def test_classes_of_unknown_words_are_the_same(inferencer, picture):
+    result = inferencer(picture, 'zebra,cat,okapi,red lamp,red sofa')
+    assert result.warning.endswith(
+        'in names of classes, and cannot tell apart zebra = okapi, red lamp = '
+        'red sofa: the first one gets the pixels')
+    # they are, and so neither of the later ones is ever found
+    embeddings = inferencer.model.class_embeddings()
+    assert torch.equal(embeddings[0], embeddings[2])
+    assert not {2, 4} & set(np.unique(result.labels).tolist())

@@ -140,3 +140,13 @@ def test_checkpoint_of_another_text_encoder(folder, tmp_path, run_tool):
         tmp_path / 'out',
         checkpoint=path)
     assert 'error: model.text_encoder: the checkpoint is of another' in printed
+
+
+def test_unknown_classes(folder, tmp_path, run_tool):
+    picture = folder / 'data' / 'images' / '0.png'
+    args = ('--out', tmp_path, '--device', 'cpu')
+    printed = run_tool('--image', picture, '--classes', 'cat,zebra', *args)
+    assert ("warning: the text encoder does not know 'zebra' in names of "
+            'classes\n') in printed
+    printed = run_tool('--image', picture, '--classes', 'cat,dog', *args)
+    assert 'warning:' not in printed

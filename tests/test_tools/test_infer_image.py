@@ -40,6 +40,7 @@ def test_infer(folder, tmp_path):
                  'man ' * 200, '--out', tmp_path / 'out', '--device', 'cpu')
     assert done.returncode == 0, done.stderr
     assert 'pixels, score' in done.stdout and 'The red dog.' in done.stdout
+    assert "warning: the text encoder does not know '.'\n" in done.stderr
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
         'street.json', 'street_0.png', 'street_0_mask.png', 'street_1.png',
         'street_1_mask.png'

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmlangseg.visualization.header import add_header, wrap
+from mmlangseg.visualization.header import ALARM, add_header, wrap
 
 
 class CountingFont:
@@ -35,3 +35,23 @@ def test_headers_of_small_pictures(width):
     result = add_header(image, 'a cat', 'IoU 50', [('cat', (255, 0, 0))])
     assert result.shape[1] == width and len(result) > 5
     assert (result[-5:] == 7).all()
+
+
+@pytest.mark.parametrize('width', [1, 30, 200])
+def test_warning_below_everything(width):
+    image = np.full((5, width, 3), 7, np.uint8)
+    plain = add_header(image, 'a cat', 'IoU 50', [('cat', (255, 0, 0))])
+    result = add_header(
+        image,
+        'a cat',
+        'IoU 50', [('cat', (255, 0, 0))],
+        warning='a word ' * 200)
+    below = len(plain) - 5 - 14  # image and margin
+    assert (result[:below] == plain[:below]).all()
+    assert (result[-5:] == 7).all()
+    # four lines at most
+    assert len(plain) < len(result) <= len(plain) + 4 * 20
+    if width == 200:
+        rows = np.flatnonzero((result == ALARM).all(-1).any(1))
+        assert len(rows) and rows.min() >= below
+        assert not (plain == ALARM).all(-1).any()

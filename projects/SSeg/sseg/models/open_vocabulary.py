@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmlangseg.text import unknown_words
 from .background import add_background, check_background_rule
 from .best_labels import take_best_labels
 from .build_vocabulary import build_vocabulary
@@ -17,6 +18,7 @@ from .checkpoint_parts import require_own_parts
 from .class_embeddings import embed_classes
 from .combination import COMBINATIONS, combine_resized
 from .region_classes import check_similarity, classify_regions
+from .unknown_classes import describe_unknown_classes, unknown_class_words
 from .vocabulary import Vocabulary
 
 _INITIAL_SCALE = 1 / 0.07  # of a model without the contrastive loss
@@ -146,6 +148,19 @@ class OpenVocabularySegmentor(BaseSegmentor):
                 f'{type(self).__name__} has no classes: set `vocabulary` in '
                 "the model's config, or call `set_vocabulary`")
         return self.vocabulary
+
+    def unknown_class_words(self) -> dict[str, list[str]]:
+        """By class, the words in its names that the text encoder does not
+        know."""
+        if self.vocabulary is None:
+            return {}
+        return unknown_class_words(self.vocabulary,
+                                   lambda text: unknown_words(self, text))
+
+    def describe_unknown_classes(self) -> str:
+        """A remark about them, '' if there are none."""
+        return describe_unknown_classes(self.vocabulary,
+                                        self.unknown_class_words())
 
     def class_embeddings(self) -> Tensor:
         """Features of the classes' names, of unit length: (C, D).
