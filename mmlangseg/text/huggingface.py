@@ -3,6 +3,7 @@ import warnings
 from typing import Iterator, Sequence
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
@@ -144,6 +145,10 @@ class HuggingFaceTextEncoder(BaseModule):
         """What was asked for, else what the model says, else by its kind."""
         if pooling is None and self.pretrained is not None:
             pooling = read_pooling(self.pretrained)
+            if pooling is not None:
+                print_log(
+                    f'{self.pretrained}: sentences are made of tokens as its '
+                    f'modules.json says: {pooling}', 'current')
         if pooling is None:
             return 'lasttoken' if self.left_to_right else 'cls'
         if pooling == 'cls' and self.left_to_right:

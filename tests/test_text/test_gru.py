@@ -157,3 +157,14 @@ def test_other_channels_are_another_model(vocabulary, glove):
         require_matching_checkpoint(
             build(glove),
             build(vocabulary, embed_dims=6).state_dict())
+
+
+def test_vectors_stay_frozen_when_training_resumes(vocabulary, glove):
+    """Then the words come from the checkpoint, without their vectors."""
+    settings = dict(
+        type='GRUTextEncoder', hidden_channels=4, freeze_vectors=True)
+    words = build(glove).words
+    encoder = MODELS.build(dict(vocabulary=words, embed_dims=3, **settings))
+    assert not encoder.vectors.weight.requires_grad
+    with pytest.raises(ValueError, match='words.txt has no vectors to keep'):
+        MODELS.build(dict(vocabulary=str(vocabulary), **settings))

@@ -117,3 +117,14 @@ def test_runs_under_autocast():
 def test_bad_arguments(bad, message):
     with pytest.raises(ValueError, match=message):
         build(**bad)
+
+
+def test_pretrained_only_if_a_checkpoint_is_named():
+    config = dict(
+        type='CLIPTextTransformer', embed_dims=8, num_layers=1, num_heads=1)
+    assert not list(MODELS.build(config).pretrained_parameters())
+    for init_cfg in (dict(type='Pretrained', checkpoint='a.pth'),
+                     [dict(type='Pretrained', checkpoint='a.pth')]):
+        model = MODELS.build(dict(config, init_cfg=init_cfg))
+        assert len(list(model.pretrained_parameters())) == len(
+            list(model.parameters()))
