@@ -83,8 +83,8 @@ class TestMakeEnv:
             VENV=str(tmp_path / 'venv'))
         assert done.returncode == 1
         assert done.stderr.splitlines() == [
-            'make_env: no Python 3.10, 3.11 or 3.12 with venv found, '
-            'name one: PYTHON=...'
+            'make_env: no Python 3.10 to 3.13 with venv found, name one: '
+            'PYTHON=...'
         ]
         assert not (tmp_path / 'venv').exists()
 
@@ -95,5 +95,5 @@ class TestMakeEnv:
         done = script('make_env.sh', VENV=str(tmp_path / 'venv'))
         assert done.returncode == 1
         assert done.stderr.splitlines() == [
-            'make_env: 1 GB of disk are free here, the environment needs 6'
+            'make_env: 1 GB of disk are free here, the environment needs 4'
         ]
