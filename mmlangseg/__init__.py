@@ -1,6 +1,7 @@
 """Label-efficient, language-guided segmentation for OpenMMLab."""
 from pathlib import Path
 
+from .mmcv_ext import provide_mmcv_ext
 from .version import __version__
 
 __all__ = ['__version__']
@@ -14,3 +15,6 @@ for _project, _package in _PROJECTS.items():
     _folder = Path(__file__).resolve().parent.parent / 'projects' / _project
     if (_folder / _package / '__init__.py').is_file():
         __path__.append(str(_folder))
+
+# MMDetection, MMDetection3D and MMSegmentation ask for it on import.
+provide_mmcv_ext()

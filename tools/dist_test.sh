@@ -7,11 +7,15 @@ CONFIG=${1:?$USAGE}
 CHECKPOINT=${2:?$USAGE}
 PROCESSES=${3:?$USAGE}
 
-python -m torch.distributed.run \
-    --nnodes="${NNODES:-1}" \
-    --node_rank="${NODE_RANK:-0}" \
-    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master_port="${PORT:-29500}" \
+# one machine takes a port that is free, several have to agree on one
+if [ "${NNODES:-1}" = 1 ] && [ -z "${PORT:-}" ]; then
+    MEETING=(--standalone)
+else
+    MEETING=(--nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}"
+        --master_addr="${MASTER_ADDR:-127.0.0.1}"
+        --master_port="${PORT:-29500}")
+fi
+python -m torch.distributed.run "${MEETING[@]}" \
     --nproc_per_node="$PROCESSES" \
     "$(dirname "$0")/test.py" "$CONFIG" "$CHECKPOINT" \
     --launcher pytorch "${@:4}"

@@ -6,10 +6,14 @@ USAGE="usage: $0 CONFIG NUM_PROCESSES [arguments of train.py]"
 CONFIG=${1:?$USAGE}
 PROCESSES=${2:?$USAGE}
 
-python -m torch.distributed.run \
-    --nnodes="${NNODES:-1}" \
-    --node_rank="${NODE_RANK:-0}" \
-    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master_port="${PORT:-29500}" \
+# one machine takes a port that is free, several have to agree on one
+if [ "${NNODES:-1}" = 1 ] && [ -z "${PORT:-}" ]; then
+    MEETING=(--standalone)
+else
+    MEETING=(--nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}"
+        --master_addr="${MASTER_ADDR:-127.0.0.1}"
+        --master_port="${PORT:-29500}")
+fi
+python -m torch.distributed.run "${MEETING[@]}" \
     --nproc_per_node="$PROCESSES" \
     "$(dirname "$0")/train.py" "$CONFIG" --launcher pytorch "${@:3}"

@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.light_imports import import_hosts
 from mmlangseg.probability import parse_probability
 
 
@@ -132,6 +133,7 @@ def warn(text: str) -> None:
 
 def main() -> None:
     args = parse_args()
+    import_hosts()
     try:
         if args.scan is not None:
             infer_scan(args)

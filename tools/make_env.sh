@@ -3,21 +3,23 @@
 #
 # Does nothing if it is up to date. Variables:
 #   VENV    where, default .venv
-#   PYTHON  interpreter, default the first of python3.11, 3.12, 3.10 found
-#   TORCH   what to install as torch, default the version in constraints.txt,
-#           for example TORCH="torch==2.6.0 --index-url URL" for another build
+#   PYTHON  interpreter, default the first of python3.11, 3.12, 3.10, 3.13 found
+#   TORCH   what to install as torch, default the version in constraints.txt
+#           for the CPU, for example TORCH="torch==2.14.1 torchvision==0.29.1"
+#   MMCV    default mmcv-lite==2.1.0, which compiles nothing; mmcv==2.1.0 has
+#           compiled operators and takes many minutes where there is no wheel
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# mmcv would be built with nvcc where there is a GPU
+# nothing here looks for a GPU
 export CUDA_VISIBLE_DEVICES=
 
 VENV=${VENV:-.venv}
 CONSTRAINTS=requirements/constraints.txt
 TORCH=${TORCH:-$(grep '^torch==' $CONSTRAINTS)}
-MMCV=$(grep '^mmcv==' $CONSTRAINTS)
+MMCV=${MMCV:-$(grep '^mmcv-lite==' $CONSTRAINTS)}
 STAMP=$VENV/.mmlangseg-stamp
-KEY="$PWD $TORCH $(cat requirements/*.txt setup.py | cksum)"
+KEY="$PWD $TORCH $MMCV $(cat requirements/*.txt setup.py | cksum)"
 if [ -x "$VENV/bin/python" ] && [ "$(cat "$STAMP" 2>/dev/null)" = "$KEY" ]; then
     exit 0
 fi
@@ -27,31 +29,30 @@ die() {
     exit 1
 }
 
-# step TITLE COMMAND...: run it, say every 20 seconds that it still does
+# step TITLE COMMAND...: run it, say every 10 seconds that it still does
 step() {
-    local title=$1 started=$SECONDS next=$((SECONDS + 20)) pid
+    local title=$1 started=$SECONDS next=$((SECONDS + 10)) pid
     shift
     echo "make_env: $title"
     "$@" >>"$LOG" 2>&1 &
     pid=$!
     trap 'kill $pid 2>/dev/null; exit 130' INT TERM
     while kill -0 "$pid" 2>/dev/null; do
-        sleep 1
+        sleep 0.2
         if ((SECONDS >= next)); then
-            next=$((SECONDS + 20))
-            echo "make_env: ... $title, $(((SECONDS - started) / 60)) min" \
-                "$(((SECONDS - started) % 60)) s"
+            next=$((SECONDS + 10))
+            echo "make_env: ... $title, $((SECONDS - started)) s"
         fi
     done
     trap - INT TERM
-    wait "$pid"
+    wait "$pid" || die "$title failed, $LOG says why: $(tail -n 3 "$LOG")"
 }
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-python3.11 python3.12 python3.10 python3}; do
+    for candidate in ${PYTHON:-python3.11 python3.12 python3.10 python3.13 python3}; do
         if "$candidate" -c 'import sys, venv, ensurepip
-sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))' 2>/dev/null; then
+sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
             echo "$candidate"
             return
         fi
@@ -59,66 +60,76 @@ sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))' 2>/dev/null; then
     return 1
 }
 
-has_compiler() {
-    command -v c++ || command -v g++ || command -v clang++
-} >/dev/null
-
 python=$(find_python) ||
-    die "no Python 3.10, 3.11 or 3.12 with venv found, name one: PYTHON=..."
+    die "no Python 3.10 to 3.13 with venv found, name one: PYTHON=..."
 free=$(df -Pk . | awk 'NR == 2 {print int($4 / 1048576)}')
-if [ ! -e "$VENV" ] && [ "$free" -lt 6 ]; then
-    die "$free GB of disk are free here, the environment needs 6"
+if [ ! -e "$VENV" ] && [ "$free" -lt 4 ]; then
+    die "$free GB of disk are free here, the environment needs 4"
 fi
 if ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
     "$python" -m venv --clear "$VENV"
 fi
+rm -f "$STAMP"
 LOG=$VENV/make_env.log
 : >"$LOG"
+
+# torch and mmcv may be others than the tested ones
+grep -v '^\(torch\|mmcv-lite\)==' $CONSTRAINTS >"$VENV/constraints.txt"
 pip=("$VENV/bin/python" -m pip --disable-pip-version-check)
-failed="failed, the end of $LOG says why:"
+step 'uv, which installs the rest' "${pip[@]}" install \
+    -c "$VENV/constraints.txt" uv
 
-# torch may be another one than the tested one
-grep -v '^torch==' $CONSTRAINTS >"$VENV/constraints.txt"
-constrained=("${pip[@]}" install -c "$VENV/constraints.txt")
+# uv does not read pip's own list of folders with wheels
+uv=("$VENV/bin/uv" pip install --python "$VENV/bin/python"
+    --constraint "$VENV/constraints.txt" --override requirements/overrides.txt)
+links=${PIP_FIND_LINKS:-$("${pip[@]}" config get global.find-links 2>/dev/null || true)}
+for link in $links; do
+    uv+=(--find-links "$link")
+done
 
-step 'installing build tools' "${constrained[@]}" \
-    setuptools wheel packaging ninja || die "$failed $(tail -n 3 "$LOG")"
-# TORCH may hold options
-# shellcheck disable=SC2086
-step "installing $TORCH" "${constrained[@]}" $TORCH numpy ||
-    die "$failed $(tail -n 3 "$LOG")"
+install_torch() {
+    local wanted
+    # TORCH may name several packages
+    read -ra wanted <<<"$TORCH"
+    if [[ $TORCH == *torchvision* ]]; then
+        "${pip[@]}" install "${wanted[@]}"
+    elif has_cpu_build "${wanted[@]}"; then
+        "${uv[@]}" "${wanted[@]}"
+    else
+        "${uv[@]}" --torch-backend cpu "${wanted[@]}" || {
+            echo 'make_env: no build for the CPU can be had, so that of pip' \
+                'is taken: several GB' >&3
+            "${pip[@]}" install "${wanted[@]}"
+        }
+    fi
+}
 
-# mmcv is compiled against this torch, so it has to come after it
-mmcv_works() { "$VENV/bin/python" -c 'import mmcv._ext' 2>>"$LOG"; }
-if ! mmcv_works; then
-    step "installing $MMCV, if there is a wheel" \
-        "${constrained[@]}" --only-binary mmcv "$MMCV" || true
-fi
-if ! mmcv_works; then
-    has_compiler || die "no wheel of $MMCV fits, and there is no C++" \
-        "compiler to build it: install g++"
-    "$VENV/bin/python" -c 'import os, sys, sysconfig
-sys.exit(not os.path.isfile(sysconfig.get_path("include") + "/Python.h"))' ||
-        die "no wheel of $MMCV fits, and Python.h, to build it, is missing:" \
-            "install the development package of Python (python3-dev)"
-    echo "make_env: no wheel of $MMCV fits this torch, so it is compiled once;" \
-        "about 13 minutes on two cores"
-    "${pip[@]}" uninstall -q -y mmcv >>"$LOG" 2>&1
-    step "compiling $MMCV" "${constrained[@]}" --no-build-isolation \
-        --no-binary mmcv --no-cache-dir "$MMCV" ||
-        die "$failed $(tail -n 3 "$LOG")"
-    mmcv_works || die "$MMCV was compiled, but does not load: see $LOG"
-fi
+# whether pip would take a build for the CPU of its own accord
+has_cpu_build() {
+    [ "$(uname -sm)" != 'Linux x86_64' ] || "${pip[@]}" install --dry-run \
+        --no-deps --ignore-installed --report - --quiet "$@" | grep -q '+cpu\|%2Bcpu'
+}
+
+exec 3>&1
+step 'build tools' "${uv[@]}" setuptools wheel packaging ninja
+step "$TORCH" install_torch
+# a compiled MMCV has to come after the torch that it is built against
+case $MMCV in
+mmcv==*)
+    step "$MMCV; without a wheel it is compiled, which takes 15 minutes" \
+        "${uv[@]}" --no-build-isolation "$MMCV"
+    step 'a look at its operators' "$VENV/bin/python" -c 'import mmcv._ext'
+    ;;
+*) step "$MMCV" "${uv[@]}" "$MMCV" ;;
+esac
 
 requirements=()
 for file in runtime less semires sseg tests; do
     requirements+=(-r "requirements/$file.txt")
 done
-step 'installing the other requirements' "${constrained[@]}" \
-    "${requirements[@]}" || die "$failed $(tail -n 3 "$LOG")"
-step 'installing mmlangseg' "${pip[@]}" install --no-build-isolation \
-    --no-deps -e . || die "$failed $(tail -n 3 "$LOG")"
-"$VENV/bin/python" tools/analysis_tools/check_env.py >>"$LOG" 2>&1 ||
-    die "versions clash, run $VENV/bin/python tools/analysis_tools/check_env.py"
+step 'the other requirements' "${uv[@]}" "${requirements[@]}"
+step 'mmlangseg' "${uv[@]}" --no-build-isolation --no-deps -e .
+step 'a check of the versions' "$VENV/bin/python" \
+    tools/analysis_tools/check_env.py
 echo "$KEY" >"$STAMP"
 echo "make_env: $VENV is ready after $((SECONDS / 60)) min $((SECONDS % 60)) s"

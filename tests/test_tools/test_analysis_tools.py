@@ -1,5 +1,6 @@
 from __future__ import annotations
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,9 @@ class TestCheckEnv:
 
     def test_the_tested_set(self, find):
         assert find(self.GOOD, (3, 11)) == []
+        lite = {**self.GOOD, 'mmcv-lite': '2.1.0'}
+        del lite['mmcv']
+        assert find(lite, (3, 11)) == []
 
     @pytest.mark.parametrize('changes, problem', [
         ({
@@ -62,6 +66,13 @@ class TestCheckEnv:
         ({
             'mmcv': '2.2.0'
         }, 'mmdet, mmdet3d, mmsegmentation refuse mmcv'),
+        ({
+            'mmcv': None,
+            'mmcv-lite': '2.2.0'
+        }, 'mmdet, mmdet3d, mmsegmentation refuse mmcv'),
+        ({
+            'mmcv-lite': '2.1.0'
+        }, 'mmcv and mmcv-lite overwrite'),
         ({
             'mmdet': '3.4.0'
         }, 'mmdet3d refuses mmdet'),
@@ -100,7 +111,7 @@ class TestCheckEnv:
         assert problem in clash.problem
         assert clash.remedy
 
-    @pytest.mark.parametrize('python', [(3, 9), (3, 13)])
+    @pytest.mark.parametrize('python', [(3, 9), (3, 14)])
     def test_python(self, find, python):
         clash, = find(self.GOOD, python)
         assert 'Python' in clash.problem
@@ -113,6 +124,11 @@ class TestCheckEnv:
     def test_program(self):
         done = run('check_env.py')
         assert 'torch' in done.stdout and 'mmcv' in done.stdout
+        operators = re.search('operators of mmcv +(.*)', done.stdout)[1]
+        stand_in = getattr(
+            importlib.import_module('mmcv._ext'), 'is_stand_in', False)
+        assert ('mmcv_ext.py' in operators) == stand_in
+        assert (operators == 'compiled') != stand_in
         assert (done.returncode == 0) == ('CLASH' not in done.stdout)
 
 

@@ -33,13 +33,27 @@ def script(tmp_path):
 def test_dist_train(script):
     out = script('dist_train.sh', 'a b.py', '4', '--amp', PORT='1234').stdout
     assert '--nproc_per_node=4' in out and '--master_port=1234' in out
+    assert '--standalone' not in out
     assert out.rstrip().endswith('train.py a b.py --launcher pytorch --amp')
+
+
+def test_several_machines_agree_on_a_port(script):
+    out = script(
+        'dist_train.sh',
+        'a.py',
+        '4',
+        NNODES='2',
+        NODE_RANK='1',
+        MASTER_ADDR='node0').stdout
+    assert '--nnodes=2 --node_rank=1 --master_addr=node0' in out
+    assert '--master_port=29500' in out and '--standalone' not in out
 
 
 def test_dist_test(script):
     out = script('dist_test.sh', 'c.py', 'c.pth', '2', '--out',
                  'r.json').stdout
     assert '-m torch.distributed.run' in out and '--nproc_per_node=2' in out
+    assert '--standalone' in out and 'master_port' not in out
     assert out.rstrip().endswith(
         'test.py c.py c.pth --launcher pytorch --out r.json')
 
@@ -83,8 +97,8 @@ class TestMakeEnv:
             VENV=str(tmp_path / 'venv'))
         assert done.returncode == 1
         assert done.stderr.splitlines() == [
-            'make_env: no Python 3.10, 3.11 or 3.12 with venv found, '
-            'name one: PYTHON=...'
+            'make_env: no Python 3.10 to 3.13 with venv found, name one: '
+            'PYTHON=...'
         ]
         assert not (tmp_path / 'venv').exists()
 
@@ -95,5 +109,5 @@ class TestMakeEnv:
         done = script('make_env.sh', VENV=str(tmp_path / 'venv'))
         assert done.returncode == 1
         assert done.stderr.splitlines() == [
-            'make_env: 1 GB of disk are free here, the environment needs 6'
+            'make_env: 1 GB of disk are free here, the environment needs 4'
         ]

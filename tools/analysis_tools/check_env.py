@@ -4,17 +4,18 @@ Needs nothing but Python, so that it also runs where an installation failed.
 The exit code is 1 if something clashes or is missing.
 """
 from __future__ import annotations
-import importlib
+import importlib.util
 import platform
 import re
 import sys
 from importlib.metadata import distributions
 from typing import NamedTuple
 
-PACKAGES = ('pip', 'setuptools', 'torch', 'numpy', 'mmengine', 'mmcv', 'mmdet',
-            'mmdet3d', 'mmsegmentation', 'spconv', 'cumm', 'transformers',
-            'nuscenes-devkit', 'numba', 'open3d', 'opencv-python',
-            'opencv-python-headless', 'ftfy', 'regex', 'openmim', 'mmlangseg')
+PACKAGES = ('pip', 'setuptools', 'torch', 'numpy', 'mmengine', 'mmcv',
+            'mmcv-lite', 'mmdet', 'mmdet3d', 'mmsegmentation', 'spconv',
+            'cumm', 'transformers', 'nuscenes-devkit', 'numba', 'open3d',
+            'opencv-python', 'opencv-python-headless', 'ftfy', 'regex',
+            'openmim', 'mmlangseg')
 HOSTS = ('mmdet', 'mmdet3d', 'mmsegmentation')
 
 
@@ -68,11 +69,12 @@ def find_clashes(versions: dict[str, str], python: tuple[int,
         name for name in versions if re.match(r'spconv(-cu\d+)?$', name)
     ]
     onedl = [name for name in versions if name.startswith('onedl-')]
+    mmcvs = [name for name in ('mmcv', 'mmcv-lite') if found.has(name)]
     rules = [
         (python < (3, 10), 'Python is older than 3.10',
-         'make an environment with Python 3.10, 3.11 or 3.12'),
-        (python >= (3, 13), 'numpy 1.26 does not exist for Python >= 3.13',
-         'make an environment with Python 3.10, 3.11 or 3.12'),
+         'make an environment with Python 3.10 to 3.13'),
+        (python >= (3, 14), 'Python is newer than 3.13',
+         'make an environment with Python 3.10 to 3.13'),
         (not found.has('torch'), 'torch is missing',
          'install it first, for your CUDA version: mmcv is built against it'),
         (found.below('torch', 2, 6), 'torch < 2.6 cannot read a checkpoint '
@@ -80,11 +82,16 @@ def find_clashes(versions: dict[str, str], python: tuple[int,
          'install torch >= 2.6, then mmcv again, which is built against it'),
         (not found.has('mmengine'), 'mmengine is missing',
          "pip install 'mmengine>=0.10.6,<1.0'"),
-        (not found.has('mmcv') and not onedl, 'mmcv is missing',
-         'pip install --no-build-isolation mmcv==2.1.0, after torch'),
-        (found.at_least('mmcv', 2, 2)
-         and hosts, f'{", ".join(hosts)} refuse mmcv >= 2.2',
-         'pip install --no-build-isolation mmcv==2.1.0'),
+        (not mmcvs and not onedl, 'mmcv is missing',
+         'pip install mmcv-lite==2.1.0, or, with compiled operators and after '
+         'torch, pip install --no-build-isolation mmcv==2.1.0'),
+        (len(mmcvs) > 1, 'mmcv and mmcv-lite overwrite each other',
+         'pip uninstall mmcv mmcv-lite, then install one of them'),
+        (hosts
+         and any(found.at_least(name, 2, 2)
+                 for name in mmcvs), f'{", ".join(hosts)} refuse mmcv >= 2.2',
+         'pip install mmcv-lite==2.1.0, or pip install --no-build-isolation '
+         'mmcv==2.1.0'),
         (found.at_least('mmdet', 3, 4) and found.has('mmdet3d'),
          'mmdet3d refuses mmdet >= 3.4', 'pip install mmdet==3.3.0'),
         (found.at_least('setuptools', 82),
@@ -155,6 +162,17 @@ def _has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+def describe_operators() -> str:
+    """Where nms, roi_align and the like come from."""
+    try:
+        import mmcv  # noqa: F401
+    except Exception:  # reported as missing or broken
+        return 'unknown'
+    if importlib.util.find_spec('mmcv._ext') is not None:
+        return 'compiled'
+    return 'nms and roi_align by mmlangseg/mmcv_ext.py, no others'
+
+
 def describe_device() -> str:
     """The GPU that torch sees."""
     try:
@@ -178,6 +196,7 @@ def main() -> int:
         print(f'{name:24}{versions.get(name, "-")}')
     clashes = find_clashes(versions, sys.version_info[:2])
     clashes += find_broken_builds(versions)
+    print(f'{"operators of mmcv":24}{describe_operators()}')
     print(f'{"device":24}{describe_device()}')
     for clash in clashes:
         print(f'\nCLASH   {clash.problem}\nremedy  {clash.remedy}')
