@@ -1,5 +1,6 @@
 # SemiRES with IOM as its released code stands (commit 478bf6e): as in
-# lavt_refcoco_reference.py, and the strong view is normalised twice, the
+# lavt_refcoco_reference.py, candidates are resized by the corners of pixels
+# (true masks by the centers), the strong view is normalised twice, the
 # learning rate decays as if there were twice as many iterations, and the
 # model is tested on raw sentences, but trained on cleaned ones.
 _base_ = './semires_refcoco_iom_1pct.py'
@@ -13,6 +14,8 @@ sup_pipeline = [
     *_base_.sup_pipeline[2:],
 ]
 branches = _base_.unsup_pipeline[-1]
+# made with generate_candidates.py --resize corner, or --import-released
+branches.unsup_teacher[0].expect = dict(resize='corner')
 branches.unsup_student[0] = dict(
     type='RandomColorJitter', strong_from='normalised')
 unsup_pipeline = [

@@ -58,7 +58,7 @@ train_dataloader = dict(
         data_prefix=dict(
             img_path='images/train', seg_map_path='sseg_labels/train')))
 train_dataloader['dataset']['pipeline'] = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='LoadImage'),
     dict(type='LoadAnnotations', imdecode_backend='pillow'),
     dict(type='RandomResizedCrop', size=_base_.image_size, scale=(0.6, 1.)),
     dict(type='RandomFlip', prob=0.5),

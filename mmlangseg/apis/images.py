@@ -7,7 +7,8 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from mmlangseg.visualization import read_image
+from mmlangseg.image_files import read_image
+from mmlangseg.load_image import IMAGE_LOADERS
 from .model import test_dataset
 
 
@@ -16,7 +17,8 @@ def open_image(
     """Take an image as users give it.
 
     Args:
-        image: File of the image, or uint8 RGB (H, W, 3).
+        image: File of the image, turned as its EXIF data say, or uint8 RGB
+            (H, W, 3).
 
     Returns:
         tuple: Its name without folder and suffix, ``'image'`` for an array,
@@ -24,7 +26,7 @@ def open_image(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not an image.
+        ValueError: It is no image that can be used, or the array is not one.
     """
     if not isinstance(image, np.ndarray):
         if '://' not in str(image) and not os.path.isfile(image):
@@ -58,7 +60,7 @@ def image_pipeline(config: Config) -> Compose:
     transforms = []
     for transform in steps:
         kind = transform['type'].split('.')[-1]
-        if kind == 'LoadImageFromFile':
+        if kind in IMAGE_LOADERS:
             transforms.append(dict(type='LoadImageFromNDArray'))
         elif not kind.startswith('Load'):  # else annotations
             transforms.append(transform)

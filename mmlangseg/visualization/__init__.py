@@ -1,8 +1,9 @@
 """Headless pictures of referred objects, in scans and in images."""
+from mmlangseg.image_files import read_image
 from .expressions import (draw_expressions, expression_name, safe_name,
                           transforms_of)
 from .html import write_html
-from .image_io import read_image, write_png
+from .image_io import write_png
 from .overlay import draw_overlay
 from .ply import write_ply
 from .referring_visualization_hook import ReferringVisualizationHook

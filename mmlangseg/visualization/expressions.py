@@ -5,12 +5,12 @@ import re
 import zlib
 from typing import Iterable, Iterator, Optional, Sequence
 
-import cv2
 import numpy as np
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from mmlangseg.nearest import resize_nearest
 from .colors import restore_colors
 from .overlay import draw_overlay, mask_iou
 from .scan_painter import ScanPainter
@@ -55,7 +55,10 @@ def draw_expressions(
     parts = [stem, *(str(value) for value in ids if value is not None)]
     name = safe_name('_'.join(parts))
     iou = mask_iou(masks['pred'], masks['gt']) if len(masks) == 2 else None
-    masks = {key: _fit(mask, inputs) for key, mask in masks.items()}
+    masks = {
+        key: resize_nearest(mask, inputs.shape[:2])
+        for key, mask in masks.items()
+    }
     yield name, draw_overlay(inputs, sample.text, note=stem, iou=iou, **masks)
 
 
@@ -95,15 +98,6 @@ def transforms_of(dataset: Dataset) -> Sequence:
         else:
             break
     return getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
-
-
-def _fit(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Stretch a mask, such as one of the network's size, over an image."""
-    if mask.shape == image.shape[:2]:
-        return mask
-    size = image.shape[1::-1]
-    return cv2.resize(
-        mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) == 1
 
 
 def _image_mask(data: Tensor) -> np.ndarray:

@@ -4,6 +4,7 @@ import itertools
 import os.path as osp
 from typing import Iterator, Optional, Sequence
 
+import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
@@ -12,8 +13,10 @@ from mmengine.structures import BaseDataElement
 from mmengine.visualization import Visualizer
 from torch.utils.data import Dataset
 
+from mmlangseg.image_files import read_image
+from mmlangseg.load_image import ignores_orientation
 from .expressions import draw_expressions, transforms_of
-from .image_io import read_image, write_png
+from .image_io import write_png
 
 
 @HOOKS.register_module()
@@ -120,10 +123,17 @@ class ReferringVisualizationHook(Hook):
         if 'expressions' in output:
             inputs = data_batch['inputs']['points'][i]
         else:
-            inputs = read_image(output.img_path)
+            inputs = self._image(dataset, output)
         return draw_expressions(
             output,
             inputs,
             transforms_of(dataset),
             draw_pred=self.draw_pred,
             draw_gt=self.draw_gt)
+
+    @staticmethod
+    def _image(dataset: Dataset, output: BaseDataElement) -> np.ndarray:
+        """The pixels that the pipeline loaded, uint8 RGB (H, W, 3)."""
+        return read_image(
+            output.img_path,
+            ignore_orientation=ignores_orientation(transforms_of(dataset)))

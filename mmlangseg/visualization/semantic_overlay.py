@@ -7,6 +7,7 @@ from typing import Optional, Sequence
 import cv2
 import numpy as np
 
+from mmlangseg.nearest import resize_nearest
 from .header import PAPER, add_header, load_font
 
 BACKGROUND = 'background'
@@ -57,7 +58,7 @@ def paint_labels(image: np.ndarray,
     Returns:
         np.ndarray: uint8 RGB (H, W, 3).
     """
-    labels = _fit(labels, image)
+    labels = resize_nearest(labels, image.shape[:2])
     painted = _is_painted(labels, names)
     colors = label_colors(len(names))[np.where(painted, labels, 0)]
     out = image.astype(np.float32)
@@ -140,16 +141,6 @@ def _shorten(name: str) -> str:
     while font.getlength(name) > MIN_WIDTH - 80:
         name = name[:-1]
     return f'{name}...'
-
-
-def _fit(labels: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Stretch a label map over an image."""
-    if labels.shape == image.shape[:2]:
-        return labels
-    # the label in the middle of each pixel
-    rows, columns = ((2 * np.arange(size) + 1) * labels.shape[axis] //
-                     (2 * size) for axis, size in enumerate(image.shape[:2]))
-    return labels[rows[:, None], columns]
 
 
 def _panel_size(image: np.ndarray) -> tuple[int, int]:

@@ -8,7 +8,6 @@ from mmengine.structures import BaseDataElement
 from torch.utils.data import Dataset
 
 from .expressions import safe_name
-from .image_io import read_image
 from .referring_visualization_hook import ReferringVisualizationHook
 from .semantic_overlay import draw_labels
 
@@ -41,7 +40,7 @@ class SemanticVisualizationHook(ReferringVisualizationHook):
                     (caption, labels.reshape(labels.shape[-2:]).cpu().numpy()))
         name = _image_name(output.img_path, dataset)
         picture = draw_labels(
-            read_image(output.img_path), panels, dataset.metainfo['classes'],
+            self._image(dataset, output), panels, dataset.metainfo['classes'],
             name)
         yield safe_name(name), picture
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tiny_sam
 import torch
+from PIL import Image
 from tiny_sam import picture
 
 TOOL = (
@@ -142,11 +143,52 @@ def test_failures_are_listed(run, photos, tmp_path):
     (photos / 'photo_001.png').write_bytes(b'no picture')
     status, out = run(tmp_path / 'c', '--images', photos)
     assert status == 1
-    assert '1 images failed' in out and 'photo_001.png (image 1): Val' in out
+    assert '1 images failed' in out
+    assert 'photo_001.png (image 1): ImageFileError' in out
     assert sorted(entries(tmp_path / 'c')) == [0, 2, 3, 4]
     cv2.imwrite(str(photos / 'photo_001.png'), picture(1))
     assert run(tmp_path / 'c', '--images', photos)[0] == 0
     assert sorted(entries(tmp_path / 'c')) == [0, 1, 2, 3, 4]
+
+
+def test_turned_images(run, refer, photos, tmp_path):
+    """Annotated at the size before or behind the turning, never unnoticed."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(photos / 'photo_001.png') as image:
+        image.save(photos / 'photo_001.png', exif=exif)
+    arguments = ['--annotations', refer, '--images', photos, '--size', 48, 48]
+    status, out = run(tmp_path / 'turned', *arguments)
+    assert status == 1 and sorted(entries(tmp_path / 'turned')) == [0, 2, 3]
+    assert 'photo_001.png' in out and '(64, 48) pixels' in out
+    assert '(48, 64)' in out and '--ignore-orientation' in out
+    arguments.append('--ignore-orientation')
+    assert run(tmp_path / 'stored', *arguments)[0] == 0
+    assert sorted(entries(tmp_path / 'stored')) == [0, 1, 2, 3]
+    # the two do not mix
+    status, out = run(tmp_path / 'stored', *arguments[:-1])
+    assert status == 1 and 'field "generator"' in out
+
+
+def test_masks_are_resized_like_true_ones(run, photos, tmp_path):
+    header = {}
+    for rule in ('center', 'corner'):
+        arguments = [tmp_path / rule, '--images', photos, '--size', 30, 41]
+        assert run(*arguments, '--resize', rule)[0] == 0
+        header[rule] = CandidateCache(tmp_path / rule).header['resize']
+    assert header == dict(center='center', corner='corner')
+    whole = tool.CANDIDATE_SOURCES.build(dict(type='regions'))(
+        np.ascontiguousarray(picture(2)[..., ::-1]))
+    expected = np.asarray(
+        Image.fromarray(whole.mask(0)).resize((41, 30),
+                                              Image.Resampling.NEAREST))
+    found = CandidateCache(tmp_path / 'center').load(2)
+    assert np.array_equal(found.mask(0), expected)
+    # one begun by the other rule does not go on
+    assert run(tmp_path / 'default', '--images', photos)[0] == 0
+    status, out = run(tmp_path / 'default', '--images', photos, '--resize',
+                      'corner')
+    assert status == 1 and 'field "resize" is \'center\'' in out
 
 
 def test_killed_and_resumed(run, tmp_path):

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageFilter
 
 FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'analysis_tools'
 # Where the outputs of the research code are, if they are there.
 FIXTURES = Path(os.environ.get('MMLANGSEG_PARITY', '/work/shared/parity'))
 sys.path.insert(0, str(FOLDER))
 
+import parity_semires_data  # noqa: E402
 from parity_report import Report, parameter  # noqa: E402
 
 
@@ -52,6 +54,41 @@ def test_semires():
                  'lavt_tiny_w7_train buffer/', 'metric_res precision_at',
                  'ema teacher3/', 'ema index_w12 repaired'):
         assert any(line.startswith(name) for line in lines), name
+
+
+def test_views_of_another_size(tmp_path):
+    """Fixtures of networks that take 24 x 40 pixels, not 480 x 480."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (30, 50, 3), dtype=np.uint8)
+    mask = rng.random((30, 50)) < 0.3
+    size, picture = (40, 24), Image.fromarray(image)  # width, height
+    resized = picture.resize(size, Image.Resampling.BILINEAR)
+    target = np.asarray(
+        Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+    blur = np.asarray(resized.filter(ImageFilter.GaussianBlur(1)))
+    mean = np.array([123.675, 116.28, 103.53])[:, None, None] / 255
+    std = np.array([58.395, 57.12, 57.375])[:, None, None] / 255
+    base, weak = ((np.asarray(x).transpose(2, 0, 1) / 255 - mean) / std
+                  for x in (resized, blur))
+    strong = ((base - mean) / std)[:, ::4, ::4]
+    data = {
+        'image': image, 'mask': np.packbits(mask), 'mask_hw': mask.shape,
+        'resized_u8': resized, 'resized_mask': np.packbits(target),
+        'target_sum': target.sum(), 'base_sub': base[:, ::2, ::2],
+        'base_checksum': [base.sum(), (base**2).sum()],
+        'blur_u8': blur.transpose(2, 0, 1),
+        'weak_blur_sub': weak[:, ::4, ::4], 'strong_nojitter_sub': strong,
+    }  # yapf: disable
+    for name in ('strong_jitter0', 'strong_jitter1'):  # without any step
+        data.update({
+            f'{name}/order': np.zeros(0, int),
+            f'{name}/brightness_contrast_saturation_hue': np.zeros(0),
+            f'{name}/out_sub': strong,
+        })
+    np.savez(tmp_path / 'transforms.npz', **data)
+    report = Report()
+    parity_semires_data.check(tmp_path, report)
+    assert report.count == 10 and not report.failed
 
 
 @pytest.mark.parametrize('system, file', [('less', 'less_config.json'),

@@ -160,8 +160,13 @@ class MaskFiles:
             ]))
         self.cache = CandidateCache.create(
             root / 'cache',
-            dict(dataset='blobs', size=size, generator=dict(name='benchmark')))
-        self.cache.save(0, Candidates.from_masks(masks).resized(size))
+            dict(
+                dataset='blobs',
+                size=size,
+                resize='corner',  # as released
+                generator=dict(name='benchmark')))
+        candidates = Candidates.from_masks(masks)
+        self.cache.save(0, candidates.resized(size, 'corner'))
 
 
 def blobs(number: int, height: int, width: int) -> list[np.ndarray]:

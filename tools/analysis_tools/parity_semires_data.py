@@ -9,8 +9,6 @@ from parity_report import Report
 
 import mmlangseg.semires  # noqa: F401  (registers the transforms)
 
-SIZE = (480, 480)
-
 
 def check(folder: Path, report: Report) -> None:
     """Compare resized images, weak views and strong views.
@@ -34,7 +32,10 @@ def _check_resize(data: dict, report: Report) -> np.ndarray:
     height, width = data['mask_hw']
     mask = np.unpackbits(data['mask'])[:height * width].reshape(height, width)
     resize = TRANSFORMS.build(
-        dict(type='mmseg.Resize', scale=SIZE, backend='pillow'))
+        dict(
+            type='mmseg.Resize',
+            scale=data['resized_u8'].shape[1::-1],
+            backend='pillow'))
     results = resize(
         dict(
             img=data['image'][..., ::-1],

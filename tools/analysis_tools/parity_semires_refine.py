@@ -41,7 +41,7 @@ def check_run_lengths(folder: Path, report: Report) -> None:
                          _unpack(dense[f'{k}/mask'], dense[f'{k}/hw']))
         for k, items in enumerate(lists['chain']):
             path.write_text(json.dumps(items))
-            ours = read_released(path).resized(size)
+            ours = read_released(path).resized(size, 'corner')
             report.exact(f'rle chain{k}/resized',
                          [ours.mask(i) for i in range(len(ours))],
                          _unpack(dense[f'chain{k}/resized'], size))

@@ -31,8 +31,8 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 from mmseg.registry import DATASETS, MODELS
 
 from mmlangseg.cpu_memory import keep_freed_memory
-from mmlangseg.sseg.pseudo_masks import (find_generator_config, stretch_image,
-                                         stretch_labels)
+from mmlangseg.nearest import resize_nearest
+from mmlangseg.sseg.pseudo_masks import find_generator_config, stretch_image
 from mmlangseg.visualization import label_colors, paint_labels, write_png
 from mmlangseg.visualization.header import add_header
 from mmlangseg.visualization.semantic_overlay import BACKGROUND
@@ -87,7 +87,7 @@ def build_dataset(args: argparse.Namespace, cfg: Config) -> Dataset:
             data_prefix=dict(
                 img_path=str(args.images), seg_map_path=str(args.labels)),
             pipeline=[
-                dict(type='LoadImageFromFile'),
+                dict(type='LoadImage'),
                 dict(type='LoadWideAnnotations')
             ])
     else:
@@ -152,7 +152,7 @@ def draw_row(image: np.ndarray, masks: np.ndarray, oracle: np.ndarray,
     size = (PANEL, round(PANEL * image.shape[1] / image.shape[0]))
     image = stretch_image(image, size)
     masks, oracle, truth = (
-        stretch_labels(labels, size) for labels in (masks, oracle, truth))
+        resize_nearest(labels, size) for labels in (masks, oracle, truth))
     names = [f'mask {i}' for i in range(masks.max() + 1)]
     panels = [
         image,
@@ -222,7 +222,7 @@ def main() -> None:
         seconds += time.perf_counter() - start
         for sample, small in zip(batch, maps):
             truth = sample['gt_seg_map'].astype(np.int64)
-            masks = stretch_labels(small, truth.shape)
+            masks = resize_nearest(small, truth.shape)
             found = oracle.add(masks, truth)
             if args.sheet and number in shown:
                 rows.append(

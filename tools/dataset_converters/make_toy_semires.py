@@ -65,6 +65,7 @@ def write_candidates(folder: Path, num_train: int, num_val: int, size: int,
         dict(
             dataset=refer_files.DATASET,
             size=[size, size],
+            resize='center',  # drawn at this size
             generator=dict(name='toy', parameters=parameters)))
     bar = ProgressBar(num_train + 2 * num_val)
     for image_id, masks, scores in clutter_candidates.iter_candidates(

@@ -25,18 +25,20 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+import numpy as np
 from mmengine.config import DictAction
 
 from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
+from mmlangseg.image_files import read_image
 from mmlangseg.progress import Progress
-from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, CandidateCache,
-                                          Candidates, draw_candidates,
-                                          read_released)
+from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, RESIZE_RULES,
+                                          CandidateCache, Candidates,
+                                          draw_candidates, read_released)
 from mmlangseg.semires.datasets import (find_images, find_refs_file,
                                         read_instances, read_refs,
                                         select_split)
-from mmlangseg.visualization import read_image, write_png
+from mmlangseg.visualization import write_png
 
 SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp'}
 
@@ -61,6 +63,15 @@ def parse_args() -> argparse.Namespace:
         default=[480, 480],
         metavar=('H', 'W'),
         help='of the masks: that of the training images')
+    add('--resize',
+        choices=sorted(RESIZE_RULES),
+        help='which pixel of a mask is the nearest at another size: center, '
+        'as for true masks, or corner, as in the released code; center if '
+        'left, but corner for --import-released')
+    add('--ignore-orientation',
+        action='store_true',
+        help='leave images as they are stored, whatever their EXIF data say; '
+        'for a config whose LoadImage does that')
     add('--source',
         default='regions',
         choices=sorted(CANDIDATE_SOURCES.module_dict),
@@ -86,6 +97,8 @@ def parse_args() -> argparse.Namespace:
     add('--num-shards', type=int, default=world, help='how many processes')
     add('--shard', type=int, default=rank, help='which of them this is')
     args = parser.parse_args()
+    if args.resize is None:
+        args.resize = 'corner' if args.import_released else 'center'
     if not 0 <= args.shard < args.num_shards:
         parser.error('--shard must be from 0 to --num-shards - 1')
     if args.import_released and not args.annotations:
@@ -96,17 +109,38 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def list_images(args: argparse.Namespace) -> Dict[int, Path]:
-    """Path of every image by id."""
+def list_images(
+    args: argparse.Namespace
+) -> tuple[Dict[int, Path], Dict[Path, tuple[int, int]]]:
+    """Path of every image by id, and of those that are annotated height and
+    width by path."""
     if args.annotations is None:
-        return list_folder(args.images)
+        return list_folder(args.images), {}
     refs = read_annotated(args)
     # outlines are not needed here
     refs = [dict(ref, ann_ids=[]) for ref in refs]
     images, _ = read_instances(args.annotations / 'instances.json', refs)
     names = {img_id: row['file_name'] for img_id, row in images.items()}
     paths = find_images(args.images, names.values())
-    return {img_id: Path(paths[name]) for img_id, name in names.items()}
+    jobs = {img_id: Path(paths[name]) for img_id, name in names.items()}
+    sizes = {
+        jobs[img_id]: (row['height'], row['width'])
+        for img_id, row in images.items()
+    }
+    return jobs, sizes
+
+
+def load_image(path: Path, args: argparse.Namespace,
+               size: tuple[int, int] | None) -> np.ndarray:
+    """The pixels of a file, which must have the annotated size."""
+    image = read_image(path, ignore_orientation=args.ignore_orientation)
+    if size not in (None, image.shape[:2]):
+        raise ValueError(
+            f'the image has {image.shape[:2]} pixels (height, width), but its '
+            f'entry in instances.json says {size}. Correct the entry; or, if '
+            'that is its size before it is turned as EXIF says, give '
+            '--ignore-orientation, and the same to LoadImage of the config')
+    return image
 
 
 def list_folder(folder: Path) -> Dict[int, Path]:
@@ -186,7 +220,8 @@ def run(cache: CandidateCache, jobs: Dict[int, Path],
     progress = Progress(title, len(missing), 'images')
     for img_id in missing:
         try:
-            candidates = make(jobs[img_id]).resized(cache.size)
+            candidates = make(jobs[img_id]).resized(cache.size,
+                                                    cache.header['resize'])
             cache.save(img_id, candidates)
             total += len(candidates)
         except Exception as error:  # one bad image must not stop the others
@@ -200,10 +235,12 @@ def run(cache: CandidateCache, jobs: Dict[int, Path],
 
 def draw(args: argparse.Namespace) -> None:
     """Draw the candidates of one image."""
-    image, candidates, origin = read_image(str(args.inspect)), None, ''
+    image = read_image(
+        args.inspect, ignore_orientation=args.ignore_orientation)
+    candidates, origin = None, ''
     if args.images and (args.cache / 'header.json').is_file():
         chosen = args.inspect.resolve()
-        for img_id, path in list_images(args).items():
+        for img_id, path in list_images(args)[0].items():
             if path.resolve() == chosen:
                 candidates = CandidateCache(args.cache).load(img_id)
                 origin = f'from {args.cache}'
@@ -224,11 +261,13 @@ def main() -> None:
             jobs, make = list_released(args), read_released
             generator = dict(name='released', parameters={})
         else:
-            jobs, source = list_images(args), build_source(args)
+            (jobs, sizes), source = list_images(args), build_source(args)
             generator = dict(name=args.source, parameters=source.parameters)
+            if args.ignore_orientation:
+                generator['ignore_orientation'] = True
 
             def make(path: Path) -> Candidates:
-                return source(read_image(str(path)))
+                return source(load_image(path, args, sizes.get(path)))
 
         name = (args.annotations or args.images).resolve().name
         cache = CandidateCache.create(
@@ -236,6 +275,7 @@ def main() -> None:
             dict(
                 dataset=args.dataset or name,
                 size=args.size,
+                resize=args.resize,
                 generator=generator))
     except (OSError, ValueError, ImportError) as error:
         sys.exit(f'error: {error}')

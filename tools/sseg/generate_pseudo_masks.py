@@ -38,12 +38,13 @@ from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.fileio import write_text
+from mmlangseg.image_files import read_image
 from mmlangseg.progress import Progress
 from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache,
                                          find_generator_config, stretch_image)
 from mmlangseg.sseg.pseudo_masks.whole_images import (WholeImage, WholeImages,
                                                       build_whole_images)
-from mmlangseg.visualization import draw_labels, read_image, write_png
+from mmlangseg.visualization import draw_labels, write_png
 
 LISTED = 20  # failures
 

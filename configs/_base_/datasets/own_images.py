@@ -11,7 +11,7 @@ meta_keys = ('img_path', 'img_id', 'ref_id', 'sent_id', 'text', 'groups',
              'object_ids', 'ori_shape', 'img_shape', 'flip', 'flip_direction')
 branches = ['sup', 'unsup_teacher', 'unsup_student']
 
-load_image = dict(type='LoadImageFromFile', imdecode_backend='pillow')
+load_image = dict(type='LoadImage')
 resize = dict(
     type='Resize', scale=image_size, keep_ratio=False, backend='pillow')
 pack = dict(type='PackSegInputs', meta_keys=meta_keys)

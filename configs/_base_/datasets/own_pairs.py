@@ -19,7 +19,7 @@ train_pipeline = [
         meta_keys=('key', 'sample_id', 'text', 'ori_shape', 'img_shape')),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='LoadImage'),
     dict(type='Resize', scale=image_scale, keep_ratio=True, backend='pillow'),
     # behind the resizing: predictions are scored at the original size
     dict(type='LoadAnnotations', imdecode_backend='pillow'),

@@ -9,9 +9,10 @@ image_size = (480, 480)
 meta_keys = ('img_path', 'img_id', 'ref_id', 'sent_id', 'text', 'groups',
              'object_ids', 'ori_shape', 'img_shape', 'flip', 'flip_direction')
 
-# Pillow's interpolation is that of the released code.
+# Pillow's interpolation is that of the released code. COCO's images carry no
+# orientation; own photographs in this layout are turned as EXIF says.
 train_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='LoadImage'),
     dict(type='LoadReferringMask'),
     dict(type='Resize', scale=image_size, keep_ratio=False, backend='pillow'),
     dict(type='PackSegInputs', meta_keys=meta_keys),

@@ -9,7 +9,7 @@ meta_keys = ('img_path', 'img_id', 'ref_id', 'sent_id', 'text', 'groups',
 branches = ['sup', 'unsup_teacher', 'unsup_student']
 
 load_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='LoadImage'),
     dict(type='LoadReferringMask'),
     dict(type='Resize', scale=image_size, keep_ratio=False, backend='pillow'),
 ]

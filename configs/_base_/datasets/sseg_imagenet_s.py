@@ -6,7 +6,7 @@ _base_ = './sseg_evaluation.py'
 ignore_index = 65535  # 255 is a class of the larger sets
 test_pipeline = [
     # the label maps are not turned as EXIF says
-    dict(type='LoadImageFromFile', color_type='color_ignore_orientation'),
+    dict(type='LoadImage', ignore_orientation=True),
     dict(
         type='Resize',
         scale=_base_.image_scale,

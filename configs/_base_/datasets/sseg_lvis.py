@@ -5,7 +5,7 @@ _base_ = './sseg_evaluation.py'
 
 ignore_index = 65535  # 255 is a class
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage', ignore_orientation=True),
     dict(
         type='Resize',
         scale=_base_.image_scale,

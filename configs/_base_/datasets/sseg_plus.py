@@ -3,21 +3,23 @@
 crop_size = (512, 512)
 image_scale = (2048, 512)
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage'),  # turned as EXIF says, like label_images.py
     dict(type='LoadAnnotations'),
     dict(
         type='RandomResize',
         scale=image_scale,
         ratio_range=(0.5, 2.0),
-        keep_ratio=True),
+        keep_ratio=True,
+        backend='pillow'),  # which reads the centres of labels
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=image_scale, keep_ratio=True),
+    # label maps of benchmarks were drawn on the pixels as they are stored
+    dict(type='LoadImage', ignore_orientation=True),
+    dict(type='Resize', scale=image_scale, keep_ratio=True, backend='pillow'),
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]

@@ -12,7 +12,7 @@ train_pipeline = [
         meta_keys=('key', 'sample_id', 'text', 'ori_shape', 'img_shape')),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='LoadImage'),
     dict(type='LoadAnnotations', imdecode_backend='pillow'),
     dict(type='PackSegInputs'),
 ]

@@ -84,7 +84,9 @@ def test_another_header(cache, field, value):
     dict(size=3),
     dict(size=[1, 2, 3]),
     dict(dataset=3),
-    dict(generator=None)
+    dict(generator=None),
+    dict(resize='nearest'),
+    dict(resize=['center'])
 ])
 def test_damaged_header(cache, change):
     path = cache.root / 'header.json'

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mmlangseg.semires.candidates import (Candidates, draw_candidates,
                                           read_released)
-from mmlangseg.semires.candidates.rle import encode_start_length, nearest_index
+from mmlangseg.semires.candidates.rle import corner_index, encode_start_length
 
 
 def random_masks(seed: int, number: int = 6, size=(23, 31)) -> np.ndarray:
@@ -77,9 +77,10 @@ def test_no_candidates():
 
 
 @pytest.mark.parametrize('size', [(40, 40), (23, 31), (7, 90)])
-def test_resize_is_that_of_torch(size):
+def test_resize_by_corners_is_that_of_torch(size):
+    """The released code's."""
     masks = random_masks(3)
-    ours = Candidates.from_masks(masks).resized(size)
+    ours = Candidates.from_masks(masks).resized(size, 'corner')
     theirs = F.interpolate(
         torch.from_numpy(masks[None].astype(np.uint8)), size, mode='nearest')
     assert ours.size == size
@@ -89,10 +90,10 @@ def test_resize_is_that_of_torch(size):
 
 @pytest.mark.parametrize('source, target', [(640, 480), (427, 480), (333, 7),
                                             (500, 480), (1, 5)])
-def test_nearest_index_is_that_of_torch(source, target):
+def test_corner_index_is_that_of_torch(source, target):
     pixels = torch.arange(source, dtype=torch.float32)[None, None]
     theirs = F.interpolate(pixels, target, mode='nearest')[0, 0].long()
-    assert nearest_index(target, source).tolist() == theirs.tolist()
+    assert corner_index(target, source).tolist() == theirs.tolist()
 
 
 def test_flip():

@@ -59,6 +59,25 @@ def test_another_data_set(root):
         load(root, {}, expect=dict(dataset='refcoco'))
 
 
+def test_masks_of_the_released_rule_are_warned_of(root, tmp_path, monkeypatch):
+    """Unless they are asked for; caches without the field are such."""
+    warnings = []
+    monkeypatch.setattr(
+        'mmlangseg.semires.transforms.load_mask_candidates.print_log',
+        lambda text, *args: warnings.append(text))
+    results = dict(img_id=3, img_shape=(6, 8))
+    load(root, results)
+    assert len(warnings) == 1 and root in warnings[0]
+    load(root, results, expect=dict(resize='corner'))
+    new = CandidateCache.create(
+        tmp_path / 'new',
+        dict(dataset='toy', size=(6, 8), resize='center', generator={}))
+    load(str(new.root), results)
+    assert len(warnings) == 1
+    with pytest.raises(CandidateCacheError, match='"resize" is \'center\''):
+        load(str(new.root), results, expect=dict(resize='corner'))
+
+
 def test_no_cache(tmp_path):
     with pytest.raises(CandidateCacheError, match='header.json'):
         load(str(tmp_path), {})

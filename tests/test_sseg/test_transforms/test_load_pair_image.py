@@ -151,8 +151,8 @@ def test_unknown_formats(data):
         load(data)
     assert str(error.value) == (
         'a.tar/1: image is unusable: it is none of JPEG, PNG, WEBP, GIF, BMP, '
-        'or damaged from the beginning on. Download it again, or convert it '
-        'to .jpg, .jpeg, .png or .webp')
+        'TIFF, or damaged from the beginning on. Download it again, or '
+        'convert it to .jpg, .jpeg, .png or .webp')
 
 
 def test_unknown_format_of_a_file(tmp_path):

@@ -103,9 +103,13 @@ class PseudoMaskLoss(BaseModule):
 
 
 def _sample(labels: Tensor, size: Sequence[int]) -> Tensor:
-    """Nearest labels, (B, H, W) -> (B, *size)."""
-    rows, columns = (torch.arange(new, device=labels.device) * old // new
-                     for new, old in zip(size, labels.shape[-2:]))
+    """Labels in the middle of each cell, (B, H, W) -> (B, *size).
+
+    That is where the logits of a cell are meant: they are enlarged without
+    aligned corners.
+    """
+    rows, columns = ((2 * torch.arange(new, device=labels.device) + 1) * old //
+                     (2 * new) for new, old in zip(size, labels.shape[-2:]))
     return labels[:, rows[:, None], columns]
 
 

@@ -4,10 +4,10 @@ from .dino_features import DINOFeatures
 from .generator import PseudoMaskGenerator, find_generator_config
 from .kmeans import KMeansResult, batched_kmeans
 from .pixel_features import PixelFeatures
-from .stretch import stretch_image, stretch_labels
+from .stretch import stretch_image
 
 __all__ = [
     'DINOFeatures', 'KMeansResult', 'PixelFeatures', 'PseudoMaskCache',
     'PseudoMaskCacheError', 'PseudoMaskGenerator', 'batched_kmeans',
-    'find_generator_config', 'stretch_image', 'stretch_labels'
+    'find_generator_config', 'stretch_image'
 ]

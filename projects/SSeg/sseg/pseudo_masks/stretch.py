@@ -1,4 +1,4 @@
-"""Images and label maps at other sizes."""
+"""Images at the size of the generator."""
 from __future__ import annotations
 
 import cv2
@@ -12,11 +12,3 @@ def stretch_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         image,
         size[::-1],
         interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-
-
-def stretch_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize a map (h, w) to (H, W): every pixel gets the label of the cell
-    that its centre lies in."""
-    rows, columns = ((2 * np.arange(pixels) + 1) * cells // (2 * pixels)
-                     for pixels, cells in zip(size, labels.shape))
-    return labels[rows[:, None], columns]

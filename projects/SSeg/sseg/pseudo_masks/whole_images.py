@@ -7,10 +7,9 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
+from mmlangseg.load_image import IMAGE_LOADERS
 from ..datasets.pair_source import BrokenPairError
 from .stretch import stretch_image
-
-LOADERS = ('LoadPairImage', 'LoadImageFromFile')
 
 
 class WholeImage(NamedTuple):
@@ -65,10 +64,12 @@ class WholeImages(Dataset):
 def build_whole_images(cfg: Config) -> Dataset:
     """The training set, each pair once, with nothing but decoding."""
     config = cfg.train_dataloader.dataset.copy()
-    loaders = [step for step in config.pipeline if step['type'] in LOADERS]
+    loaders = [
+        step for step in config.pipeline if step['type'] in IMAGE_LOADERS
+    ]
     if not loaders:
         raise ValueError(f'train_dataloader.dataset.pipeline has none of '
-                         f'{LOADERS}, which load an image')
+                         f'{IMAGE_LOADERS}, which load an image')
     config.update(pipeline=loaders[:1], test_mode=True)
     config.pop('indices', None)  # the numbers are those of the whole set
     if 'sources' in config:

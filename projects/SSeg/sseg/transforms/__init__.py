@@ -1,4 +1,5 @@
 """Work on one sample."""
+from mmlangseg.load_image import LoadImage
 from .caption_words import CaptionWords
 from .load_pair_image import LoadPairImage
 from .load_pseudo_masks import LoadPseudoMasks
@@ -6,6 +7,6 @@ from .load_wide_annotations import LoadWideAnnotations
 from .random_resized_crop import RandomResizedCrop
 
 __all__ = [
-    'CaptionWords', 'LoadPairImage', 'LoadPseudoMasks', 'LoadWideAnnotations',
-    'RandomResizedCrop'
+    'CaptionWords', 'LoadImage', 'LoadPairImage', 'LoadPseudoMasks',
+    'LoadWideAnnotations', 'RandomResizedCrop'
 ]

@@ -1,29 +1,20 @@
 """From the file of an image to its pixels."""
 from __future__ import annotations
-import io
-import os
 
 import mmcv
-import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mmlangseg.image_files import ImageFileError, decode_image
 from ..datasets.pair_source import BrokenPairError
-
-# Photographs on the web; other formats of Pillow run foreign programs.
-_FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP')
-_DEEP_GREY = ('I;16', 'I;16L', 'I;16B', 'I;16N', 'I')
 
 
 @TRANSFORMS.register_module()
 class LoadPairImage(BaseTransform):
     """Decode the image of an image-caption pair.
 
-    JPEG, PNG, WebP, GIF or BMP, whatever the name of the file says. Turned as
-    its EXIF data say, like MMCV's loaders. Greyscale (8 and 16 bit), palette
-    and CMYK become colour, what is transparent lies on white, of an animation
-    the first picture is taken.
+    The pixels are those of :func:`mmlangseg.image_files.decode_image`, turned
+    as the EXIF data say.
 
     Required keys: ``img_bytes`` (bytes) or ``img_path`` (str); ``key`` (str)
     may be absent. Removed: ``img_bytes``.
@@ -48,62 +39,23 @@ class LoadPairImage(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Decode the image of one sample."""
-        data = results.pop('img_bytes', None)
+        data, name = results.pop('img_bytes', None), 'it'
         key = results.get('key') or results.get('img_path') or 'a pair'
         try:
             if data is None:
-                with open(results['img_path'], 'rb') as file:
-                    image = self._decode(file)
-            else:
-                image = self._decode(io.BytesIO(data))
-        except MemoryError:
-            raise
-        except Exception as error:  # a damaged file raises almost anything
-            reason = str(error) or type(error).__name__
-            raise BrokenPairError(key, 'image', f'is unusable: {reason}') \
+                name = results['img_path']
+                with open(name, 'rb') as file:
+                    data = file.read()
+            rgb = decode_image(
+                data, name, max_pixels=self.max_pixels, min_size=self.min_size)
+        except (OSError, ImageFileError) as error:
+            raise BrokenPairError(key, 'image', f'is unusable: {error}') \
                 from error
-        results['img'] = image
-        results['ori_shape'] = results['img_shape'] = image.shape[:2]
+        results['img'] = mmcv.rgb2bgr(rgb)
+        results['ori_shape'] = results['img_shape'] = rgb.shape[:2]
         results.setdefault('seg_fields', [])
         return results
-
-    def _decode(self, file: io.IOBase) -> np.ndarray:
-        if not file.seek(0, os.SEEK_END):
-            raise ValueError('it is empty')
-        file.seek(0)
-        with _open(file) as image:
-            width, height = image.size
-            if width * height > self.max_pixels:
-                raise ValueError(f'it has {width} x {height} pixels, more '
-                                 f'than max_pixels={self.max_pixels}')
-            if min(width, height) < self.min_size:
-                raise ValueError(f'it has {width} x {height} pixels, less '
-                                 f'than min_size={self.min_size} on a side')
-            rgb = np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
-        return mmcv.rgb2bgr(rgb)
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(max_pixels={self.max_pixels}, '
                 f'min_size={self.min_size})')
-
-
-def _open(file: io.IOBase) -> Image.Image:
-    try:
-        return Image.open(file, formats=_FORMATS)
-    except UnidentifiedImageError:  # whose text names an object of Python
-        raise ValueError(
-            f'{getattr(file, "name", "it")} is none of '
-            f'{", ".join(_FORMATS)}, or damaged from the beginning on. '
-            'Download it again, or convert it to .jpg, .jpeg, .png or '
-            '.webp') from None
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in _DEEP_GREY:  # Pillow would cut off above 255
-        grey = np.asarray(image).astype(np.int64).clip(0, 65535) >> 8
-        return Image.fromarray(grey.astype(np.uint8)).convert('RGB')
-    if 'transparency' in image.info or image.mode in ('RGBA', 'LA', 'PA'):
-        rgba = image.convert('RGBA')
-        white = Image.new('RGBA', rgba.size, 'white')
-        return Image.alpha_composite(white, rgba).convert('RGB')
-    return image.convert('RGB')

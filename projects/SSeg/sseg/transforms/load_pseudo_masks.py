@@ -5,8 +5,9 @@ from typing import Optional
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from mmlangseg.nearest import resize_nearest
 from ..datasets.pair_source import BrokenPairError
-from ..pseudo_masks import PseudoMaskCache, stretch_labels
+from ..pseudo_masks import PseudoMaskCache
 
 
 @TRANSFORMS.register_module()
@@ -55,7 +56,7 @@ class LoadPseudoMasks(BaseTransform):
                 key, 'image', f'has no pseudo-masks in {self.cache.root}, it '
                 'was broken when they were made')
         size = results['img'].shape[:2]
-        results['gt_seg_map'] = stretch_labels(labels, size)
+        results['gt_seg_map'] = resize_nearest(labels, size)
         fields = results.setdefault('seg_fields', [])
         if 'gt_seg_map' not in fields:
             fields.append('gt_seg_map')

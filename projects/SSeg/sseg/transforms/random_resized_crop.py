@@ -8,6 +8,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from mmlangseg.nearest import resize_nearest
+
 _ATTEMPTS = 10
 
 
@@ -69,7 +71,8 @@ class RandomResizedCrop(BaseTransform):
                 raise ValueError(
                     f'{name} of {results.get("key")} has the size '
                     f'{results[name].shape[:2]}, its image {shape}')
-            results[name] = _nearest(results[name][rows, columns], self.size)
+            results[name] = resize_nearest(results[name][rows, columns],
+                                           self.size)
         results['img_shape'] = results['img'].shape[:2]
         results['crop_box'] = box
         return results
@@ -93,10 +96,3 @@ class RandomResizedCrop(BaseTransform):
                 f'scale={self.scale}, ratio={self.ratio}, '
                 f'interpolation={self.interpolation!r}, '
                 f'backend={self.backend!r})')
-
-
-def _nearest(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize by the pixel that is nearest to the centre."""
-    rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new)
-                     for new, old in zip(size, labels.shape))
-    return labels[rows[:, None], columns]

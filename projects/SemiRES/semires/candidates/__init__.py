@@ -4,11 +4,12 @@ from .draw import draw_candidates
 from .huggingface_sam import HuggingFaceSAM
 from .regions import ImageRegions
 from .released import read_released
+from .rle import RESIZE_RULES
 from .segment_anything import SegmentAnything
 from .source import CANDIDATE_SOURCES, CandidateSource
 
 __all__ = [
     'CANDIDATE_SOURCES', 'CandidateCacheError', 'CandidateCache',
     'CandidateSource', 'Candidates', 'HuggingFaceSAM', 'ImageRegions',
-    'SegmentAnything', 'draw_candidates', 'read_released'
+    'RESIZE_RULES', 'SegmentAnything', 'draw_candidates', 'read_released'
 ]

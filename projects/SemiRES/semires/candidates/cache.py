@@ -7,6 +7,7 @@ from typing import Iterator, Optional
 from mmlangseg.fileio import PathLike, write_bytes, write_json
 from .candidates import Candidates
 from .entry import EntryError, pack_entry, unpack_entry
+from .rle import RESIZE_RULES
 
 FORMAT = 'mmlangseg mask candidates'
 VERSION = 1
@@ -49,6 +50,8 @@ class CandidateCache:
                 f'{path} is damaged: {error}. Delete the folder and {_REMEDY}'
             ) from error
         self._check_header(path)
+        # before there was a choice
+        self.header.setdefault('resize', 'corner')
         for name, value in _plain(expect or {}).items():
             if self.header.get(name) != value:
                 raise CandidateCacheError(
@@ -62,8 +65,10 @@ class CandidateCache:
 
         Args:
             root: The folder.
-            header: ``dataset`` (str), ``size`` ([H, W]) and ``generator``
-                (dict of ``name`` and ``parameters``).
+            header: ``dataset`` (str), ``size`` ([H, W]), ``generator``
+                (dict of ``name`` and ``parameters``), and ``resize``, the
+                rule of :meth:`Candidates.resized` by which masks were brought
+                to the size; ``'corner'`` if it is left out.
 
         Raises:
             CandidateCacheError: A cache with another header is there.
@@ -151,6 +156,10 @@ class CandidateCache:
                 and all(type(x) is int and 0 < x < 65536 for x in size)):
             raise CandidateCacheError(f'{path}: field "size" is {size!r}, not '
                                       f'[height, width]; {_REMEDY}')
+        if header.get('resize', 'corner') not in list(RESIZE_RULES):
+            raise CandidateCacheError(
+                f'{path}: field "resize" is {header["resize"]!r}, which is '
+                f'none of {sorted(RESIZE_RULES)}; {_REMEDY}')
         for name, kind in (('dataset', str), ('generator', dict)):
             if not isinstance(header.get(name), kind):
                 raise CandidateCacheError(f'{path}: field "{name}" is '

@@ -118,11 +118,18 @@ class Candidates:
         share = mask_utils.iou(self.rles, [rle_utils.encode(mask)], [1])[:, 0]
         return np.rint(share * self.areas).astype(np.int64)
 
-    def resized(self, size: Sequence[int]) -> Candidates:
-        """Resize all masks to ``(H, W)`` by PyTorch's nearest rule."""
+    def resized(self, size: Sequence[int], rule: str = 'center') -> Candidates:
+        """Resize all masks to ``(H, W)``.
+
+        Args:
+            size: Height and width.
+            rule: Which pixel is the nearest: ``'center'``, as true masks are
+                resized, so that a mask stays equal to its twin among them;
+                ``'corner'``, as the released code resizes candidates.
+        """
         if tuple(size) == self.size:
             return self
-        rles = [rle_utils.resize(rle, size) for rle in self.rles]
+        rles = [rle_utils.resize(rle, size, rule) for rle in self.rles]
         return Candidates.from_rles(rles, size, self.scores)
 
     def flipped(self) -> Candidates:

@@ -5,9 +5,9 @@ from typing import Iterator, Sequence, Tuple
 import numpy as np
 from pycocotools import mask as mask_utils
 
+from mmlangseg.nearest import resize_nearest
 from .candidates import Candidates
 from .region_tree import build_region_tree
-from .rle import nearest_index
 from .source import CANDIDATE_SOURCES, CandidateSource
 
 
@@ -75,9 +75,7 @@ class ImageRegions(CandidateSource):
                 small, scale, self.sigma, min_size=max(4, small.size // 6000))
             members, lifetimes = self._regions(lab, labels)
             scores += lifetimes.tolist()
-            full = labels[np.ix_(
-                nearest_index(height, labels.shape[0]),
-                nearest_index(width, labels.shape[1]))]
+            full = resize_nearest(labels, (height, width))
             # one mask at a time: (H, W) from (segments,)
             masks += Candidates.from_masks(
                 (member[full] for member in members), (height, width)).rles

@@ -5,6 +5,8 @@ from typing import Sequence
 import numpy as np
 from pycocotools import mask as mask_utils
 
+from mmlangseg.nearest import nearest_index
+
 
 def encode(mask: np.ndarray) -> dict:
     """Code a mask (H, W), anything but zero is foreground."""
@@ -51,11 +53,12 @@ def encode_start_length(counts: Sequence[int], size: Sequence[int]) -> dict:
         dict(size=[height, width], counts=runs.tolist()), height, width)
 
 
-def nearest_index(target: int, source: int) -> np.ndarray:
-    """Which of ``source`` pixels a nearest resize to ``target`` reads.
+def corner_index(target: int, source: int) -> np.ndarray:
+    """Which of ``source`` pixels the released code's resize reads.
 
     PyTorch's rule for ``mode='nearest'``: ``floor(i * (source / target))`` in
-    float32. Pillow's samples at pixel centres instead.
+    float32. See :func:`mmlangseg.nearest.nearest_index` for the rule by
+    which true masks are resized, there and here.
 
     Returns:
         np.ndarray: int64 (target,).
@@ -65,7 +68,14 @@ def nearest_index(target: int, source: int) -> np.ndarray:
     return np.minimum(index.astype(np.int64), source - 1)
 
 
-def resize(rle: dict, size: Sequence[int]) -> dict:
-    """Resize one coded mask to ``[H, W]``, see :func:`nearest_index`."""
-    rows, columns = (nearest_index(*pair) for pair in zip(size, rle['size']))
+# Which pixel a nearest resize reads: that in the middle of the new one, as for
+# true masks, or that in its corner, as the released code does with candidates.
+RESIZE_RULES = dict(center=nearest_index, corner=corner_index)
+
+
+def resize(rle: dict, size: Sequence[int], rule: str = 'center') -> dict:
+    """Resize one coded mask to ``[H, W]`` by one of ``RESIZE_RULES``."""
+    index = RESIZE_RULES[rule]
+    rows, columns = (index(int(new), int(old))
+                     for new, old in zip(size, rle['size']))
     return encode(mask_utils.decode(rle)[np.ix_(rows, columns)])

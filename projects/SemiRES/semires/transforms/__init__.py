@@ -1,4 +1,5 @@
 """Per-sample work on images with referring expressions."""
+from mmlangseg.load_image import LoadImage
 from .color_jitter import jitter_float, jitter_uint8
 from .load_mask_candidates import LoadMaskCandidates
 from .load_referring_mask import LoadReferringMask
@@ -7,7 +8,7 @@ from .random_gaussian_blur import RandomGaussianBlur
 from .random_referring_flip import RandomReferringFlip, swap_left_right
 
 __all__ = [
-    'LoadMaskCandidates', 'LoadReferringMask', 'RandomColorJitter',
-    'RandomGaussianBlur', 'RandomReferringFlip', 'jitter_float',
-    'jitter_uint8', 'swap_left_right'
+    'LoadImage', 'LoadMaskCandidates', 'LoadReferringMask',
+    'RandomColorJitter', 'RandomGaussianBlur', 'RandomReferringFlip',
+    'jitter_float', 'jitter_uint8', 'swap_left_right'
 ]

@@ -1,8 +1,10 @@
 """Adds the mask candidates of an image to the sample."""
 from __future__ import annotations
+import logging
 from typing import Optional
 
 from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 
 from ..candidates import CandidateCache
@@ -30,7 +32,8 @@ class LoadMaskCandidates(BaseTransform):
         required: Whether an image without an entry is an error; otherwise
             its candidates are None and its pseudo-labels stay as they are.
         expect: Header fields that the cache must have, for example
-            ``dict(dataset='refcoco')``.
+            ``dict(dataset='refcoco')``. A cache made by the released code's
+            ``resize='corner'`` is warned of, unless it is expected.
     """
 
     def __init__(self,
@@ -38,6 +41,15 @@ class LoadMaskCandidates(BaseTransform):
                  required: bool = False,
                  expect: Optional[dict] = None) -> None:
         self.cache = CandidateCache(cache, expect)
+        if self.cache.header['resize'] == 'corner' and 'resize' not in (expect
+                                                                        or {}):
+            print_log(
+                f'{cache}: the masks were brought to {self.cache.size} by the '
+                'corners of pixels, as in the released code, but true masks '
+                'are by their centers. Unless they had this size before, make '
+                'the cache again, or say LoadMaskCandidates(expect='
+                "dict(resize='corner')) to have it so", 'current',
+                logging.WARNING)
         self.required = required
 
     def transform(self, results: dict) -> dict:

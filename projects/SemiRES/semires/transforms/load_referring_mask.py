@@ -59,7 +59,9 @@ class LoadReferringMask(BaseTransform):
             raise ValueError(
                 f'{name}: the image has {results["ori_shape"]} pixels, but '
                 f'its entry in instances.json says {size}. Correct "height" '
-                'and "width", or replace the image')
+                'and "width", or replace the image; if that is its size '
+                'before it is turned as EXIF says, set '
+                'LoadImage(ignore_orientation=True)')
         mask = np.zeros(size, np.uint8)
         try:
             for segmentation in results['segmentation']:
