@@ -182,6 +182,20 @@ def test_inference_loads_images_itself(loader):
     assert loaded['img'] is RGB and loaded['ori_shape'] == (HEIGHT, WIDTH)
 
 
+@pytest.mark.parametrize('ignored', [False, True])
+def test_pictures_show_what_the_network_saw(ignored, tmp_path):
+    """A mask lies over the image as its pipeline loaded it."""
+    path = tmp_path / 'a.webp'
+    path.write_bytes(KINDS['turned_6.webp'][0])
+    loader = LoadImage(ignore_orientation=ignored)
+    dataset = SimpleNamespace(pipeline=SimpleNamespace(transforms=[loader]))
+    hook = mmlangseg.visualization.ReferringVisualizationHook()
+    image = hook._image(dataset, SimpleNamespace(img_path=str(path)))
+    loaded = loader(dict(img_path=str(path)))['img'][..., ::-1]
+    assert np.array_equal(image, loaded)
+    assert image.shape[:2] == ((WIDTH, HEIGHT) if ignored else (HEIGHT, WIDTH))
+
+
 def damaged_files() -> dict[str, bytes]:
     """Content by what is wrong."""
     noise = np.random.default_rng(0).integers(
