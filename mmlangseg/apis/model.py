@@ -72,8 +72,8 @@ def load_model(config: Config,
         CheckpointLoader.load_checkpoint(str(checkpoint), 'cpu'))
     use_saved_words(config.model, state)
     model = MODELS.build(config.model)
+    require_matching_checkpoint(model, state, str(checkpoint))
     load_state_dict(model, state, logger='current')
-    require_matching_checkpoint(model, state)
     return model.to(device).eval()
 
 
