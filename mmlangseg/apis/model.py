@@ -70,7 +70,7 @@ def load_model(config: Config,
     repair_checkpoint_loading()
     state = plain_state(
         CheckpointLoader.load_checkpoint(str(checkpoint), 'cpu'))
-    use_saved_words(config.model, state)
+    use_saved_words(config.model, state, str(checkpoint))
     model = MODELS.build(config.model)
     require_matching_checkpoint(model, state, str(checkpoint))
     load_state_dict(model, state, logger='current')
