@@ -62,7 +62,7 @@ def require_matching_checkpoint(model: nn.Module,
     """
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
-    state = plain_state(checkpoint)
+    state = plain_state(checkpoint, source)
     known = model.state_dict()
     wanted = {n: value for n, value in known.items() if is_weight(value)}
     resized = _resized_on_load(model, state)
@@ -90,11 +90,12 @@ def require_matching_checkpoint(model: nn.Module,
     require_sound_weights(state, wanted, source)
 
 
-def plain_state(checkpoint: dict) -> dict:
+def plain_state(checkpoint: dict, source: str = 'the checkpoint') -> dict:
     """Weights by name, without the ``module.`` of a wrapped model.
 
     Args:
         checkpoint: What the file holds, ``state_dict`` or the state itself.
+        source: The file, for the message.
 
     Raises:
         ValueError: It holds something else.
@@ -105,7 +106,7 @@ def plain_state(checkpoint: dict) -> dict:
     if not isinstance(state, dict) or not all(
             isinstance(name, str) for name in state):
         raise ValueError(
-            'the checkpoint has no weights by name: it must be a dict of them,'
+            f'{source} has no weights by name: it must be a dict of them,'
             f' or have one as `state_dict`, but is {type(state).__name__}')
     plain = OrderedDict(
         (name.removeprefix('module.'), value) for name, value in state.items())

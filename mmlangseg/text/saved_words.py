@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from mmengine.runner import CheckpointLoader
 
+from mmlangseg.engine import plain_state
 from .gru import words_of_state
 
 
@@ -28,8 +29,8 @@ def use_saved_words(model: dict,
         return
     if isinstance(checkpoint, str):
         source = checkpoint
-        checkpoint = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
-        checkpoint = checkpoint.get('state_dict', checkpoint)
+        checkpoint = plain_state(
+            CheckpointLoader.load_checkpoint(checkpoint, 'cpu'), source)
     for key, config in encoders:
         for name, value in checkpoint.items():
             if name.endswith(f'{key}._extra_state'):

@@ -75,6 +75,13 @@ def test_words_of_another_kind(state, tmp_path, name, change, message):
                     text_encoder=encoder)))).load_state_dict(state)
 
 
+def test_no_weights_by_name(tmp_path):
+    torch.save([torch.ones(1)], tmp_path / 'list.pth')
+    model = dict(text_encoder=dict(type='GRUTextEncoder', vocabulary='a'))
+    with pytest.raises(ValueError, match=r'list\.pth has no weights by name'):
+        use_saved_words(model, str(tmp_path / 'list.pth'))
+
+
 def test_nothing_to_do(state):
     """Then the file is not even read."""
     model = dict(text_encoder=dict(type='CLIPTextTransformer'))
