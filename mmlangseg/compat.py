@@ -4,6 +4,7 @@ Every repair is a function that may be called more than once. Project packages
 call what they need when they are imported.
 """
 from __future__ import annotations
+import functools
 import os
 from urllib.parse import urlparse
 
@@ -37,11 +38,43 @@ def repair_checkpoint_loading() -> None:
     mmengine.runner.checkpoint.load_url = load_from_url
 
 
+def repair_kernel_loading() -> None:
+    """Load kernels of sparse convolutions from state dicts without metadata.
+
+    Reason: mmdet3d takes kernels for those of spconv 1, and permutes them,
+    unless ``_metadata`` of the state dict says otherwise. Averaged weights,
+    plain dicts and safetensors have none, and MMEngine does not find it under
+    names that begin with ``module.``. The sizes then disagree, MMEngine logs
+    that, and the layer keeps its random weights. Here a kernel that has the
+    shape of the layer's is loaded as it is.
+
+    Unnecessary with: an mmdet3d > 1.4.0 that looks at the shape.
+    """
+    import mmdet3d.models.layers.spconv  # noqa: F401  (sets what is wrapped)
+    from spconv.pytorch import SparseModule
+
+    load = SparseModule._load_from_state_dict
+    if getattr(load, '_mmlangseg_repaired', False):
+        return
+
+    @functools.wraps(load)
+    def by_shape(module, state_dict, prefix, local_metadata, *args):
+        own = module._parameters.get('weight')
+        saved = state_dict.get(f'{prefix}weight')
+        if own is not None and getattr(saved, 'shape', None) == own.shape:
+            local_metadata = dict(local_metadata, version=module._version)
+        load(module, state_dict, prefix, local_metadata, *args)
+
+    by_shape._mmlangseg_repaired = True
+    SparseModule._load_from_state_dict = by_shape
+
+
 def load_from_local(filename: str, map_location=None) -> dict:
     """Load a checkpoint file without running code from it.
 
     Args:
-        filename: Path of the checkpoint, ``~`` is expanded.
+        filename: Path of the checkpoint, of torch or of safetensors, ``~`` is
+            expanded.
         map_location: Same as :func:`torch.load`.
 
     Raises:
@@ -53,6 +86,8 @@ def load_from_local(filename: str, map_location=None) -> dict:
     if not os.path.isfile(filename):
         raise FileNotFoundError(f'checkpoint {filename} does not exist')
     try:
+        if _is_safetensors(filename):
+            return _load_safetensors(filename, map_location)
         with torch.serialization.safe_globals(_checkpoint_types()):
             return torch.load(filename, map_location=map_location)
     except Exception as error:  # torch raises almost anything here
@@ -62,6 +97,22 @@ def load_from_local(filename: str, map_location=None) -> dict:
             f'{type(error).__name__}: {reason}. Either the file is damaged, '
             'or it holds more than tensors and plain data; if you trust it, '
             f'set {_UNSAFE_ENV}=1') from error
+
+
+def _is_safetensors(filename: str) -> bool:
+    """Whether the file begins with the length of a header and the header."""
+    with open(filename, 'rb') as file:
+        start = file.read(9)
+    length = int.from_bytes(start[:8], 'little')
+    return start[8:] == b'{' and 8 + length <= os.path.getsize(filename)
+
+
+def _load_safetensors(filename: str, map_location) -> dict:
+    from safetensors.torch import load_file
+    state = load_file(filename)
+    if not isinstance(map_location, (str, torch.device)):
+        return state
+    return {name: value.to(map_location) for name, value in state.items()}
 
 
 def load_from_url(url: str,

@@ -1,14 +1,17 @@
 """Correct and fast sparse convolutions on the CPU (repair of spconv 2.3.8).
 
 Defects of spconv's CPU path are repaired by replacing the two functions that
-its autograd classes call, and one method of the layers:
+its autograd classes call, the one that makes index tables, and one method of
+the layers:
 
 * ``scatter_add_cpu`` shares two pointers between OpenMP threads, so with more
   than one thread convolutions silently return wrong values;
 * ``indice_conv_backward`` asks for a CUDA stream before it looks at the
   device, so that a CPU-only torch raises;
 * where spconv is built for CUDA, its layers take an algorithm that the CPU
-  does not have.
+  does not have;
+* the voxels are looked up by an int32, so that in grids of more than 2^32
+  voxels some that are far apart count as neighbours, without an error.
 
 CUDA tensors take spconv's own path untouched. The repair becomes unnecessary
 with the first spconv release whose CPU results do not depend on the number of
@@ -23,6 +26,7 @@ import torch
 from torch import Tensor
 
 from .onednn import onednn_linear, uses_onednn
+from .spconv_tables import of_any_volume
 
 # Pairs per gather - multiply - scatter step. oneDNN compiles a kernel for
 # every new shape, which takes longer than a small product. It therefore gets
@@ -35,7 +39,8 @@ _BYTES_PER_STEP = 3 * 2**19
 
 
 def repair_spconv_cpu() -> None:
-    """Replace spconv's CPU convolution, forward and backward (idempotent)."""
+    """Replace spconv's CPU convolution, forward and backward, and its index
+    tables of large grids (idempotent)."""
     import spconv.pytorch.ops as ops
     from spconv.pytorch.conv import SparseConvolution
 
@@ -44,6 +49,7 @@ def repair_spconv_cpu() -> None:
     ops.indice_conv = _for_cpu(ops.indice_conv, _indice_conv)
     ops.indice_conv_backward = _for_cpu(ops.indice_conv_backward,
                                         _indice_conv_backward)
+    ops.get_indice_pairs = of_any_volume(ops.get_indice_pairs)
     SparseConvolution._conv_forward = _natively(
         SparseConvolution._conv_forward)
 

@@ -17,7 +17,8 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.compat import repair_checkpoint_loading
-from mmlangseg.engine import find_resume_checkpoint
+from mmlangseg.engine import (find_resume_checkpoint, watch_load_from,
+                              watch_pretrained)
 from mmlangseg.engine.launch import build_runner, load_config
 from mmlangseg.text import use_saved_words
 
@@ -156,7 +157,11 @@ def main() -> None:
     if args.resume is not None:
         set_resume(cfg, args.resume)
     require_start(cfg)
-    build_runner(cfg).train()
+    runner = build_runner(cfg)
+    watch_pretrained(runner.model)
+    if cfg.get('load_from') and not cfg.get('resume'):
+        watch_load_from(runner.model, cfg.load_from)
+    runner.train()
 
 
 if __name__ == '__main__':

@@ -70,11 +70,12 @@ def load_model(config: Config,
         return MODELS.build(config.model).to(device).eval()
     repair_checkpoint_loading()
     state = plain_state(
-        CheckpointLoader.load_checkpoint(str(checkpoint), 'cpu'))
-    use_saved_words(config.model, state)
+        CheckpointLoader.load_checkpoint(str(checkpoint), 'cpu'),
+        str(checkpoint))
+    use_saved_words(config.model, state, str(checkpoint))
     model = MODELS.build(config.model)
+    require_matching_checkpoint(model, state, str(checkpoint))
     load_state_dict(model, state, logger='current')
-    require_matching_checkpoint(model, state)
     return model.to(device).eval()
 
 

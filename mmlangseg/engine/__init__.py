@@ -5,6 +5,7 @@ from .checkpoint_check import (CheckpointMatchHook, plain_state,
 from .epoch_sampler import EpochSampler
 from .iteration_seed_hook import IterationSeedHook
 from .multi_source import MultiSourceDataset, MultiSourceEpochSampler
+from .pretrained import watch_load_from, watch_pretrained
 from .resume import find_resume_checkpoint
 from .seeding import SeededSampleMixin, seeded
 
@@ -12,5 +13,6 @@ __all__ = [
     'AtomicBackend', 'CheckpointMatchHook', 'EpochSampler',
     'IterationSeedHook', 'MultiSourceDataset', 'MultiSourceEpochSampler',
     'SeededSampleMixin', 'find_resume_checkpoint', 'plain_state',
-    'require_matching_checkpoint', 'seeded'
+    'require_matching_checkpoint', 'seeded', 'watch_load_from',
+    'watch_pretrained'
 ]

@@ -9,6 +9,9 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from .checkpoint_values import (is_weight, require_sound_weights,
+                                require_training_state, same_size)
+
 _ASIDE = re.compile(r'loss|^(.*\.)?data_preprocessor\.')
 
 
@@ -18,71 +21,93 @@ class CheckpointMatchHook(Hook):
 
     MMEngine loads whatever names agree and only warns about the rest, so a
     checkpoint of another model tests a partly random one. ``tools/test.py``
-    adds this hook.
+    adds this hook, and ``tools/train.py`` with ``--resume``.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare the checkpoint with the model.
 
         Raises:
-            ValueError: See :func:`require_matching_checkpoint`.
+            ValueError: See :func:`require_matching_checkpoint`; or there is
+                no training to resume in it.
         """
-        require_matching_checkpoint(runner.model, checkpoint)
+        source = str(getattr(runner, '_load_from', None) or 'the checkpoint')
+        require_matching_checkpoint(runner.model, checkpoint, source)
+        if getattr(runner, '_resume', False):
+            parts = ['message_hub', 'optimizer']
+            if runner.param_schedulers:
+                parts.append('param_schedulers')
+            require_training_state(checkpoint, parts, source)
 
 
-def require_matching_checkpoint(model: nn.Module, checkpoint: dict) -> None:
+def require_matching_checkpoint(model: nn.Module,
+                                checkpoint: dict,
+                                source: str = 'the checkpoint') -> None:
     """Refuse the checkpoint of another model.
 
     All weights of the model, such as parameters and the statistics of batch
-    norm, must be in the checkpoint, by name and number of elements, and
-    whatever else it holds must have a place in the model. Aside are losses,
-    which a model may lack in testing, and the colours of the preprocessor. A
-    module that can load parameters of another size names them in
-    ``resized_on_load``.
+    norm, must be in the checkpoint, by name and size, and whatever else it
+    holds must have a place in the model. Aside are losses, which a model may
+    lack in testing, and the colours of the preprocessor. A module that can
+    load parameters of another length names them in ``resized_on_load``.
 
     Args:
         model: The model, may be wrapped.
         checkpoint: What the file holds, ``state_dict`` or the state itself.
+        source: The file, for the message.
 
     Raises:
-        ValueError: A weight is missing or superfluous, or has another size.
+        ValueError: A weight is missing or superfluous, or has another size;
+            or see :func:`require_sound_weights`.
     """
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
-    state = plain_state(checkpoint)
-    saved = {n: value for n, value in state.items() if _is_weight(value)}
+    state = plain_state(checkpoint, source)
     known = model.state_dict()
-    wanted = {n: value for n, value in known.items() if _is_weight(value)}
+    wanted = {n: value for n, value in known.items() if is_weight(value)}
     resized = _resized_on_load(model, state)
     wrong = {}
     for name, own in wanted.items():
-        found = saved.get(name)
-        # number of elements: spconv may permute the axes while loading
-        if found is None or (found.numel() != own.numel()
-                             and name not in resized):
-            found = 'missing' if found is None else tuple(found.shape)
-            wrong[name] = f'should be {tuple(own.shape)}, but is {found}'
+        found = state.get(name)
+        if found is None:
+            wrong[name] = f'should be {tuple(own.shape)}, but is missing'
+        elif isinstance(found, Tensor) and not same_size(
+                found, own, any_length=name in resized):
+            wrong[name] = (f'should be {tuple(own.shape)}, but is '
+                           f'{tuple(found.shape)}')
     surplus = {
         name: f'{tuple(value.shape)} has no place in it'
-        for name, value in saved.items()
-        if name not in known and not _ASIDE.search(name)
+        for name, value in state.items()
+        if is_weight(value) and name not in known and not _ASIDE.search(name)
     }
     if wrong or surplus:
         first, what = next(iter((wrong or surplus).items()))
         raise ValueError(
-            f'the checkpoint is of another model than {type(model).__name__} '
+            f'{source} is of another model than {type(model).__name__} '
             f'of this config: {len(wrong)} of {len(wanted)} weights are '
             f'missing or differ in size, {len(surplus)} others have no place '
             f'in it; {first} {what}. Give the config that it was trained with')
+    require_sound_weights(state, wanted, source)
 
 
-def plain_state(checkpoint: dict) -> dict:
+def plain_state(checkpoint: dict, source: str = 'the checkpoint') -> dict:
     """Weights by name, without the ``module.`` of a wrapped model.
 
     Args:
         checkpoint: What the file holds, ``state_dict`` or the state itself.
+        source: The file, for the message.
+
+    Raises:
+        ValueError: It holds something else.
     """
-    state = checkpoint.get('state_dict', checkpoint)
+    state = checkpoint
+    if isinstance(checkpoint, dict):
+        state = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(state, dict) or not all(
+            isinstance(name, str) for name in state):
+        raise ValueError(
+            f'{source} has no weights by name: it must be a dict of them,'
+            f' or have one as `state_dict`, but is {type(state).__name__}')
     plain = OrderedDict(
         (name.removeprefix('module.'), value) for name, value in state.items())
     # the versions of the modules, by name without a dot at the end
@@ -91,11 +116,6 @@ def plain_state(checkpoint: dict) -> dict:
         for name, value in getattr(state, '_metadata', {}).items()
     }
     return plain
-
-
-def _is_weight(value: object) -> bool:
-    """Tables of indices come and go with the versions of the libraries."""
-    return isinstance(value, Tensor) and value.is_floating_point()
 
 
 def _resized_on_load(model: nn.Module, state: dict) -> list[str]:

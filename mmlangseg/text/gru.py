@@ -1,7 +1,8 @@
 from __future__ import annotations
 import logging
+import re
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Iterator, Sequence, TextIO
 
 import numpy as np
 import torch
@@ -85,8 +86,9 @@ class GRUTextEncoder(BaseModule):
         words = state_dict.get(f'{prefix}_extra_state')
         name = f'{prefix}vectors.weight'
         if words is not None and name in state_dict:
-            state_dict[name] = self._reordered(state_dict[name],
-                                               words_of_state(words))
+            vectors = state_dict[name]
+            state_dict[name] = self._reordered(
+                vectors, words_of_state(words, vectors, prefix))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _reordered(self, vectors: Tensor, words: list[str]) -> Tensor:
@@ -138,9 +140,34 @@ class GRUTextEncoder(BaseModule):
             sentence=torch.cat([last[-2], last[-1]], dim=1))
 
 
-def words_of_state(state: Tensor) -> list[str]:
-    """The words that ``_extra_state`` of a checkpoint holds."""
-    return bytes(state.tolist()).decode().split('\n')
+def words_of_state(state: Tensor, vectors: Tensor, prefix: str) -> list[str]:
+    """The words that ``_extra_state`` of a checkpoint holds.
+
+    Args:
+        state (Tensor): Their UTF-8 bytes, uint8.
+        vectors (Tensor): (W + 2, C), their vectors.
+        prefix (str): Of the encoder in the checkpoint, for the message.
+
+    Raises:
+        ValueError: They are something else, or not as many as the vectors.
+    """
+    kind = f'{state.dtype} {tuple(state.shape)}' if isinstance(
+        state, Tensor) else type(state).__name__
+    try:
+        if not kind.startswith('torch.uint8'):
+            raise ValueError(f'it is {kind}, not of torch.uint8')
+        words = bytes(state.flatten().tolist()).decode().split('\n')
+        count = len(vectors) if getattr(vectors, 'ndim', 0) == 2 else 0
+        if count != len(words) + 2:
+            raise ValueError(
+                f'it has {len(words)} words, which need {len(words) + 2} rows '
+                f'of {prefix}vectors.weight, and there are {count}')
+    except ValueError as error:  # of decoding, too
+        raise ValueError(
+            f'{prefix}_extra_state must be the words of the GRU as UTF-8 '
+            f'bytes, but {error}: take it, with the vectors, from the '
+            'checkpoint of a training; it cannot be averaged') from None
+    return words
 
 
 def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
@@ -152,7 +179,7 @@ def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
             'system); else write one word per line, or name a GloVe text file')
     words, vectors = [], []
     with path.open(encoding='utf-8') as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in _numbered_lines(path, file):
             if not line.strip():
                 continue
             word, *values = line.split()
@@ -169,8 +196,43 @@ def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
                 raise ValueError(
                     f'{path}:{number}: {len(vectors[-1])} numbers, the first '
                     f'line has {len(vectors[0])}')
+            if not np.isfinite(vectors[-1]).all():
+                raise ValueError(
+                    f'{path}:{number}: the vector of {word!r} is not finite; '
+                    'remove the line, or download the file again')
             words.append(word)
-    if not words:
-        raise ValueError(f'{path}: the vocabulary is empty')
+    _check_words(path, words, channels=len(vectors[0]) if vectors else 0)
     return words, torch.from_numpy(np.stack(vectors)) if len(
         vectors[0]) else None
+
+
+def _numbered_lines(path: Path, file: TextIO) -> Iterator[tuple[int, str]]:
+    number = 0
+    try:
+        for number, line in enumerate(file, start=1):
+            yield number, line
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f'{path}: no UTF-8 text behind line {number} ({error.reason}); '
+            'it must have one word per line, or be a GloVe text file'
+        ) from None
+
+
+def _check_words(path: Path, words: list[str], channels: int) -> None:
+    """Refuse files of something else than words, all of which would be
+    unknown."""
+    if not words:
+        raise ValueError(f'{path}: the vocabulary is empty')
+    if channels == 1:
+        raise ValueError(
+            f'{path}: one number behind each word, such as a count, is no '
+            'vector of it; leave words only, or name a GloVe text file')
+    if not any(split_words(word) == [word] for word in words):
+        raise ValueError(
+            f'{path}: none of its {len(words)} lines, such as {words[0]!r}, '
+            'is a word of a sentence in small letters: write one word per '
+            'line, without marks around it, or name a GloVe text file')
+    if all(re.fullmatch(r'[-+.\de]+', word) for word in words):
+        raise ValueError(
+            f'{path}: it has numbers in place of words, such as {words[0]!r}: '
+            'every line must begin with a word')

@@ -3,10 +3,13 @@ from __future__ import annotations
 
 from mmengine.runner import CheckpointLoader
 
+from mmlangseg.engine import plain_state
 from .gru import words_of_state
 
 
-def use_saved_words(model: dict, checkpoint: str | dict) -> None:
+def use_saved_words(model: dict,
+                    checkpoint: str | dict,
+                    source: str = 'the checkpoint') -> None:
     """Give each GRU of a model's config the words of a checkpoint.
 
     The file that they came from is then not needed, and may have changed. A
@@ -16,19 +19,29 @@ def use_saved_words(model: dict, checkpoint: str | dict) -> None:
         model: Config of the model, which is changed.
         checkpoint: Its path, read only if there is a GRU; or its weights by
             name.
+        source: The file of the weights, for the message.
+
+    Raises:
+        ValueError: Its words are damaged.
     """
     encoders = _find_encoders(model)
     if not encoders:
         return
     if isinstance(checkpoint, str):
-        checkpoint = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
-        checkpoint = checkpoint.get('state_dict', checkpoint)
+        source = checkpoint
+        checkpoint = plain_state(
+            CheckpointLoader.load_checkpoint(checkpoint, 'cpu'), source)
     for key, config in encoders:
         for name, value in checkpoint.items():
             if name.endswith(f'{key}._extra_state'):
-                vectors = name.replace('_extra_state', 'vectors.weight')
-                config['vocabulary'] = words_of_state(value)
-                config['embed_dims'] = checkpoint[vectors].shape[1]
+                prefix = name.removesuffix('_extra_state')
+                vectors = checkpoint.get(f'{prefix}vectors.weight')
+                try:
+                    words = words_of_state(value, vectors, prefix)
+                except ValueError as error:
+                    raise ValueError(f'{source}: {error}') from None
+                config['vocabulary'] = words
+                config['embed_dims'] = vectors.shape[1]
 
 
 def _find_encoders(config: dict) -> list[tuple[str, dict]]:

@@ -56,9 +56,19 @@ def test_what_may_be_left_out():
     check(layers(), dict(state_dict=state))
 
 
-def test_permuted_axes_are_accepted():
+def test_permuted_axes_are_another_size():
+    """Neither PyTorch nor MMEngine would load them."""
     model, state = nn.Linear(3, 2, bias=False), dict(weight=torch.ones(3, 2))
-    check(model, dict(state_dict=state))
+    with pytest.raises(ValueError, match=r'be \(2, 3\), but is \(3, 2\)'):
+        check(model, dict(state_dict=state))
+
+
+def test_scalar_as_vector():
+    model = nn.Module()
+    model.scale = nn.Parameter(torch.tensor(1.))
+    check(model, dict(scale=torch.ones(1)))
+    with pytest.raises(ValueError, match='another model'):
+        check(model, dict(scale=torch.ones(2)))
 
 
 @pytest.mark.parametrize('other, message', [

@@ -103,11 +103,26 @@ def test_init_weights_keeps_the_vectors(glove):
     ('the 1 2\nchair 1 x\n', r'words.txt:2: expected a word and numbers'),
     ('the 1 2\nchair 1\n', r'words.txt:2: 1 numbers, the first line has 2'),
     ('\n \n', 'the vocabulary is empty'),
+    ('the 1 2\nchair 1 nan\n',
+     r"words.txt:2: the vector of 'chair' is not fin"),
+    ('the 1 2\nchair 1 1e99\n', r"words.txt:2: the vector of 'chair' is not"),
+    ('the 120\nchair 7\n', 'words.txt: one number behind each word'),
+    ('the,120\nchair,7\n', r"words.txt: none of its 2 lines, such as 'the,12"),
+    ('["the"]\n', 'words.txt: none of its 1 lines'),
+    ('The\nCHAIR\n', 'words.txt: none of its 2 lines'),
+    ('12\n7\n', "words.txt: it has numbers in place of words, such as '12'"),
 ])
 def test_malformed_files(tmp_path, content, message):
     path = tmp_path / 'words.txt'
     path.write_text(content)
     with pytest.raises(ValueError, match=message):
+        build(path)
+
+
+def test_no_utf_8(tmp_path):
+    path = tmp_path / 'words.txt'
+    path.write_bytes('the\nst\xfchle\n'.encode('latin-1'))
+    with pytest.raises(ValueError, match=r'words\.txt: no UTF-8 text'):
         build(path)
 
 

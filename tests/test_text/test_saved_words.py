@@ -40,6 +40,48 @@ def test_words_and_channels(state, tmp_path, as_file):
     assert encoder.vectors.weight.shape == (4, 6)
 
 
+EXTRA = 'student.text_encoder._extra_state'
+VECTORS = 'student.text_encoder.vectors.weight'
+
+
+@pytest.mark.parametrize('name, change, message', [
+    (EXTRA, lambda v: v.float() / 2, r'it is torch.float32 \(9,\), not of'),
+    (EXTRA, lambda v: 'chair\nred', 'it is str, not of torch.uint8'),
+    (EXTRA, lambda v: v[:-4], 'has 1 words, which need 3 rows .* there are 4'),
+    (EXTRA, lambda v: v | 128, 'codec can.t decode'),
+    (EXTRA, lambda v: v.where(v != ord('r'), 10), 'it has 4 words'),
+    (VECTORS, lambda v: v[1:], 'has 2 words, which need 4 .* there are 3'),
+    (VECTORS, lambda v: v[0], 'there are 0'),
+    (VECTORS, lambda v: None, 'there are 0'),
+])
+def test_words_of_another_kind(state, tmp_path, name, change, message):
+    state = dict(state, **{name: change(state[name])})
+    path = str(tmp_path / 'a.pth')
+    torch.save(dict(state_dict=state), path)
+    model = dict(text_encoder=dict(type='GRUTextEncoder', vocabulary='gone'))
+    message = rf'student.text_encoder._extra_state must .* {message}.* averag'
+    with pytest.raises(ValueError, match=rf'^.*a\.pth: {message}'):
+        use_saved_words(model, path)
+    encoder = MODELS.build(
+        dict(
+            type='GRUTextEncoder',
+            vocabulary=['chair', 'red'],
+            hidden_channels=4,
+            embed_dims=6))
+    if state[VECTORS] is not None:  # as a training loads it
+        with pytest.raises(ValueError, match=message):
+            nn.ModuleDict(
+                dict(student=nn.ModuleDict(dict(
+                    text_encoder=encoder)))).load_state_dict(state)
+
+
+def test_no_weights_by_name(tmp_path):
+    torch.save([torch.ones(1)], tmp_path / 'list.pth')
+    model = dict(text_encoder=dict(type='GRUTextEncoder', vocabulary='a'))
+    with pytest.raises(ValueError, match=r'list\.pth has no weights by name'):
+        use_saved_words(model, str(tmp_path / 'list.pth'))
+
+
 def test_nothing_to_do(state):
     """Then the file is not even read."""
     model = dict(text_encoder=dict(type='CLIPTextTransformer'))

@@ -139,7 +139,8 @@ def test_checkpoint_of_another_text_encoder(folder, tmp_path, run_tool):
         '--out',
         tmp_path / 'out',
         checkpoint=path)
-    assert 'error: model.text_encoder: the checkpoint is of another' in printed
+    assert f'error: {path} is of another model than SSeg' in printed
+    assert 'text_encoder' in printed
 
 
 def test_unknown_classes(folder, tmp_path, run_tool):

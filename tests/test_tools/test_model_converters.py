@@ -8,6 +8,8 @@ import pytest
 import torch
 from less_model import build, model_config, run, scene
 from mmengine.runner import load_checkpoint
+from safetensors.torch import save_file
+from spconv.pytorch import SparseModule
 
 from mmlangseg.less.models import LESSUNet
 
@@ -41,6 +43,11 @@ class TestReading:
         torch.save(wrap(weights), tmp_path / 'model.pth')
         found = checkpoint_io.load_weights(tmp_path / 'model.pth')
         assert list(found) == ['a.weight']
+
+    def test_safetensors(self, tmp_path):
+        save_file({'module.a.weight': torch.ones(2)}, tmp_path / 'a.pth')
+        found = checkpoint_io.load_weights(tmp_path / 'a.pth')
+        assert torch.equal(found.pop('a.weight'), torch.ones(2)) and not found
 
     @pytest.mark.parametrize('content', [[1], {}, dict(epoch=3)])
     def test_other_content(self, tmp_path, content):
@@ -333,13 +340,19 @@ class TestSPFormerBackbone:
                 unet().state_dict(), layout='k_k_k_in_out')
 
 
-def test_the_mark_is_needed(tmp_path):
-    """Without it mmdet3d permutes the kernels, here without any error."""
+def test_the_mark_is_needed(monkeypatch):
+    """Without it mmdet3d permutes the kernels, here without any error; with
+    our repair (mmlangseg.compat) it does not."""
     model, weights = unet((3, 3)), unet((3, 3), seed=1).state_dict()
     name = 'unet.u.blocks.block0.conv_branch.2.weight'
+    kernels = {name: weights[name]}
+    model.load_state_dict(kernels, strict=False)
+    assert torch.equal(model.state_dict()[name], weights[name])
+    repaired = SparseModule._load_from_state_dict
+    monkeypatch.setattr(SparseModule, '_load_from_state_dict',
+                        repaired.__wrapped__)
     marked = checkpoint_io.mark_kernel_layout(weights)
     model.load_state_dict(marked)
     assert torch.equal(model.state_dict()[name], weights[name])
-    kernels = {name: weights[name]}
     model.load_state_dict(kernels, strict=False)
     assert not torch.equal(model.state_dict()[name], weights[name])

@@ -147,4 +147,23 @@ def test_checkpoint_of_another_model(config, tmp_path, name):
         dict(state_dict=torch.nn.Linear(3, 3).state_dict(), meta=dict()), path)
     flag = ['--resume', path] if name == 'train.py' else [path]
     out = tool(name, config, *flag, '--work-dir', tmp_path, code=1)
-    assert 'the checkpoint is of another model than ToyLineModel' in out
+    assert f'{path} is of another model than ToyLineModel' in out
+
+
+def test_begin_with_another_model(config, tmp_path):
+    """MMEngine would train random weights, and only log it."""
+    path = tmp_path / 'other.pth'
+    torch.save(dict(net=torch.nn.Linear(3, 3).state_dict()), path)
+    options = ['--cfg-options', f'load_from={path}']
+    out = tool('train.py', config, '--work-dir', tmp_path, *options, code=1)
+    assert f'load_from={path}: 0 of its 0 weights have a place' in out
+
+
+def test_resume_from_weights_alone(config, trained, tmp_path):
+    """The optimizer would begin anew."""
+    weights = torch.load(next(trained.glob('epoch_*.pth')), weights_only=False)
+    path = tmp_path / 'weights.pth'
+    torch.save(dict(state_dict=weights['state_dict']), path)
+    options = ['--work-dir', tmp_path, '--resume', path]
+    out = tool('train.py', config, *options, code=1)
+    assert f'{path} cannot be resumed: it lacks meta.epoch' in out

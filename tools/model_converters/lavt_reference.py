@@ -24,7 +24,7 @@ from checkpoint_io import find_weights, report, save_checkpoint
 from mmseg.models.backbones.swin import WindowMSA
 
 from mmlangseg.compat import load_from_local
-from mmlangseg.semires.models.swin_checkpoint import rename_swin, reorder_swin
+from mmlangseg.engine.swin_names import rename_swin, reorder_swin
 
 _BERT = 'bert_model.'
 _INDEX = '.relative_position_index'

@@ -48,6 +48,25 @@ def test_neighbours_in_the_batch(pad):
     assert torch.allclose(alone, together, rtol=0, atol=1e-12) == pad
 
 
+def test_objects_far_apart_in_a_hall():
+    """The number of WRAPPED in a grid of 5008 x 2512 x 1008 voxels, a floor of
+    100 x 50 x 20 m at 2 cm, is 2^32: spconv's int32 takes it for 0."""
+    block = [[x, y, z] for x in range(4) for y in range(5) for z in range(3)]
+    moved = [[x + 1696, y + 528, z + 256] for x, y, z in block]
+    corner = [[5007, 2511, 1007]]
+    model, expressions = unet(fusion=None), [2]
+    alone = [
+        run(model, [make_scene(block, seed)], expressions)[0]
+        for seed in (0, 1)
+    ]
+    hall = make_scene(block + moved + corner)
+    hall.features[:60] = make_scene(block, 0).features
+    hall.features[60:120] = make_scene(block, 1).features
+    together = run(model, [hall], expressions)[0]
+    torch.testing.assert_close(
+        together[:, :120], torch.cat(alone, 1), rtol=0, atol=1e-12)
+
+
 def test_the_last_voxel_reaches_the_coarse_levels():
     """With padding, the far voxel of an odd extent is like any other."""
     grids = [SceneGrid([LONG], 3, pad) for pad in (True, False)]

@@ -8,9 +8,8 @@ from mmdet.models.backbones.swin import swin_converter
 from mmseg.models.backbones.swin import PatchMerging
 from mmseg.registry import MODELS
 
-from mmlangseg.semires.models.swin_checkpoint import (rename_swin,
-                                                      reorder_swin,
-                                                      resize_bias_table)
+from mmlangseg.engine.swin_names import (rename_swin, reorder_swin,
+                                         resize_bias_table)
 
 OURS_TO_ORIGINAL = [(r'^stages\.', 'layers.'), (r'\.w_msa\.', '.'),
                     (r'\.ffn\.layers\.0\.0\.', '.mlp.fc1.'),

@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmlangseg.engine import watch_pretrained
 from mmlangseg.text import unknown_words
 from .background import add_background, check_background_rule
 from .best_labels import take_best_labels
@@ -104,6 +105,7 @@ class OpenVocabularySegmentor(BaseSegmentor):
                 in_channels=self.text_encoder.out_channels, **text_projection))
         self.contrastive_loss = build_optional(contrastive_loss)
         self.multi_label_loss = build_optional(multi_label_loss)
+        watch_pretrained(self)
         self.similarity = similarity
         self.combination = combination
         self.upsample = upsample

@@ -40,6 +40,8 @@ class MultiModalSwin(SwinTransformer):
         **swin: Arguments of mmseg's ``SwinTransformer``.
     """
 
+    checks_pretrained = True  # see `watch_pretrained`
+
     def __init__(
         self,
         word_channels: int,
