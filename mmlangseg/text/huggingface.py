@@ -7,6 +7,7 @@ from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from mmlangseg.pretrained import load_pretrained
 from .features import TextFeatures
 
 
@@ -75,8 +76,8 @@ class HuggingFaceTextEncoder(BaseModule):
                 raise ValueError(f'config_overrides: {pretrained} has no '
                                  f'{", ".join(unknown)}')
             hf_config.update(overrides)
-            self.encoder = AutoModel.from_pretrained(
-                pretrained, config=hf_config)
+            self.encoder = load_pretrained(
+                AutoModel, pretrained, unused=r'pooler\.', config=hf_config)
         if not hasattr(hf_config, 'hidden_size'):
             raise ValueError(
                 f'{pretrained or hf_config.model_type} is not an encoder of '

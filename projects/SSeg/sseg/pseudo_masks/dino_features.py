@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmlangseg.engine import seeded
+from mmlangseg.pretrained import load_pretrained
 
 _MEAN = (123.675, 116.28, 103.53)  # of ImageNet, RGB
 _STD = (58.395, 57.12, 57.375)
@@ -119,7 +120,7 @@ class DINOFeatures(BaseModule):
 
 def _load(pretrained: str) -> nn.Module:
     from transformers import AutoModel
-    return AutoModel.from_pretrained(pretrained)
+    return load_pretrained(AutoModel, pretrained, unused=r'pooler\.')
 
 
 def _random(config: dict, seed: int) -> nn.Module:
