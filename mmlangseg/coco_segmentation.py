@@ -11,6 +11,8 @@ from typing import Any, Iterator
 import numpy as np
 from pycocotools import mask as mask_utils
 
+from .coco_codes import MAX_PIXELS, decode_runs
+
 OVERLAP_RULES = ('union', 'official')
 
 
@@ -18,13 +20,20 @@ def check_segmentation(segmentation: Any, height: int, width: int) -> None:
     """Check a segmentation, since pycocotools trusts its input.
 
     A polygon of fewer than three points encloses nothing and is passed over,
-    but one part at least must be a polygon or a code.
+    but one part at least must be a polygon or a code, and cover a pixel.
 
     Raises:
-        ValueError: It is empty or malformed, or does not fit the image.
+        ValueError: It is empty or malformed, does not fit the image or covers
+            none of its pixels.
     """
-    if not any(True for _ in _parts(segmentation, height, width)):
+    areas = [
+        _area(part, height, width)
+        for part in _parts(segmentation, height, width)
+    ]
+    if not areas:
         raise ValueError('there is no polygon of three points or more')
+    if not any(areas):
+        raise ValueError('it covers no pixel of the image')
 
 
 def decode_segmentation(segmentation: Any,
@@ -68,11 +77,15 @@ def _parts(segmentation: Any, height: int, width: int) -> Iterator[Any]:
     if not isinstance(segmentation, list):
         raise ValueError(f'it is {segmentation!r:.40}, neither polygons nor '
                          'a run-length code')
+    if height * width > MAX_PIXELS:
+        raise ValueError(f'the image is said to have {height} x {width} '
+                         'pixels, more than any mask can have')
     for part in segmentation:
         if isinstance(part, dict):
-            if list(part.get('size', ())) != [height, width]:
-                raise ValueError(f'"size" is {part.get("size")}, but the '
-                                 f'image is {[height, width]}')
+            size = part.get('size')
+            if not isinstance(size, list) or size != [height, width]:
+                raise ValueError(f'"size" is {size!r:.40}, but the image is '
+                                 f'{[height, width]}')
             _runs(part.get('counts'), height * width)
             yield part
         elif isinstance(part, list):
@@ -87,58 +100,49 @@ def _parts(segmentation: Any, height: int, width: int) -> Iterator[Any]:
 def _check_polygon(polygon: list, height: int, width: int) -> None:
     if len(polygon) % 2:
         raise ValueError(f'a polygon has {len(polygon)} numbers, not pairs')
-    try:
-        points = np.array(polygon, dtype=np.float64).reshape(-1, 2)
-    except (TypeError, ValueError):
-        raise ValueError('a polygon is not a list of numbers') from None
+    if not set(map(type, polygon)) <= {int, float}:
+        raise ValueError('a polygon is not a list of numbers')
     # NaN fails, and so do numbers that would take memory for ever
     limit = 2 * max(height, width)
-    if not (np.abs(points) <= limit).all():
+    try:
+        points = np.array(polygon, np.float64).reshape(-1, 2)
+        near = (np.abs(points) <= limit).all()
+    except OverflowError:
+        near = False
+    if not near:
         raise ValueError('a polygon has NaN or lies far outside the image')
+    length = np.abs(np.diff(points, axis=0)).sum()
+    if length > 8 * (height + 2) * (width + 2):
+        raise ValueError('a polygon is longer than the outline of all pixels')
 
 
-def _runs(counts: Any, pixels: int) -> list[int]:
-    """Run lengths as integers; their sum is the number of pixels."""
-    if isinstance(counts, (str, bytes)):
-        runs = _decompress(
-            counts.encode() if isinstance(counts, str) else counts)
+def _area(part: Any, height: int, width: int) -> int:
+    """Pixels of a checked part."""
+    if isinstance(part, dict):
+        return int(_runs(part['counts'], height * width)[1::2].sum())
+    drawn, = mask_utils.frPyObjects([part], height, width)
+    return int(mask_utils.area(drawn))
+
+
+def _runs(counts: Any, pixels: int) -> np.ndarray:
+    """Run lengths, int64; their sum is the number of pixels."""
+    if isinstance(counts, str):
+        counts = counts.encode()
+    if isinstance(counts, bytes):
+        runs, _ = decode_runs([counts])
     elif isinstance(counts, list) and all(type(n) is int for n in counts):
-        runs = counts
+        # compared before NumPy gets them, which has no larger ones
+        runs = counts if all(0 <= n <= pixels for n in counts) else [-1]
+        runs = np.array(runs, np.int64)
     else:
         raise ValueError('"counts" is neither text nor a list of integers')
-    if any(n < 0 for n in runs) or sum(runs) != pixels:
+    if (runs < 0).any() or (runs > pixels).any() or runs.sum() != pixels:
         raise ValueError(f'"counts" does not add up to the {pixels} pixels '
                          'of the image')
     return runs
 
 
-def _decompress(text: bytes) -> list[int]:
-    """COCO's compression: five bits per character, deltas to run i - 2.
-
-    pycocotools offers no way to get at the runs, and reads on in foreign
-    memory where the text is cut.
-    """
-    runs: list[int] = []
-    value = shift = 0
-    for character in text:
-        bits = character - 48
-        if not 0 <= bits < 64:
-            raise ValueError('"counts" has characters that do not occur in '
-                             'compressed codes')
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:  # goes on
-            continue
-        if bits & 16:  # negative
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value = shift = 0
-    if shift:
-        raise ValueError('"counts" is cut off')
-    return runs
-
-
 def _decode_runs(counts: Any, height: int, width: int) -> np.ndarray:
     runs = _runs(counts, height * width)
-    values = np.arange(len(runs), dtype=np.uint8) % 2
+    values = (np.arange(len(runs)) % 2).astype(np.uint8)
     return np.repeat(values, runs).reshape(width, height).T

@@ -1,8 +1,10 @@
 """Atomic writing, and safe reading of files that are not trusted."""
 from __future__ import annotations
+import io
 import json
 import os
 import pickle
+import re
 import uuid
 from collections import OrderedDict
 from contextlib import contextmanager
@@ -11,27 +13,45 @@ from typing import Any, Iterator, Sequence, Union
 
 import numpy as np
 
+from .pickle_opcodes import check_opcodes
+
 PathLike = Union[str, os.PathLike]
 
 _BUILTINS = {
     (module, name): value
     for module in ('builtins', '__builtin__')
-    for name, value in (('set', set), ('frozenset', frozenset),
-                        ('bytearray', bytearray), ('complex', complex),
-                        ('slice', slice), ('range', range))
+    for name, value in (('set', set), ('frozenset', frozenset), ('complex',
+                                                                 complex))
 }
 _BUILTINS['collections', 'OrderedDict'] = OrderedDict
+
+
+def _bytearray(*content: Any) -> bytearray:
+    """Of bytes; an integer would take that much memory."""
+    if content and not isinstance(content[0], (bytes, str)):
+        raise pickle.UnpicklingError('a bytearray has no content')
+    return bytearray(*content)
+
+
+for _module in ('builtins', '__builtin__'):
+    _BUILTINS[_module, 'bytearray'] = _bytearray
 
 
 def _numpy_globals() -> dict:
     """The constructors that a pickled array, scalar or dtype refers to."""
     core = ('numpy.core', 'numpy._core')  # numpy < 2 and numpy >= 2
     reconstruct = np.zeros(1).__reduce__()[0]
+
+    def empty_array(kind: Any, shape: Any, code: Any) -> np.ndarray:
+        # Shape and content come later, and NumPy compares them.
+        return reconstruct(np.ndarray, (0, ), b'b')
+
     scalar = np.float64(0).__reduce__()[0]
     frombuffer = np.zeros(1).__reduce_ex__(5)[0]  # pickle protocol 5
-    names = {('numpy', 'ndarray'): np.ndarray, ('numpy', 'dtype'): np.dtype}
+    # The class is only named; called it would take any amount of memory.
+    names = {('numpy', 'ndarray'): 'ndarray'}
     for module in core:
-        names[f'{module}.multiarray', '_reconstruct'] = reconstruct
+        names[f'{module}.multiarray', '_reconstruct'] = empty_array
         names[f'{module}.multiarray', 'scalar'] = scalar
         names[f'{module}.numeric', '_frombuffer'] = frombuffer
     # protocols below 3 write bytes as an encoded string
@@ -46,6 +66,19 @@ def _encode_latin1(text: str, encoding: str) -> bytes:
 
 
 _ALLOWED = {'numpy': _numpy_globals()}
+_PLAIN_DTYPE = re.compile('[biufcSUO][0-9]{1,9}')
+
+
+def _repair_dtype(dtype: np.dtype, plain: np.dtype) -> bool:
+    """Whether a dtype's state was not that of its code; NumPy believes it."""
+    plain = plain.newbyteorder(dtype.byteorder)
+    same = all(
+        getattr(dtype, name) == getattr(plain, name)
+        for name in ('str', 'itemsize', 'alignment', 'flags', 'names',
+                     'subdtype'))
+    if not same:  # so that it can be deleted
+        dtype.__setstate__(plain.__reduce__()[2])
+    return not same
 
 
 class _RestrictedUnpickler(pickle.Unpickler):
@@ -53,8 +86,29 @@ class _RestrictedUnpickler(pickle.Unpickler):
     def __init__(self, file, allow: Sequence[str]) -> None:
         super().__init__(file)
         self.names = dict(_BUILTINS)
+        self.dtypes: list[tuple[np.dtype, np.dtype]] = []
         for group in allow:
             self.names.update(_ALLOWED[group])
+        if 'numpy' in allow:
+            self.names['numpy', 'dtype'] = self._dtype
+
+    def _dtype(self, code: str, *_) -> np.dtype:
+        """A copy, whose state is set later: never the one of NumPy."""
+        if not isinstance(code, str) or not _PLAIN_DTYPE.fullmatch(code):
+            raise pickle.UnpicklingError(f'dtype {code!r:.40} is not allowed')
+        dtype = np.dtype(code, False, True)
+        self.dtypes.append((dtype, np.dtype(code)))
+        return dtype
+
+    def load(self) -> Any:
+        try:
+            content = super().load()
+        finally:
+            damaged = [pair for pair in self.dtypes if _repair_dtype(*pair)]
+        if damaged:
+            raise pickle.UnpicklingError(
+                f'the state of a dtype ({damaged[0][1]}) is damaged')
+        return content
 
     def find_class(self, module: str, name: str) -> Any:
         try:
@@ -68,7 +122,8 @@ class _RestrictedUnpickler(pickle.Unpickler):
 def load_pickle_restricted(path: PathLike, allow: Sequence[str] = ()) -> Any:
     """Read a pickle that may hold nothing but data.
 
-    Unlike :func:`pickle.load` this never runs code named by the file.
+    Unlike :func:`pickle.load` this never runs code named by the file, and
+    takes no memory that the size of the file does not account for.
 
     Args:
         path: The file.
@@ -83,15 +138,15 @@ def load_pickle_restricted(path: PathLike, allow: Sequence[str] = ()) -> Any:
     if unknown:
         raise ValueError(f'allow={sorted(unknown)} is not known, choose from '
                          f'{sorted(_ALLOWED)}')
-    with open(path, 'rb') as file:
-        try:
-            return _RestrictedUnpickler(file, allow).load()
-        except MemoryError:
-            raise
-        except Exception as error:  # a damaged pickle raises almost anything
-            raise ValueError(
-                f'{os.fspath(path)} is not a pickle of plain data: {error}. '
-                'Make the file again with the dataset converter') from error
+    data = Path(path).read_bytes()
+    try:
+        check_opcodes(data)
+        return _RestrictedUnpickler(io.BytesIO(data), allow).load()
+    except Exception as error:  # a damaged pickle raises almost anything
+        raise ValueError(
+            f'{os.fspath(path)} is not a pickle of plain data: '
+            f'{str(error) or type(error).__name__}. Make the file again with '
+            'the dataset converter, or download it again') from error
 
 
 def resolve_inside(root: PathLike, name: str) -> str:

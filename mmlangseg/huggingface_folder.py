@@ -13,12 +13,15 @@ _JSON_FILES = ('config.json', 'tokenizer.json', 'tokenizer_config.json',
 _REMEDY = 'download the model again, and give the folder that it is in'
 
 
-def load_huggingface_config(pretrained: str, overrides: dict | None = None):
+def load_huggingface_config(pretrained: str,
+                            overrides: dict | None = None,
+                            revision: str | None = None):
     """Read the ``config.json`` of a pretrained network.
 
     Args:
         pretrained (str): Folder, or name on the hub.
         overrides (dict, optional): Entries to replace.
+        revision (str, optional): Version on the hub.
 
     Returns:
         PretrainedConfig: That of transformers.
@@ -29,7 +32,7 @@ def load_huggingface_config(pretrained: str, overrides: dict | None = None):
     """
     from transformers import AutoConfig
     with naming_the_model(pretrained, 'config.json'):
-        config = AutoConfig.from_pretrained(pretrained)
+        config = AutoConfig.from_pretrained(pretrained, revision=revision)
     unknown = [key for key in overrides or {} if not hasattr(config, key)]
     if unknown:
         raise ValueError(f'config_overrides: {pretrained} has no '
@@ -39,27 +42,35 @@ def load_huggingface_config(pretrained: str, overrides: dict | None = None):
 
 
 def load_huggingface_network(pretrained: str,
-                             overrides: dict | None = None) -> nn.Module:
+                             overrides: dict | None = None,
+                             *,
+                             task: str = 'AutoModel',
+                             revision: str | None = None) -> nn.Module:
     """Load a network with all of its weights.
 
     transformers gives random values to weights that the file lacks, and
     leaves out layers that the config does not count, with a note in its log.
-    Here only a pooler may be missing, whose output is not used.
+    Here only the pooler of an encoder may be missing, whose output is not
+    used.
 
     Args:
         pretrained (str): Folder, or name on the hub.
         overrides (dict, optional): Entries of the config to replace.
+        task (str): Name of the class of transformers that knows the class of
+            the network, ``AutoModel`` for encoders.
+        revision (str, optional): Version on the hub.
 
     Raises:
         OSError: There is no such model.
         ValueError: A file is damaged or of another model.
     """
-    from transformers import AutoModel
-    config = load_huggingface_config(pretrained, overrides)
+    import transformers
+    config = load_huggingface_config(pretrained, overrides, revision)
     with naming_the_model(pretrained, 'config.json or the weights'):
-        network, report = AutoModel.from_pretrained(
+        network, report = getattr(transformers, task).from_pretrained(
             pretrained,
             config=config,
+            revision=revision,
             ignore_mismatched_sizes=True,  # named below
             output_loading_info=True)
     for name, stored, wanted in sorted(report['mismatched_keys']):
@@ -67,12 +78,16 @@ def load_huggingface_network(pretrained: str,
             f'{pretrained}: {name} is {tuple(stored)} in the file of the '
             f'weights and {tuple(wanted)} by config.json: one of them is of '
             f'another model; {_REMEDY}')
-    missing = [n for n in report['missing_keys'] if 'pooler' not in n]
+    missing = [
+        name for name in report['missing_keys']
+        if task != 'AutoModel' or 'pooler' not in name
+    ]
     if missing:
         raise ValueError(
             f'{pretrained}: the file of the weights lacks {len(missing)} of '
             f'{len(network.state_dict())} that config.json asks for, such as '
-            f'{min(missing)}; {_REMEDY}')
+            f'{min(missing)}{_instead(report["unexpected_keys"])}; {_REMEDY}, '
+            'or write it again with save_pretrained of the whole network')
     if 'num_hidden_layers' not in (overrides or {}):
         kinds = {_without_numbers(name) for name in network.state_dict()}
         more = [
@@ -86,6 +101,10 @@ def load_huggingface_network(pretrained: str,
                 f'not count, such as {min(more)}: num_hidden_layers must be '
                 f'that of the weights; {_REMEDY}')
     return network
+
+
+def _instead(unexpected: Sequence[str]) -> str:
+    return f' (it has {min(unexpected)} instead)' if unexpected else ''
 
 
 def _without_numbers(name: str) -> str:

@@ -53,7 +53,8 @@ def test_run_length_codes(seed, share):
     compressed = mask_utils.encode(np.asfortranarray(mask))
     text = dict(compressed, counts=compressed['counts'].decode())
     for code in (compressed, text, uncompressed(mask), [uncompressed(mask)]):
-        check_segmentation(code, *SIZE)
+        if share:
+            check_segmentation(code, *SIZE)
         np.testing.assert_array_equal(decode_segmentation(code, *SIZE), mask)
 
 
@@ -81,11 +82,27 @@ def test_degenerate_part_is_passed_over():
         decode_segmentation([square(6)], *SIZE))
 
 
-def test_object_smaller_than_a_pixel():
-    """Too thin to hold a pixel: a valid outline, an empty mask."""
-    outline = [[5.1, 5.1, 5.2, 5.1, 5.2, 5.2]]
-    check_segmentation(outline, *SIZE)
-    assert decode_segmentation(outline, *SIZE).sum() <= 1
+@pytest.mark.parametrize(
+    'segmentation',
+    [
+        [[5.1, 5.1, 5.2, 5.1, 5.2, 5.2]],  # too thin to hold a pixel
+        [[5., 5., 10., 5., 20., 5.]],  # on a line
+        [square(6, x=50)],  # beside the image
+        [square(6, y=-20), [1., 1., 2., 2.]],
+        dict(size=[30, 40], counts=[1200]),
+        mask_utils.encode(np.zeros(SIZE, np.uint8, 'F')),
+    ])
+def test_no_pixel_is_covered(segmentation):
+    """The target would be empty, as if nothing was meant."""
+    assert not decode_segmentation(segmentation, *SIZE).any()
+    with pytest.raises(ValueError, match='it covers no pixel of the image'):
+        check_segmentation(segmentation, *SIZE)
+
+
+def test_one_part_covers_a_pixel():
+    parts = [square(6, x=50), [5., 5., 6., 5., 6., 6., 5., 6.]]
+    check_segmentation(parts, *SIZE)
+    assert decode_segmentation(parts, *SIZE).sum() == 1
 
 
 @pytest.mark.parametrize('segmentation, message', [
@@ -107,6 +124,13 @@ def test_object_smaller_than_a_pixel():
     (dict(size=[30, 40], counts='o'), 'is cut off'),
     (dict(size=[30, 40], counts='\x01'), 'characters that do not occur'),
     (dict(size=[30, 40], counts='o' * 5000), 'is cut off'),
+    (dict(size=[30, 40], counts='o' * 5000 + '0'), 'larger than any image'),
+    (dict(size=5, counts=[1200]), '"size" is 5, but'),
+    (dict(size=[30, 40], counts=[2**70, 1200 - 2**70]), 'does not add up'),
+    ([['5.0'] * 6], 'a polygon is not a list of numbers'),
+    ([[[1., 2.], [3., 4.], [5., 6.], [7., 8.]]], 'not a list of numbers'),
+    ([[10**400, 0., 0., 0., 1., 1.]], 'lies far outside'),
+    ([[0., 0., 40., 30.] * 9999], 'longer than the outline of all pixels'),
 ])
 def test_malformed(segmentation, message):
     with pytest.raises(ValueError, match=message):

@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
 from collections import OrderedDict
 
 import numpy as np
@@ -84,6 +85,68 @@ class TestRestrictedPickleErrors:
         path.write_bytes(pickle.dumps(ARRAYS)[:-20])
         with pytest.raises(ValueError, match=r'cut\.pkl'):
             load_pickle_restricted(path, allow=['numpy'])
+
+    @pytest.mark.parametrize(
+        'content',
+        [
+            b'\x80\x02]r\xf0\xff\xff\xff.',  # a memo of 64 GB
+            b'(lp4294967280\n.',
+            b'\x80\x04\x8e\xff\xff\xff\xff\xff\0\0\0.',  # bytes
+            b'\x80\x04\x95\xff\xff\xff\xff\xff\0\0\0N.',  # a frame
+            b'\x80\x02c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R.',
+            b'\x80\x02c__builtin__\nrange\nJ\xff\xff\xff\x7f\x85R.',
+            b'\x80\x02cnumpy\nndarray\nJ\xff\xff\xff\x7f\x85\x85R.',
+        ])
+    def test_more_than_the_file_holds(self, tmp_path, content):
+        """Nothing is taken, and the error is the same as of other damage."""
+        path = tmp_path / 'large.pkl'
+        path.write_bytes(content)
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match=r'large\.pkl is not a'):
+                load_pickle_restricted(path, allow=['numpy'])
+            assert tracemalloc.get_traced_memory()[1] < 1e7
+        finally:
+            tracemalloc.stop()
+
+    @pytest.mark.parametrize(
+        'code, state',
+        [
+            ('i2', (3, '<', None, None, None, -1, -1, 63)),  # flags of objects
+            ('f4', (3, '<', None, ('a', ), {
+                'a': (np.dtype('f4'), 0)
+            }, 4, 4, 0)),
+            ('V8', (3, '|', None, None, None, 8, 1, 0)),
+        ])
+    def test_state_of_a_dtype(self, tmp_path, code, state):
+        """NumPy takes any; of a shared dtype it would be set for good."""
+
+        class Damaged:
+
+            def __reduce__(self):
+                return np.dtype, (code, False, False), state
+
+        path = tmp_path / 'dtype.pkl'
+        path.write_bytes(pickle.dumps(Damaged(), 2))
+        flags = np.dtype(code).flags
+        with pytest.raises(ValueError, match='dtype.pkl is not.* dtype'):
+            load_pickle_restricted(path, allow=['numpy'])
+        assert np.dtype(code).flags == flags
+
+    def test_damaged_anywhere(self, tmp_path):
+        """Every file with one byte changed is read or refused."""
+        path = tmp_path / 'damaged.pkl'
+        rng = np.random.default_rng(0)
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            whole = pickle.dumps([PLAIN, ARRAYS], protocol)
+            for _ in range(50):
+                data = bytearray(whole)
+                data[rng.integers(len(data))] = rng.integers(256)
+                path.write_bytes(data)
+                try:
+                    load_pickle_restricted(path, allow=['numpy'])
+                except ValueError as error:
+                    assert str(path) in str(error)
 
     def test_missing(self, tmp_path):
         with pytest.raises(FileNotFoundError):

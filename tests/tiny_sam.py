@@ -120,6 +120,37 @@ def save_huggingface_sam(folder) -> None:
         mask_pad_size=dict(height=16, width=16)).save_pretrained(folder)
 
 
+def squashing_processor():
+    """Prepares images as SAM 2, SAM 3 and EdgeTAM do, without torchvision."""
+    from transformers.image_processing_utils import BatchFeature
+    from transformers.models.sam.image_processing_pil_sam import \
+        SamImageProcessorPil
+
+    class Squashing(SamImageProcessorPil):
+
+        def __call__(self, images, **kwargs):
+            pixels = [
+                nn.functional.interpolate(
+                    torch.tensor(np.array(image))[None].float(), (64, 64))
+                for image in images
+            ]
+            return BatchFeature(
+                dict(
+                    pixel_values=torch.cat(pixels) / 255,
+                    original_sizes=torch.tensor(
+                        [image.shape[-2:] for image in images])))
+
+        def post_process_masks(self, masks, original_sizes, **kwargs):
+            return [
+                nn.functional.interpolate(mask, size)
+                for mask, size in zip(masks, original_sizes)
+            ]
+
+    processor = Squashing()
+    processor.size = dict(height=64, width=64)
+    return processor
+
+
 def picture(seed: int, height: int = 48, width: int = 64) -> np.ndarray:
     """Two discs on a noisy ground, uint8 RGB (H, W, 3)."""
     rng = np.random.default_rng(seed)

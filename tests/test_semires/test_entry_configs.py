@@ -153,7 +153,9 @@ def test_mutual_learning(path, roots):
     assert set(views_of(labelled[0])) == {'sup'}
     item = unlabelled[0]
     assert set(views_of(item)) == {'unsup_teacher', 'unsup_student'}
-    assert 'candidates' in item['data_samples']['unsup_teacher']
+    # whoever does not refine demands no cache
+    refined = cfg.model.refiner.type != 'KeepPseudoLabel'
+    assert ('candidates' in item['data_samples']['unsup_teacher']) == refined
     # the burn-in of the same share of the same data set
     burnin = Path(cfg.load_from).parent.name
     config = load(f'{burnin}.py', roots).train_dataloader.dataset
@@ -179,6 +181,17 @@ def test_strategies(name, refiner, sup_weight, pixel_weight, roots):
         baseline=True, filter=False).get(name)
     assert model.sup_weight == sup_weight
     assert type(model.pseudo_label_loss.pixel_weight).__name__ == pixel_weight
+
+
+@pytest.mark.parametrize(
+    'path',
+    [path for path in CONFIGS if re.search('baseline|filter', path.stem)],
+    ids=lambda path: path.stem)
+def test_baselines_need_no_candidates(path):
+    """As from the paper: they are trained without SAM."""
+    text = str(Config.fromfile(path)._cfg_dict.train_dataloader)
+    assert 'KeepPseudoLabel' in str(Config.fromfile(path).model)
+    assert 'unsup_teacher' in text and 'LoadMaskCandidates' not in text
 
 
 @pytest.mark.parametrize('name', ['iom', 'cpi'])

@@ -215,3 +215,26 @@ def test_bert_uses_all_positions():
                 'type_vocab_size': 2
             }))
     assert encoder.max_length == 12
+
+
+def test_missing_weights(folder, tmp_path):
+    """transformers would draw them at random; the pooler is not used."""
+    model = RobertaModel.from_pretrained(folder)
+    weights = model.state_dict()
+    for name in list(weights):
+        if name.startswith('pooler.'):
+            del weights[name]
+    model.save_pretrained(tmp_path, state_dict=weights)
+    build(pretrained=str(tmp_path), tokenizer=str(folder))
+    del weights['encoder.layer.1.output.dense.bias']
+    model.save_pretrained(tmp_path, state_dict=weights)
+    with pytest.raises(
+            ValueError,
+            match=f'{tmp_path}: .* lacks 1 of .*'
+            'encoder.layer.1.output.dense.bias'):
+        build(pretrained=str(tmp_path), tokenizer=str(folder))
+    with pytest.raises(ValueError, match=f'{folder}: .* is of another model'):
+        build(pretrained=str(folder), config_overrides=dict(vocab_size=9))
+    with pytest.raises(ValueError, match='lacks 16 of .*encoder.layer.2'):
+        build(
+            pretrained=str(folder), config_overrides=dict(num_hidden_layers=3))

@@ -83,6 +83,19 @@ def unlabelled_images(cfg: Config) -> dict:
     return sources.unlabelled
 
 
+def require_candidates(refiners: list[tuple], images: dict) -> None:
+    """Refuse a refiner of candidates where the config loads none."""
+    loaded = any(transform.type == 'LoadMaskCandidates'
+                 for branches in images.pipeline
+                 for transform in branches.get('unsup_teacher', ()))
+    for name, refiner in refiners:
+        if getattr(refiner, 'uses_candidates', True) and not loaded:
+            raise ValueError(
+                f'--refiner {name} looks at mask candidates, which the '
+                'pipeline of this config does not load: give a config of IOM '
+                'or CPI')
+
+
 def build_loader(dataset: dict, num_workers: int, max_samples: int):
     """Weak views with candidates, in order."""
     dataset = DATASETS.build(dataset)
@@ -144,6 +157,7 @@ def main() -> None:
         refiners = [(' '.join(words), MODELS.build(read_refiner(words)))
                     for words in args.refiner]
         refiners = refiners or [(cfg.model.refiner.type, model.refiner)]
+        require_candidates(refiners, images)
         loader = build_loader(images, cfg.train_dataloader.num_workers,
                               args.max_samples)
         before, after, matched = [], [], []

@@ -3,6 +3,7 @@ import json
 import multiprocessing
 import os
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -97,7 +98,7 @@ def test_damaged_header(cache, change):
         CandidateCache(cache.root)
 
 
-@pytest.mark.parametrize('text', ['', '[]', '{'])
+@pytest.mark.parametrize('text', ['', '[]', '{', '[' * 10**5])
 def test_unreadable_header(cache, text):
     (cache.root / 'header.json').write_text(text)
     with pytest.raises(CandidateCacheError, match='header.json'):
@@ -117,24 +118,53 @@ def body(data: bytes) -> bytes:
     return zlib.decompress(data[24:])
 
 
-@pytest.mark.parametrize('damage, message', [
-    (lambda d: b'', 'magic'),
-    (lambda d: b'ZZ' + d[2:], 'magic'),
-    (lambda d: d[:15], 'magic'),
-    (lambda d: d[:-5], 'masks'),
-    (lambda d: d[:90] + b'\0\0\0\0' + d[94:], 'masks'),
-    (lambda d: head(number=10**9) + d[24:], 'field "N"'),
-    (lambda d: head(number=3) + d[24:], 'lengths'),
-    (lambda d: d[:24] + zlib.compress(body(d)[:-1]), 'lengths'),
-    (lambda d: head(img_id=8) + d[24:], 'field "image id": it is 8'),
-    (lambda d: head(height=21) + d[24:], r'field "size": it is \(21, 30\)'),
-])
+def put(data: bytes, place: int, new: bytes) -> bytes:
+    """Change the body of an entry, which zlib's checksum then belongs to."""
+    old = body(data)
+    return data[:24] + zlib.compress(old[:place] + new +
+                                     old[place + len(new):])
+
+
+@pytest.mark.parametrize(
+    'damage, message',
+    [
+        (lambda d: b'', 'magic'),
+        (lambda d: b'ZZ' + d[2:], 'magic'),
+        (lambda d: d[:15], 'magic'),
+        (lambda d: d[:-5], 'masks'),
+        (lambda d: d[:90] + b'\0\0\0\0' + d[94:], 'masks'),
+        (lambda d: head(number=10**9) + d[24:], 'field "N"'),
+        (lambda d: head(number=3) + d[24:], 'lengths'),
+        (lambda d: d[:24] + zlib.compress(body(d)[:-1]), 'lengths'),
+        # four masks: areas at 0, boxes at 16, scores at 48, lengths at 64
+        (lambda d: put(d, 4, b'\7\0\0\0'), 'field "areas": mask 1 has .* not 7'
+         ),
+        (lambda d: put(d, 16, b'\2'), r'field "boxes": mask 0 has .* not \[2'),
+        (lambda d: put(d, 56, b'\0\0\xc0\x7f'),
+         '"scores" of mask 2 is not a fin'),
+        (lambda d: put(d, 64, b'\xff' * 16), 'field "lengths"'),
+        (lambda d: put(d, 80, b'\0'), '"masks": "counts" has characters'),
+        (lambda d: put(d, 80, b'@'),
+         '"masks": "counts" of mask 0 does not add'),
+        (lambda d: put(d,
+                       len(body(d)) - 1, b'o'), '"masks": "counts" is cut'),
+        (lambda d: d + b'\0', 'field "masks": more bytes follow'),
+        (lambda d: d[:24] + zlib.compress(bytes(10**8)), 'field "lengths"'),
+        (lambda d: head(number=4 * 10**9) + d[24:], 'field "N"'),
+        (lambda d: head(img_id=8) + d[24:], 'field "image id": it is 8'),
+        (lambda d: head(height=21) + d[24:],
+         r'field "size": it is \(21, 30\)'),
+    ])
 def test_corrupted_entry(cache, damage, message):
     cache.save(9, some(0))
     path = cache.path(9)
     path.write_bytes(damage(path.read_bytes()))
+    tracemalloc.start()
     with pytest.raises(CandidateCacheError, match=message) as error:
         cache.load(9)
+    # not what the file says, or what zlib could make of it
+    assert tracemalloc.get_traced_memory()[1] < 10**7
+    tracemalloc.stop()
     assert str(path) in str(error.value)
     assert 'generate_candidates.py' in str(error.value)
 

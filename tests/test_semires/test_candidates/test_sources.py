@@ -1,14 +1,18 @@
 from __future__ import annotations
+import shutil
 import sys
 
 import numpy as np
 import pytest
 import tiny_sam
 import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
 from tiny_sam import picture
 
 from mmlangseg.semires import candidates as room
 from mmlangseg.semires.candidates import region_tree
+from mmlangseg.semires.candidates.layer_prompts import LayerPrompts
 
 # random weights are sure of nothing
 ANYTHING = dict(
@@ -144,6 +148,12 @@ class TestSegmentAnything:
         with pytest.raises(ValueError, match='points_per_side'):
             self.build(point_grids=grids)
 
+    def test_nothing_in_any_crop(self):
+        """segment-anything ends in an IndexError here."""
+        source = self.build(crop_n_layers=1, pred_iou_thresh=1e9)
+        empty = source(picture(0))
+        assert len(empty) == 0 and empty.size == (48, 64)
+
     def test_defaults_are_those_of_the_package(self):
         import inspect
 
@@ -156,6 +166,8 @@ class TestSegmentAnything:
     def test_bad_settings(self, tmp_path):
         with pytest.raises(ValueError, match='model_type=.vit_x'):
             room.SegmentAnything(self.checkpoint, 'vit_x')
+        with pytest.raises(ValueError, match='downscale_factor=4 leaves no'):
+            self.build(crop_n_layers=1, crop_n_points_downscale_factor=4)
         with pytest.raises(FileNotFoundError, match='none.pth.*checkpoint'):
             room.SegmentAnything(str(tmp_path / 'none.pth'), 'tiny')
         torch.save(dict(a=torch.ones(1)), tmp_path / 'other.pth')
@@ -202,6 +214,118 @@ class TestHuggingFace:
                     **ANYTHING)(picture(0)))
 
         assert count(0.1) < count(1.)
+
+    def test_layers_of_crops(self, folder):
+        """Each layer has its own grid of prompts over each of its crops."""
+        source = room.HuggingFaceSAM(
+            folder,
+            points_per_crop=4,
+            crops_n_layers=2,
+            crop_n_points_downscale_factor=2,
+            **ANYTHING)
+        points = watch_prompts(source)
+        candidates = source(picture(0))
+        assert candidates.size == (48, 64) and len(candidates) > 0
+        sides = [4] + [2] * 4 + [1] * 16  # of the crops of three layers
+        assert sum(map(len, points)) == sum(side**2 for side in sides)
+        # SAM pads the image: 48 x 64 pixels are all the network's rows to 48
+        assert torch.cat(points)[:16].amax(0).tolist() == [56., 42.]
+
+    def test_same_factor_as_transformers(self, folder):
+        """With one grid for all layers nothing changes."""
+        from transformers import pipeline
+        settings = dict(ANYTHING, crops_n_layers=1, points_per_crop=2)
+        points = watch_prompts(
+            source := room.HuggingFaceSAM(folder, **settings))
+        source(picture(0))
+        theirs = pipeline('mask-generation', model=folder)
+        expected = []
+        for batch in theirs.preprocess(
+                source_image(0),
+                points_per_batch=8,
+                crops_n_layers=1,
+                points_per_crop=2):
+            expected.append(batch['input_points'].reshape(-1, 2))
+        torch.testing.assert_close(
+            torch.cat(points),
+            torch.cat(expected).float())
+
+    @pytest.mark.parametrize('size', [(48, 64), (64, 48)])
+    def test_prompts_reach_all_of_a_squashed_image(self, folder, monkeypatch,
+                                                   size):
+        """Of a 3:4 image transformers leaves a quarter without prompts."""
+        monkeypatch.setattr('transformers.AutoImageProcessor.from_pretrained',
+                            lambda *_, **__: tiny_sam.squashing_processor())
+        source = room.HuggingFaceSAM(folder, points_per_crop=4, **ANYTHING)
+        points = watch_prompts(source)
+        candidates = source(picture(0, *size))
+        assert candidates.size == size and len(candidates) > 0
+        assert source.parameters['prompts'] == 'all of the image'
+        centers = torch.tensor([8., 24., 40., 56.])  # of what is squashed
+        grid = torch.cartesian_prod(centers, centers).flip(1)
+        assert torch.equal(torch.cat(points), grid)
+
+    def test_real_processors_squash(self):
+        """Those of SAM 2 (and EdgeTAM) and SAM 3."""
+        pytest.importorskip('torchvision', exc_type=ImportError)
+        from transformers import Sam2ImageProcessor, Sam3ImageProcessor
+        for real in Sam2ImageProcessor, Sam3ImageProcessor:
+            prompts = LayerPrompts(real())
+            assert prompts.squashes
+            side = real.size['height']
+            points = prompts.generate_crop_boxes(
+                source_image(0), side, points_per_crop=32)[1]
+            assert points.amin() == side / 64
+            assert points.amax((0, 1, 2)).tolist() == [side * 63 / 64] * 2
+
+    def test_missing_weights(self, folder, tmp_path):
+        """As in a checkpoint saved with its prefix twice."""
+        shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+        weights = load_file(tmp_path / 'model.safetensors')
+        renamed = {
+            name.replace('mask_decoder.', 'mask_decoder.mask_decoder.'): value
+            for name, value in weights.items()
+        }
+        save_file(renamed, tmp_path / 'model.safetensors', dict(format='pt'))
+        with pytest.raises(ValueError) as error:
+            room.HuggingFaceSAM(str(tmp_path))
+        for part in (str(tmp_path), 'mask_decoder.iou_prediction_head',
+                     'mask_decoder.mask_decoder.', 'save_pretrained'):
+            assert part in str(error.value)
+
+    def test_torchvision_is_missing(self, folder, monkeypatch):
+        """transformers raises a ValueError for SAM 2, not an ImportError."""
+
+        def refuse(*_, **__):
+            raise ValueError('None of these classes could be imported. '
+                             'Missing optional dependencies: torchvision.')
+
+        monkeypatch.setattr('transformers.AutoImageProcessor.from_pretrained',
+                            refuse)
+        with pytest.raises(ImportError, match='pip install torchvision'):
+            room.HuggingFaceSAM(folder)
+
+    def test_bad_settings(self, folder):
+        with pytest.raises(ValueError, match='factor=3 leaves no point of 8'):
+            room.HuggingFaceSAM(
+                folder,
+                points_per_crop=8,
+                crops_n_layers=2,
+                crop_n_points_downscale_factor=3)
+
+
+def watch_prompts(source: room.HuggingFaceSAM) -> list[torch.Tensor]:
+    """Prompts (P, 2) of each pass, in pixels of what the network sees."""
+    points = []
+    source._pipeline.model.register_forward_pre_hook(
+        lambda _, __, inputs: points.append(inputs['input_points'].reshape(
+            -1, 2).float()),
+        with_kwargs=True)
+    return points
+
+
+def source_image(seed: int) -> Image.Image:
+    return Image.fromarray(picture(seed))
 
 
 def test_registry():

@@ -159,6 +159,63 @@ def test_bad_image_list(root, content, message):
         build(root, image_ids='some.json')
 
 
+class TestTypesOfTables:
+    """What NumPy and pandas leave in a pickle."""
+
+    @pytest.mark.parametrize(
+        'integer',
+        [np.int64, np.uint16, np.float64, str, np.str_, lambda i: np.array(i)])
+    @pytest.mark.parametrize('protocol', [0, 4])
+    def test_refs(self, root, integer, protocol):
+        refs = write_refer(root)
+        expected = list(build(root))
+        for ref in refs:
+            for key in ('ref_id', 'image_id', 'ann_id'):
+                ref[key] = integer(ref[key])
+            ref['split'] = np.str_(ref['split'])
+            for sentence in ref['sentences']:
+                sentence['sent_id'] = integer(sentence['sent_id'])
+                sentence['sent'] = np.str_(sentence['sent'])
+                sentence['tokens'] = np.array(sentence['tokens'])
+            ref['sentences'] = np.array(ref['sentences'], dtype=object)
+        path = root / 'refcoco' / 'refs(unc).p'
+        for content in (refs, np.array(refs, dtype=object), tuple(refs)):
+            path.write_bytes(pickle.dumps(content, protocol))
+            found = list(build(root))
+            assert found == expected
+            for item in found:
+                assert type(item['img_id']) is type(item['ref_id']) is int
+                assert type(item['text']) is str
+
+    def test_targets(self, root):
+        ids = np.array([0, 1])
+        refs = [
+            make_ref(0, 100, 'val', ann_id=ids, no_target=np.bool_(False)),
+            make_ref(1, 100, 'val', ann_id=np.array([-1]), no_target=False),
+            make_ref(2, 100, 'val', no_target=np.bool_(True)),
+            make_ref(3, 100, 'val', ann_id=['0', '1']),
+        ]
+        for ref in refs:
+            ref['sentences'][0]['groups'] = np.array(['one', 'two'])
+        write_refer(root, refs)
+        found = list(build(root, 'val', test_mode=True))[::3]
+        assert [item['object_ids'] for item in found] == [[0, 1], [], [],
+                                                          [0, 1]]
+        assert found[0]['groups'] == ['one', 'two']
+
+    def test_instances(self, root):
+        expected = list(build(root))
+        path = root / 'refcoco' / 'instances.json'
+        content = json.loads(path.read_text())
+        for row in content['images'] + content['annotations']:
+            row.update({
+                key: str(value)
+                for key, value in row.items() if key.endswith('id')
+            })
+        write_instances(root, content)
+        assert list(build(root)) == expected
+
+
 class TestTargets:
     """gRefCOCO, and objects without annotation."""
 
@@ -330,7 +387,7 @@ class TestBadInput:
             build(root)
 
     @pytest.mark.parametrize('fields, message', [
-        (dict(image_id='1'), 'entry 1: "image_id" is \'1\', not int'),
+        (dict(image_id='1a'), 'entry 1: "image_id" is \'1a\', not int'),
         (dict(ref_id=True), 'entry 1: "ref_id" is True, not int'),
         (dict(split=None), 'entry 1: "split" is None, not str'),
         (dict(sentences=[]), 'entry 1: "sentences" is empty'),
@@ -338,7 +395,12 @@ class TestBadInput:
         (dict(sentences=[dict(sent_id=1, raw='a')]), '"sent" is missing'),
         (dict(sentences=[dict(sent_id=1, sent='a', groups='b')]),
          '"groups" is not a list of strings'),
-        (dict(ann_id='3'), 'entry 1: "ann_id" is \'3\', not an integer'),
+        (dict(ann_id='3.'), 'entry 1: "ann_id" is \'3.\', not an integer'),
+        (dict(ann_id=float('nan')),
+         'entry 1: "ann_id" is nan, not an integer'),
+        (dict(ann_id=[2, None]), 'entry 1: "ann_id" is a list, not an'),
+        (dict(no_target='False'), '"no_target" is \'False\', not bool'),
+        (dict(sentences=np.zeros((2, 2))), '"sentences" is a ndarray, not'),
         (dict(ann_id=77), 'ref_id 1: annotation 77 is missing'),
         (dict(ann_id=2), 'annotation 2 is of image 101, the expression of'),
         (dict(image_id=77), 'ref_id 1: image 77 is missing'),
@@ -348,6 +410,15 @@ class TestBadInput:
         refs[1].update(fields)
         self.refs_of(root).write_bytes(pickle.dumps(refs))
         with pytest.raises(AnnotationError, match=message):
+            build(root)
+
+    def test_deeply_nested(self, root):
+        """Beyond what Python can print."""
+        # [{'sentences': [{'sent_id': [[[...]]]}]}]
+        self.refs_of(root).write_bytes(
+            b'\x80\x02](}(X\x09\0\0\0sentences](}(X\x07\0\0\0sent_id' +
+            b']' * 5000 + b'a' * 4999 + b'ueue.')
+        with pytest.raises(AnnotationError, match='"sent_id" is a list'):
             build(root)
 
     def test_many_faults_in_one_error(self, root):
@@ -368,10 +439,26 @@ class TestBadInput:
         with pytest.raises(AnnotationError, match=message):
             build(root)
 
+    @pytest.mark.parametrize('key, rows, message', [
+        ('images', [dict(id=[1])], '"images", row 0: "id" is a list, not int'),
+        ('images', ['x'], '"images", row 0: it is a str, not a dict'),
+        ('annotations', [dict(id=1), dict(id=1, image_id=2)],
+         '"annotations", row 1: "id" is 1, that of another row'),
+        ('annotations', {}, 'does not have COCO\'s list "annotations"'),
+    ])
+    def test_malformed_rows(self, root, key, rows, message):
+        content = make_instances(write_refer(root))
+        content[key] = rows
+        write_instances(root, content)
+        with pytest.raises(
+                AnnotationError, match=f'(?s)instances.json.*{message}'):
+            build(root)
+
     @pytest.mark.parametrize('fields, message', [
         (dict(file_name='../../secret.jpg'), 'image 100, "file_name"'),
         (dict(height=0), 'image 100: "height" or "width" is 0'),
         (dict(width='4'), '"width" is \'4\', not int'),
+        (dict(width=10**9), '"height" or "width" is 1000000000, not from 1'),
     ])
     def test_malformed_image(self, root, fields, message):
         content = make_instances(write_refer(root))
@@ -380,7 +467,16 @@ class TestBadInput:
         with pytest.raises(AnnotationError, match=message):
             build(root)
 
-    @pytest.mark.parametrize('segmentation', [None, [], [[]], [[1., 2.]]])
+    @pytest.mark.parametrize(
+        'segmentation',
+        [
+            None,
+            [],
+            [[]],
+            [[1., 2.]],
+            [[5., 5., 10., 5., 20., 5.]],  # on a line
+            [square(6, x=50)],  # beside the image
+        ])
     def test_empty_polygon(self, root, segmentation):
         content = make_instances(write_refer(root))
         content['annotations'][1]['segmentation'] = segmentation

@@ -149,7 +149,8 @@ def test_keep():
     pseudo = rows(9)[0]
     found = KeepPseudoLabel(trusted=True)(pseudo,
                                           Candidates.from_masks(rows(9)))
-    assert found.matched and found.mask is pseudo and found.chosen == []
+    assert found.trusted and not found.matched
+    assert found.mask is pseudo and found.chosen == []
 
 
 @pytest.mark.parametrize('refiner', [IOM(), CPI()])

@@ -106,6 +106,40 @@ def test_candidates_replace_the_masks_of_the_teacher(tmp_path):
     assert losses(plain.train(), branches(whole_image()))['matched'] == 0
 
 
+@pytest.mark.parametrize('trusted', [True, False])
+def test_nothing_matches_without_a_refiner(tmp_path, trusted):
+    """The masks of the plain mean teacher are trusted, but not matched."""
+    refiner = dict(type='KeepPseudoLabel', trusted=trusted)
+    out = losses(build(tmp_path, refiner=refiner).train(), branches())
+    assert out['matched'] == 0 and out['trusted'] == trusted
+
+
+def test_trusted_masks_have_no_pixel_weights(tmp_path):
+    refiner = dict(type='KeepPseudoLabel', trusted=True)
+    loss = [
+        losses(
+            build(
+                tmp_path,
+                refiner=refiner,
+                pseudo_label_loss=dict(
+                    type='PseudoLabelLoss', pixel_weight=weight)).train(),
+            branches())['unsup_loss']
+        for weight in (None, dict(type='ConfidenceFilter', threshold=2.))
+    ]
+    assert loss[0] == loss[1] > 0
+
+
+def test_a_pipeline_without_candidates(tmp_path):
+    """Nothing would ever match, and the log would only say so."""
+    batch = branches()
+    for sample in batch['data_samples']['unsup_teacher']:
+        del sample.candidates
+    keep = build(tmp_path, refiner=dict(type='KeepPseudoLabel'))
+    assert losses(keep.train(), batch)['unsup_loss'] > 0
+    with pytest.raises(ValueError, match='IOM refines .*LoadMaskCandidates'):
+        losses(build(tmp_path).train(), batch)
+
+
 def test_images_without_candidates_keep_the_masks_of_the_teacher(tmp_path):
     out = losses(build(tmp_path).train(), branches(None))
     assert out['matched'] == 0

@@ -10,7 +10,7 @@ import pytest
 
 from mmlangseg.sseg.datasets.file_pool import FilePool
 from mmlangseg.sseg.pseudo_masks import PseudoMaskCache, PseudoMaskCacheError
-from mmlangseg.sseg.pseudo_masks.cache_shard import ShardLayout
+from mmlangseg.sseg.pseudo_masks.cache_shard import ShardError, ShardLayout
 
 HEADER = dict(
     dataset='toy',
@@ -185,6 +185,23 @@ def test_bad_entries(cache):
         with pytest.raises(ValueError, match=message):
             cache.write_shard(0, entry)
     assert (PseudoMaskCache(cache.root).load(0, 'key 0') == labels(0)).all()
+
+
+def test_a_label_that_is_no_cluster(tmp_path):
+    """Three bits hold 0 to 7, also with five clusters."""
+    few, many = (ShardLayout((5, 6), clusters) for clusters in (5, 8))
+    record = many.pack('a', np.full((5, 6), 6))
+    assert few.record_size == many.record_size
+    with pytest.raises(ShardError, match='has the label 6, but there are 5'):
+        few.unpack('a', record)
+
+
+def test_very_many_samples_in_the_header(cache):
+    """Only files that are there are looked at."""
+    path = cache.root / 'header.json'
+    path.write_text(json.dumps(dict(cache.header, num_samples=2**40)))
+    cache.path(2).unlink()  # it had fewer samples
+    assert list(PseudoMaskCache(cache.root).without_masks()) == []
 
 
 def test_leftovers_of_killed_writers_are_not_shards(cache):

@@ -141,3 +141,15 @@ def test_errors(options, message):
 def test_missing_weights(tmp_path):
     with pytest.raises(OSError, match='nothing_here'):
         DINOFeatures(str(tmp_path / 'nothing_here'))
+
+
+def test_incomplete_folder(folder, tmp_path):
+    """transformers would draw them at random."""
+    model = AutoModel.from_pretrained(folder)
+    weights = model.state_dict()
+    name = next(name for name in weights if 'layer' in name)
+    del weights[name]
+    model.save_pretrained(tmp_path, state_dict=weights)
+    with pytest.raises(
+            ValueError, match=f'{tmp_path}: .* lacks 1 of .*{name}'):
+        DINOFeatures(str(tmp_path))

@@ -1,11 +1,12 @@
 """Where the pairs of a tar are."""
 from __future__ import annotations
 import hashlib
+import io
 import json
 import os
 import zipfile
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Optional, Sequence
 
 import numpy as np
@@ -198,26 +199,51 @@ def load_tar_index(tar: PathLike,
     """
     stamp = file_stamp(tar)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            header = json.loads(arrays['header'].tobytes())
+        with zipfile.ZipFile(path) as arrays:
+            header = json.loads(_read_array(arrays, 'header').tobytes())
             if (header['format'], header['version'],
                     tuple(header['stamp'])) != (FORMAT, VERSION, stamp):
                 return None
             counts = TarCounts(**header['counts'])
+            if not _plain_counts(counts):
+                return None
             if counts_only:
                 return TarIndex(
                     np.empty(0, SAMPLE), PackedStrings.pack([]), counts, stamp)
-            samples, ends = arrays['samples'], arrays['ends']
-            keys = PackedStrings(arrays['keys'], ends)
-    except (OSError, ValueError, KeyError, TypeError, EOFError,
-            zipfile.BadZipFile):
+            samples, keys, ends = (
+                _read_array(arrays, name)
+                for name in ('samples', 'keys', 'ends'))
+    except Exception:  # a damaged archive raises almost anything
         return None
-    if not (samples.dtype == SAMPLE and len(samples) == counts.pairs
-            and _fit(samples, stamp[0]) and ends.shape == (counts.pairs, )
+    shapes = samples.shape, ends.shape
+    if not (shapes == ((counts.pairs, ), (counts.pairs, )) and
+            (samples.dtype, keys.dtype, ends.dtype)
+            == (SAMPLE, np.uint8, np.int64) and _fit(samples, stamp[0])
             and np.all(np.diff(ends, prepend=0) >= 0)
-            and len(keys.data) == (ends[-1] if len(ends) else 0)):
+            and keys.shape == (ends[-1] if len(ends) else 0, )):
         return None
-    return TarIndex(samples, keys, counts, stamp)
+    return TarIndex(samples, PackedStrings(keys, ends), counts, stamp)
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """An array of an .npz; NumPy would take memory for any shape it names."""
+    info = archive.getinfo(f'{name}.npy')
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f'{name} is compressed')
+    data = archive.read(info)
+    file = io.BytesIO(data)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError(f'{name} has another version')
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape)
+
+
+def _plain_counts(counts: TarCounts) -> bool:
+    """Whether all fields have their types."""
+    return all(
+        type(value) is type(default)
+        for value, default in zip(astuple(counts), astuple(TarCounts()))
+    ) and all(type(number) is int for number in counts.refused.values())
 
 
 def _fit(samples: np.ndarray, tar_size: int) -> bool:

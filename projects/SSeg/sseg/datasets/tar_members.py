@@ -13,7 +13,7 @@ BLOCK = tarfile.BLOCKSIZE  # 512; headers and payloads begin at multiples
 # Extension headers hold names; anything longer is damage or an attack.
 _MAX_EXTENSION = 1 << 20
 _MAX_TAIL = 1 << 20  # more than any padding behind the end mark
-_PAX_RECORD = re.compile(rb'(\d+) ([^=\n]+)=')
+_PAX_RECORD = re.compile(rb'(\d{1,9}) ([^=\n]+)=')
 _COMPRESSED = {
     b'\x1f\x8b': 'gzip',
     b'BZh': 'bzip2',

@@ -51,7 +51,7 @@ class PseudoMaskCache:
             raise PseudoMaskCacheError(
                 f'{self.root} is not a pseudo-mask cache, it has no '
                 f'header.json; {_REMEDY}') from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PseudoMaskCacheError(
                 f'{path} is damaged: {error}. Delete the folder and {_REMEDY}'
             ) from error
@@ -164,8 +164,12 @@ class PseudoMaskCache:
 
     def without_masks(self) -> Iterator[int]:
         """Samples of the shards made so far that have no pseudo-masks."""
-        for number in range(self.num_shards):
-            if self.has_shard(number):
+        # The files, not the numbers: a damaged header can have very many.
+        numbers = sorted(
+            int(path.stem) for path in (self.root / 'shards').glob('*.bin')
+            if path.stem.isdecimal())
+        for number in numbers:
+            if number < self.num_shards:
                 with self._shard(number) as shard:
                     samples = shard.without_map()
                 yield from samples

@@ -63,7 +63,8 @@ class ShardLayout:
         """The label map of a record, uint8 (h, w); None if it has none.
 
         Raises:
-            ShardError: The record is damaged, or of another key.
+            ShardError: The record is damaged, of another key, or has a label
+                that is no cluster.
         """
         name, crc = _RECORD.unpack_from(record)
         data = record[_RECORD.size:]
@@ -76,6 +77,9 @@ class ShardLayout:
         bits = np.unpackbits(
             np.frombuffer(data, np.uint8), count=self.labels * self.bits)
         labels = bits.reshape(-1, self.bits) @ (1 << self._planes)
+        if labels.max() >= self.num_clusters:
+            raise ShardError(f'has the label {labels.max()}, but there are '
+                             f'{self.num_clusters} clusters')
         return labels.reshape(self.grid)
 
 

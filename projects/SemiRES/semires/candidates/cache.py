@@ -45,7 +45,7 @@ class CandidateCache:
             raise CandidateCacheError(
                 f'{self.root} is not a candidate cache, it has '
                 f'no header.json; {_REMEDY}') from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CandidateCacheError(
                 f'{path} is damaged: {error}. Delete the folder and {_REMEDY}'
             ) from error
@@ -128,18 +128,12 @@ class CandidateCache:
         except FileNotFoundError:
             return None
         try:
-            found_id, candidates = unpack_entry(data)
-            if found_id != img_id:
-                raise EntryError(f'field "image id": it is {found_id}')
-            if candidates.size != self.size:
-                raise EntryError(f'field "size": it is {candidates.size}, '
-                                 f'that of the cache {self.size}')
+            return unpack_entry(data, img_id, self.size)
         except EntryError as error:
             raise CandidateCacheError(
                 f'{path} is damaged, {error}. Delete this file and run '
                 'tools/semires/generate_candidates.py again, which makes '
                 'only what is missing') from error
-        return candidates
 
     def _check_header(self, path: Path) -> None:
         header = self.header

@@ -6,6 +6,7 @@ from typing import Iterable, Optional, Sequence
 import numpy as np
 from pycocotools import mask as mask_utils
 
+from mmlangseg.coco_codes import check_codes
 from . import rle as rle_utils
 
 
@@ -44,7 +45,8 @@ class Candidates:
             scores: N numbers, zeros by default.
 
         Raises:
-            ValueError: A mask has another size, or there are not N scores.
+            ValueError: A mask has another size or a code that is not one of
+                this size, or there are not N finite scores.
         """
         size = (int(size[0]), int(size[1]))
         for i, rle in enumerate(rles):
@@ -56,13 +58,18 @@ class Candidates:
         scores = np.asarray(scores, np.float32).reshape(-1)
         if len(scores) != len(rles):
             raise ValueError(f'{len(scores)} scores for {len(rles)} masks')
+        if not np.isfinite(scores).all():
+            raise ValueError(f'"scores" of mask {np.isfinite(scores).argmin()}'
+                             ' is not a finite number')
         coded = [
             dict(size=list(size), counts=_as_bytes(rle['counts']))
             for rle in rles
         ]
         areas, boxes = np.zeros(0, np.int64), np.zeros((0, 4), np.float32)
         if coded:
-            areas = mask_utils.area(coded).astype(np.int64)
+            # before pycocotools gets them, which trusts its input
+            areas = check_codes([rle['counts'] for rle in coded],
+                                size[0] * size[1])
             boxes = mask_utils.toBbox(coded).astype(np.float32)
         return cls(size, coded, areas, boxes, scores)
 
@@ -139,4 +146,7 @@ class Candidates:
 
 
 def _as_bytes(counts: bytes | str) -> bytes:
-    return counts.encode('ascii') if isinstance(counts, str) else counts
+    if not isinstance(counts, (bytes, str)):
+        raise ValueError(f'"counts" is a {type(counts).__name__}, not a '
+                         'compressed code')
+    return counts.encode() if isinstance(counts, str) else counts

@@ -17,6 +17,7 @@ MAGIC = b'MMLC'
 _HEAD = struct.Struct('<4sIIIq')
 _ARRAYS = (('areas', '<u4', 1), ('boxes', '<u2', 4), ('scores', '<f4', 1),
            ('lengths', '<u4', 1))
+_MAX_RATIO = 1032  # of deflate
 _BYTES_PER_MASK = sum(np.dtype(kind).itemsize * n for _, kind, n in _ARRAYS)
 
 
@@ -37,36 +38,73 @@ def pack_entry(img_id: int, candidates: Candidates) -> bytes:
     return head + zlib.compress(b''.join(body + counts), 9)
 
 
-def unpack_entry(data: bytes) -> tuple[int, Candidates]:
+def unpack_entry(data: bytes, img_id: int, size: tuple[int,
+                                                       int]) -> Candidates:
     """Read what :func:`pack_entry` wrote.
 
-    Returns:
-        tuple[int, Candidates]: Image id and candidates.
+    The codes are checked and areas and boxes are compared with them; nothing
+    takes more memory than so many bytes of zlib can give.
+
+    Args:
+        data: The file.
+        img_id: The image whose entry it must be.
+        size: Height and width that the masks must have.
 
     Raises:
-        EntryError: The bytes are damaged.
+        EntryError: The bytes are damaged, or of another image.
     """
     if data[:len(MAGIC)] != MAGIC or len(data) < _HEAD.size:
         raise EntryError(f'field "magic": it does not start with {MAGIC}')
-    _, height, width, number, img_id = _HEAD.unpack_from(data)
+    _, height, width, number, found_id = _HEAD.unpack_from(data)
+    if found_id != img_id:
+        raise EntryError(f'field "image id": it is {found_id}')
+    if (height, width) != size:
+        raise EntryError(f'field "size": it is {(height, width)}, that of the '
+                         f'cache {size}')
+    arrays, codes = _inflate(data[_HEAD.size:], number)
+    rles = [dict(size=[height, width], counts=code) for code in codes]
+    try:
+        found = Candidates.from_rles(rles, size, arrays['scores'])
+    except ValueError as error:
+        raise EntryError(f'field "masks": {error}') from error
+    boxes = arrays['boxes'].reshape(number, 4)
+    for name, saved, true in (('areas', arrays['areas'], found.areas),
+                              ('boxes', boxes, found.boxes)):
+        if not np.array_equal(saved, true):
+            wrong = (saved != true).reshape(number, -1).any(1).argmax()
+            raise EntryError(f'field "{name}": mask {wrong} has '
+                             f'{true[wrong].tolist()}, not '
+                             f'{saved[wrong].tolist()}')
+    return found
+
+
+def _inflate(data: bytes, number: int) -> tuple[dict, list[bytes]]:
+    """The arrays by name, and the codes of the masks."""
+    most = _MAX_RATIO * len(data)
+    stream, start = zlib.decompressobj(), number * _BYTES_PER_MASK
     try:  # zlib's checksum finds damage
-        body = zlib.decompress(data[_HEAD.size:])
+        if start <= most:
+            body = stream.decompress(data, max(1, start))
+        if start > most or stream.eof and len(body) < start:
+            raise EntryError(f'field "N": {number} masks do not fit')
+        if len(body) < start:
+            raise EntryError('field "masks": they are cut off')
+        arrays, place = {}, 0
+        for name, kind, columns in _ARRAYS:
+            array = np.frombuffer(body, kind, number * columns, place)
+            arrays[name], place = array, place + array.nbytes
+        ends = arrays['lengths'].cumsum(dtype=np.int64).tolist()
+        total = ends[-1] if ends else 0
+        body = body[start:]
+        if total <= most:
+            body += stream.decompress(stream.unconsumed_tail, total + 1)
     except zlib.error as error:
         raise EntryError(f'field "masks": {error}') from error
-    if len(body) < number * _BYTES_PER_MASK:
-        raise EntryError(f'field "N": {number} masks do not fit')
-    arrays, start = {}, 0
-    for name, kind, columns in _ARRAYS:
-        array = np.frombuffer(body, kind, number * columns, start)
-        arrays[name], start = array, start + array.nbytes
-    ends = (start + arrays['lengths'].cumsum(dtype=np.int64)).tolist()
-    if (ends[-1] if ends else start) != len(body):
+    if len(body) != total and (stream.eof or len(body) > total
+                               or total > most):
         raise EntryError('field "lengths": it does not match the masks')
-    rles = [
-        dict(size=[height, width], counts=body[begin:end])
-        for begin, end in zip([start, *ends], ends)
-    ]
-    areas = arrays['areas'].astype(np.int64)
-    boxes = arrays['boxes'].reshape(number, 4).astype(np.float32)
-    scores = arrays['scores'].astype(np.float32)
-    return img_id, Candidates((height, width), rles, areas, boxes, scores)
+    if not stream.eof:
+        raise EntryError('field "masks": they are cut off')
+    if stream.unused_data:
+        raise EntryError('field "masks": more bytes follow them')
+    return arrays, [body[a:b] for a, b in zip([0, *ends], ends)]

@@ -8,6 +8,8 @@ from mmcv.ops import nms
 from PIL import Image
 from pycocotools import mask as mask_utils
 
+from mmlangseg.huggingface_folder import load_huggingface_network
+from .layer_prompts import LayerPrompts, points_per_layer
 from .source import CANDIDATE_SOURCES, CandidateSource
 
 
@@ -52,6 +54,8 @@ class HuggingFaceSAM(CandidateSource):
                  crops_nms_thresh: float = 0.7,
                  crop_overlap_ratio: float = 512 / 1500,
                  crop_n_points_downscale_factor: int = 1) -> None:
+        points_per_layer(points_per_crop, crop_n_points_downscale_factor,
+                         crops_n_layers)
         settings = dict(
             points_per_crop=points_per_crop,
             pred_iou_thresh=pred_iou_thresh,
@@ -65,6 +69,9 @@ class HuggingFaceSAM(CandidateSource):
         self.parameters = dict(model=model, revision=revision, **settings)
         self._settings = dict(settings, points_per_batch=points_per_batch)
         self._pipeline = _build_pipeline(model, revision, device)
+        if self._pipeline.image_processor.squashes:
+            # A cache begun with transformers' own prompts is not gone on with.
+            self.parameters['prompts'] = 'all of the image'
 
     def propose(self, image: np.ndarray) -> Iterator[Tuple[dict, float]]:
         found = self._pipeline(Image.fromarray(image), **self._settings)
@@ -73,13 +80,34 @@ class HuggingFaceSAM(CandidateSource):
 
 
 def _build_pipeline(model: str, revision: Optional[str], device: str):
-    from transformers import (AutoImageProcessor, AutoModelForMaskGeneration,
-                              MaskGenerationPipeline)
+    from transformers import AutoImageProcessor, MaskGenerationPipeline
 
     class Pipeline(MaskGenerationPipeline):
-        """Gives run lengths only; transformers' step needs torchvision."""
+        """Layers of crops one after the other, and run lengths only."""
+
+        def preprocess(self,
+                       image: Image.Image,
+                       crops_n_layers: int = 0,
+                       points_per_crop: int = 32,
+                       crop_n_points_downscale_factor: int = 1,
+                       **settings) -> Iterator[dict]:
+            # The layers have grids of different sizes, which transformers
+            # cannot put into one array.
+            for layer in range(crops_n_layers + 1):
+                side = points_per_layer(points_per_crop,
+                                        crop_n_points_downscale_factor, layer)
+                self.image_processor.layer = layer
+                for batch in super().preprocess(
+                        image,
+                        crops_n_layers=layer,
+                        points_per_crop=side,
+                        **settings):
+                    batch['full_image_size'] = torch.tensor(image.size[::-1])
+                    batch['is_last'] &= layer == crops_n_layers
+                    yield batch
 
         def postprocess(self, model_outputs, crops_nms_thresh: float = 0.7):
+            # transformers' step needs torchvision
             runs = [rle for part in model_outputs for rle in part['masks']]
             scores = torch.cat([part['iou_scores'] for part in model_outputs])
             boxes = torch.cat([part['boxes'] for part in model_outputs])
@@ -92,12 +120,14 @@ def _build_pipeline(model: str, revision: Optional[str], device: str):
     try:
         processor = AutoImageProcessor.from_pretrained(
             model, revision=revision)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
+        if 'torchvision' not in str(error):
+            raise
         raise ImportError(
             f'the image processor of {model} needs torchvision (the one made '
             f'for your torch): pip install torchvision. ({error})') from error
     return Pipeline(
-        model=AutoModelForMaskGeneration.from_pretrained(
-            model, revision=revision),
-        image_processor=processor,
+        model=load_huggingface_network(
+            model, task='AutoModelForMaskGeneration', revision=revision),
+        image_processor=LayerPrompts(processor),
         device=device)

@@ -29,7 +29,7 @@ def read_released(path: PathLike) -> Candidates:
             except (ValueError, TypeError, KeyError) as error:
                 raise ValueError(f'mask {i}: {error!r}') from error
         return Candidates.from_rles(rles, rles[0]['size'])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f'{path} is not a released candidate file: {error}. Leave it out, '
             'or make the candidates of its image with --source') from error

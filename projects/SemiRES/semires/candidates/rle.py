@@ -28,6 +28,8 @@ def encode_start_length(counts: Sequence[int], size: Sequence[int]) -> dict:
         ValueError: The runs do not fit ``size`` or are not in order.
     """
     height, width = size
+    if not all(type(side) is int and 0 < side < 65536 for side in size):
+        raise ValueError(f'"size" is {size!r:.40}, not [height, width]')
     values = np.asarray(counts)
     if values.size == 0:
         values = np.zeros(0, np.int64)

@@ -7,6 +7,7 @@ from typing import Iterator, Optional, Sequence, Tuple
 import numpy as np
 import torch
 
+from .layer_prompts import points_per_layer
 from .source import CANDIDATE_SOURCES, CandidateSource
 
 
@@ -70,6 +71,9 @@ class SegmentAnything(CandidateSource):
                              f'{sorted(sam_model_registry)}')
         if (points_per_side is None) == (point_grids is None):
             raise ValueError('give one of points_per_side and point_grids')
+        if points_per_side is not None:
+            points_per_layer(points_per_side, crop_n_points_downscale_factor,
+                             crop_n_layers)
         self.parameters = dict(
             model_type=model_type,
             points_per_side=points_per_side,
@@ -95,7 +99,17 @@ class SegmentAnything(CandidateSource):
                 f'{model_type!r}: {error}') from error
         if point_grids is not None:
             point_grids = [np.asarray(grid) for grid in point_grids]
-        self._generator = SamAutomaticMaskGenerator(
+
+        class Generator(SamAutomaticMaskGenerator):
+            """Takes crops without any mask, too."""
+
+            def _process_crop(self, *args):
+                data = super()._process_crop(*args)
+                # (0,) without masks, which has no place in (N, 4)
+                data['crop_boxes'] = data['crop_boxes'].reshape(-1, 4)
+                return data
+
+        self._generator = Generator(
             model.to(device).eval(), points_per_side, points_per_batch,
             pred_iou_thresh, stability_score_thresh, stability_score_offset,
             box_nms_thresh, crop_n_layers, crop_nms_thresh, crop_overlap_ratio,

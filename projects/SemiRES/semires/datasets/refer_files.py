@@ -1,11 +1,17 @@
 """The annotation files of the REFER layout: refs and instances."""
 from __future__ import annotations
 import os
+import re
 from typing import Any, Sequence
+
+import numpy as np
 
 from mmlangseg.annotation_files import AnnotationError, load_json, raise_faults
 from mmlangseg.coco_segmentation import check_segmentation
 from mmlangseg.fileio import PathLike, load_pickle_restricted, resolve_inside
+
+_DIGITS = re.compile('-?[0-9]{1,18}')
+_MAX_SIDE = 65535  # of an image, as in the formats that photographs have
 
 
 def find_refs_file(folder: PathLike, split_by: str) -> str:
@@ -36,7 +42,9 @@ def read_refs(path: PathLike, text_field: str = 'sent') -> list[dict]:
 
     Args:
         path: ``refs(<split_by>).p`` of REFER, which is read without running
-            code that it may name, or the JSON of gRefCOCO.
+            code that it may name, or the JSON of gRefCOCO. Tables of NumPy
+            and pandas leave their own types in a pickle: integers, strings
+            and lists may be NumPy's, and ids may be digits.
         text_field: ``'sent'``, the cleaned sentence, or ``'raw'``, what the
             annotator wrote.
 
@@ -55,7 +63,8 @@ def read_refs(path: PathLike, text_field: str = 'sent') -> list[dict]:
     if os.fspath(path).endswith('.json'):
         content = load_json(path)
     else:
-        content = load_pickle_restricted(path)
+        content = load_pickle_restricted(path, allow=('numpy', ))
+    content = _as_list(content)
     if not isinstance(content, list) or not content:
         raise AnnotationError(
             f'{path} is not a list of referring expressions. '
@@ -71,29 +80,68 @@ def read_refs(path: PathLike, text_field: str = 'sent') -> list[dict]:
 
 
 def _field(row: Any, key: str, kind: type) -> Any:
+    """A value of a row as ``int``, ``str`` or ``list``."""
     if not isinstance(row, dict):
         raise ValueError(f'it is a {type(row).__name__}, not a dict')
     if key not in row:
         raise ValueError(f'"{key}" is missing')
-    value = row[key]
-    if not isinstance(value, kind) or (kind is int
-                                       and isinstance(value, bool)):
-        raise ValueError(f'"{key}" is {value!r:.80}, not {kind.__name__}')
+    read = {int: _as_integer, str: _as_text, list: _as_list}[kind]
+    value = read(row[key])
+    if not isinstance(value, kind):
+        raise ValueError(f'"{key}" is {_show(row[key])}, not {kind.__name__}')
     return value
 
 
+def _id(row: Any, key: str) -> int:
+    """An integer of a row; ids are also written as digits."""
+    value = row.get(key) if isinstance(row, dict) else None
+    return int(value) if _is_digits(value) else _field(row, key, int)
+
+
+def _is_digits(value: Any) -> bool:
+    return isinstance(value, str) and bool(_DIGITS.fullmatch(value))
+
+
+def _as_integer(value: Any) -> Any:
+    """Whole numbers as int, booleans as None, anything else as it is."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (np.integer, np.ndarray)) and np.ndim(value) == 0:
+        value = value.item()
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return int(value)  # a column in which some row has none
+    return value
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, np.str_) else value
+
+
+def _as_list(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _show(value: Any) -> str:
+    """For a message; what is nested may be deep beyond printing."""
+    if value is None or isinstance(value, (bool, int, float, str, np.generic)):
+        return f'{value!r:.80}'
+    return f'a {type(value).__name__}'
+
+
 def _groups(row: dict) -> list[str]:
-    groups = row.get('groups', [])
+    groups = _as_list(row.get('groups', []))
     if not isinstance(groups, list) or not all(
             isinstance(group, str) for group in groups):
         raise ValueError('"groups" is not a list of strings')
-    return groups
+    return list(map(str, groups))
 
 
 def _clean_ref(row: Any, text_field: str) -> dict:
     sentences = [
         dict(
-            sent_id=_field(sentence, 'sent_id', int),
+            sent_id=_id(sentence, 'sent_id'),
             text=_field(sentence, text_field, str),
             groups=_groups(sentence))
         for sentence in _field(row, 'sentences', list)
@@ -101,8 +149,8 @@ def _clean_ref(row: Any, text_field: str) -> dict:
     if not sentences:
         raise ValueError('"sentences" is empty')
     return dict(
-        ref_id=_field(row, 'ref_id', int),
-        image_id=_field(row, 'image_id', int),
+        ref_id=_id(row, 'ref_id'),
+        image_id=_id(row, 'image_id'),
         split=_field(row, 'split', str),
         ann_ids=_annotation_ids(row),
         sentences=sentences)
@@ -111,14 +159,22 @@ def _clean_ref(row: Any, text_field: str) -> dict:
 def _annotation_ids(row: dict) -> list[int] | None:
     """REFER has one id, gRefCOCO a list, with -1 for "no target"."""
     ids = row.get('ann_id')
-    if row.get('no_target'):
+    no_target = row.get('no_target', False)
+    if not isinstance(no_target, (bool, np.bool_)) and no_target not in (0, 1):
+        raise ValueError(f'"no_target" is {_show(no_target)}, not bool')
+    if no_target:
         return []
     if ids is None:
         return None
-    ids = ids if isinstance(ids, list) else [ids]
-    if not all(isinstance(i, int) and not isinstance(i, bool) for i in ids):
-        raise ValueError(f'"ann_id" is {row["ann_id"]!r:.80}, not an integer '
-                         'or a list of integers')
+    ids = _as_list(ids)
+    ids = [
+        int(i) if _is_digits(i) else _as_integer(i)
+        for i in (ids if isinstance(ids, list) else [ids])
+    ]
+    if not all(isinstance(i, int) for i in ids):
+        raise ValueError(f'"ann_id" is {_show(row["ann_id"])}, not an integer '
+                         'or a list of integers (None if the object was not '
+                         'annotated)')
     return [i for i in ids if i != -1]
 
 
@@ -163,13 +219,8 @@ def read_instances(path: PathLike, refs: Sequence[dict]) -> tuple[dict, dict]:
             refs, or an outline is empty; names the ids and the fields.
     """
     content = load_json(path)
-    try:
-        images = {row['id']: row for row in content['images']}
-        annotations = {row['id']: row for row in content['annotations']}
-    except (KeyError, TypeError) as error:
-        raise AnnotationError(
-            f'{path} does not have COCO\'s "images" and "annotations", each '
-            f'with "id": {error!r}. Download or make the file again') from None
+    images, annotations = (
+        _rows_by_id(path, content, key) for key in ('images', 'annotations'))
     sizes, segmentations, faults = {}, {}, []
     for ref in refs:
         try:
@@ -186,6 +237,29 @@ def read_instances(path: PathLike, refs: Sequence[dict]) -> tuple[dict, dict]:
     return sizes, segmentations
 
 
+def _rows_by_id(path: PathLike, content: Any, key: str) -> dict[int, dict]:
+    """Rows of a list in the file.
+
+    Raises:
+        AnnotationError: It is no list, a row has no id, or two different ones
+            have the same.
+    """
+    rows = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(rows, list):
+        raise AnnotationError(f'{path} does not have COCO\'s list "{key}". '
+                              'Download or make the file again')
+    found, faults = {}, []
+    for index, row in enumerate(rows):
+        try:
+            row_id = _id(row, 'id')
+            if found.setdefault(row_id, row) != row:
+                raise ValueError(f'"id" is {row_id}, that of another row')
+        except ValueError as error:
+            faults.append(f'"{key}", row {index}: {error}')
+    raise_faults(path, faults)
+    return found
+
+
 def _clean_image(images: dict, image_id: int) -> dict:
     if image_id not in images:
         raise ValueError(f'image {image_id} is missing')
@@ -193,8 +267,10 @@ def _clean_image(images: dict, image_id: int) -> dict:
         key: _field(images[image_id], key, kind)
         for key, kind in (('file_name', str), ('height', int), ('width', int))
     }
-    if min(image['height'], image['width']) < 1:
-        raise ValueError(f'image {image_id}: "height" or "width" is 0')
+    for key in ('height', 'width'):
+        if not 1 <= image[key] <= _MAX_SIDE:
+            raise ValueError(f'image {image_id}: "height" or "width" is '
+                             f'{image[key]}, not from 1 to {_MAX_SIDE}')
     try:
         resolve_inside('images', image['file_name'])
     except ValueError as error:
@@ -207,7 +283,7 @@ def _clean_annotation(annotations: dict, ann_id: int, image_id: int,
     if ann_id not in annotations:
         raise ValueError(f'annotation {ann_id} is missing')
     row = annotations[ann_id]
-    if row.get('image_id', image_id) != image_id:
+    if 'image_id' in row and _id(row, 'image_id') != image_id:
         raise ValueError(f'annotation {ann_id} is of image {row["image_id"]},'
                          f' the expression of image {image_id}')
     segmentation = row.get('segmentation')

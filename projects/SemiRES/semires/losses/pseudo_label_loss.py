@@ -12,8 +12,9 @@ from torch import Tensor, nn
 class PseudoLabelLoss(nn.Module):
     """Loss of the unlabelled images (SemiRES, equation 10).
 
-    Matched samples: cross entropy with class weights. Unmatched ones: plain
-    cross entropy times pixel weights. Computed in float32.
+    Matched samples, or those whose mask is trusted without a match: cross
+    entropy with class weights. The others: plain cross entropy times pixel
+    weights. Computed in float32.
 
     Args:
         class_weight: Of background and foreground in matched samples.
@@ -55,7 +56,7 @@ class PseudoLabelLoss(nn.Module):
             logits: The student's, (B, 2, H, W).
             labels: Refined masks, or pseudo-labels where nothing matched,
                 bool or integer (B, H, W).
-            matched: bool (B,).
+            matched: Which samples are matched, or trusted, bool (B,).
             prob: The teacher's foreground probability, (B, H, W).
 
         Returns:

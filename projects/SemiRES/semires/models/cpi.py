@@ -26,6 +26,8 @@ class CPI:
             image pass. None, as released, leaves none out.
     """
 
+    uses_candidates = True
+
     def __init__(self,
                  mode: str = 'uo',
                  u_threshold: float = 0.7,

@@ -20,6 +20,8 @@ class IOM:
         threshold: The IoU must be greater than this.
     """
 
+    uses_candidates = True
+
     def __init__(self, threshold: float = 0.5) -> None:
         self.threshold = threshold
 

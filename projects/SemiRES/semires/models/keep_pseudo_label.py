@@ -14,10 +14,11 @@ class KeepPseudoLabel:
     """Leave every pseudo-label as the teacher makes it.
 
     Args:
-        trusted: What is reported as ``matched``, and so which term of
-            :class:`PseudoLabelLoss` the sample goes to: the one of refined
-            masks, or the one with pixel weights.
+        trusted: Which term of :class:`PseudoLabelLoss` the samples go to:
+            the one of refined masks, or the one with pixel weights.
     """
+
+    uses_candidates = False
 
     def __init__(self, trusted: bool = False) -> None:
         self.trusted = trusted

@@ -12,13 +12,19 @@ class Refinement:
     Attributes:
         mask (np.ndarray): Refined mask, bool (H, W); the pseudo-label itself
             if nothing matched.
-        matched (bool): Whether a candidate matched.
+        trusted (bool): Whether the mask goes to the term of
+            :class:`PseudoLabelLoss` without pixel weights.
         chosen (list[int]): The candidates that ``mask`` is the union of.
     """
 
     mask: np.ndarray
-    matched: bool = False
+    trusted: bool = False
     chosen: list[int] = field(default_factory=list)
+
+    @property
+    def matched(self) -> bool:
+        """Whether a candidate matched."""
+        return bool(self.chosen)
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray | int) -> np.ndarray:

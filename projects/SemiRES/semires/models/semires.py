@@ -42,6 +42,12 @@ class PseudoLabels:
         return torch.tensor([r.matched for r in self.refinements],
                             device=self.prob.device)
 
+    @cached_property
+    def trusted(self) -> Tensor:
+        """Whether the mask needs no pixel weights: (B,) bool."""
+        return torch.tensor([r.trusted for r in self.refinements],
+                            device=self.prob.device)
+
 
 @MODELS.register_module()
 class SemiRES(BaseSegmentor):
@@ -111,10 +117,11 @@ class SemiRES(BaseSegmentor):
 
         Returns:
             dict: ``sup_loss`` and ``unsup_loss``, and what is only logged:
-            the share of ``matched`` samples and, if the unlabelled images
-            have masks all the same, the mean IoU in percent of the
-            pseudo-labels before and after the refinement (``pseudo_mIoU``,
-            ``refined_mIoU``).
+            the share of samples that a candidate ``matched``, with a refiner
+            that looks at none the share that is ``trusted``, and, if the
+            unlabelled images have masks all the same, the mean IoU in percent
+            of the pseudo-labels before and after the refinement
+            (``pseudo_mIoU``, ``refined_mIoU``).
         """
         targets = stack_targets(data_samples['sup'], inputs['sup'].shape[-2:])
         if 'unsup_teacher' not in inputs:
@@ -130,8 +137,10 @@ class SemiRES(BaseSegmentor):
         losses = dict(
             sup_loss=self._supervised(labelled, targets),
             unsup_loss=self.pseudo_label_loss(unlabelled, labels.masks,
-                                              labels.matched, labels.prob),
+                                              labels.trusted, labels.prob),
             matched=labels.matched.float().mean())
+        if not self._uses_candidates:  # else those that matched
+            losses['trusted'] = labels.trusted.float().mean()
         losses.update(_quality(labels, data_samples['unsup_teacher']))
         return losses
 
@@ -146,8 +155,20 @@ class SemiRES(BaseSegmentor):
         Args:
             inputs (Tensor): (B, 3, H, W).
             data_samples (list[SegDataSample]): Of length B, metainfo ``text``
-                and, optional, ``candidates``.
+                and ``candidates`` if the refiner looks at them: None for an
+                image that has no entry in the cache.
+
+        Raises:
+            ValueError: The pipeline does not load what the refiner needs.
         """
+        if self._uses_candidates and not all('candidates' in sample
+                                             for sample in data_samples):
+            raise ValueError(
+                f'{type(self.refiner).__name__} refines with mask candidates, '
+                'but the pipeline of the unlabelled images loads none: put '
+                'LoadMaskCandidates before its PackSegInputs, with '
+                '"candidates" in meta_keys, or use the refiner '
+                'KeepPseudoLabel')
         logits = self.teacher.logits(inputs, data_samples)
         prob = logits.float().softmax(1)[:, 1]
         pseudo = logits.argmax(1) == 1
@@ -175,6 +196,10 @@ class SemiRES(BaseSegmentor):
                       batch_data_samples: list[SegDataSample]) -> Tensor:
         """Logits of the network that ``semi_test_cfg`` names."""
         return self._chosen.encode_decode(inputs, batch_data_samples)
+
+    @property
+    def _uses_candidates(self) -> bool:
+        return getattr(self.refiner, 'uses_candidates', True)
 
     @property
     def _chosen(self) -> BaseSegmentor:
