@@ -177,7 +177,7 @@ def test_missing_colours(own_scans, source, capsys):
     assert 'b.ply has no vertex property "green"' in error
     status, out = run(own_scans, source, '--grey')
     points = scan_files.read_points(scan_files.scan_paths(out, 'b')[0])
-    assert status == 0 and (points[:, 3:] == 128).all()
+    assert status == 0 and (points[:, 3:] == 127.5).all()
 
 
 def test_float_colours(own_scans, source, capsys):
