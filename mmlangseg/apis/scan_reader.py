@@ -2,7 +2,6 @@
 from __future__ import annotations
 import os
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -97,9 +96,11 @@ def _read_ply(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 def _read_npy(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f'{path} is not a valid array: {error}') from error
+        # Mapped, so that no memory is taken for more than the file has.
+        array = np.array(np.load(path, mmap_mode='r', allow_pickle=False))
+    except Exception as error:  # a damaged header raises almost anything
+        raise ValueError(f'{path} is not a valid array: {error}. Write it '
+                         'again with numpy.save') from error
     return _split(path, array)
 
 
@@ -107,8 +108,9 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     try:
         with np.load(path, allow_pickle=False) as data:
             arrays = {key: data[key] for key in data.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path} is not a valid archive: {error}') from error
+    except Exception as error:  # as above
+        raise ValueError(f'{path} is not a valid archive: {error}. Write it '
+                         'again with numpy.savez') from error
     if 'points' in arrays:
         return _split(path, arrays['points'])
     if 'xyz' not in arrays:
@@ -120,7 +122,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if xyz.ndim != 2 or xyz.shape[1] != 3 or rgb.shape != xyz.shape:
         raise ValueError(f'{path}: xyz {xyz.shape} and rgb {rgb.shape} must '
                          'both be (N, 3)')
-    return xyz, rgb
+    return _split(path, xyz)[0], _split(path, rgb)[0]
 
 
 def _read_bin(path: Path) -> tuple[np.ndarray, np.ndarray]:

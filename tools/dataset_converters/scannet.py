@@ -32,7 +32,7 @@ from convert_files import run_jobs
 from label_table import read_nyu40_ids
 from scannet_labels import label_vertices, read_objects, read_segments
 from scannet_raw import (FOLDERS, MESH, META, OBJECTS, SEGMENTS, RawScan,
-                         check_labels, copies_of, find_scan, num_vertices,
+                         check_files, copies_of, find_scan, num_vertices,
                          read_mesh)
 
 from mmlangseg.apis.scan_frame import check_alignment, read_axis_alignment
@@ -49,8 +49,7 @@ def convert_scan(scan: RawScan, out: Path, label_map: Dict[str, int]) -> None:
             return
         if size == num_vertices(scan.path(MESH)) and not has_copies(scan, out):
             return
-    if scan.labelled:
-        check_labels(scan)
+    check_files(scan)
     points = read_mesh(scan.path(MESH))
     if not scan.labelled:
         scan_files.write_scan(out, scan.name, points)

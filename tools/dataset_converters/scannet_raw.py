@@ -25,10 +25,12 @@ class RawScan(NamedTuple):
         name: Name of the scan.
         folder: Its folder.
         labelled: Whether it has labels, as it must outside the test set.
+        split: The split that it is listed in.
     """
     name: str
     folder: Path
     labelled: bool
+    split: str
 
     def path(self, pattern: str) -> Path:
         """One of its files."""
@@ -46,7 +48,7 @@ def find_scan(raw: Path, out: Path, scan: str, split: str) -> RawScan:
     """
     folders = [raw / name / scan for name in FOLDERS]
     folder = next((f for f in folders if f.is_dir()), folders[0])
-    found = RawScan(scan, folder, True)
+    found = RawScan(scan, folder, True, split)
     labels = (found.path(SEGMENTS), found.path(OBJECTS),
               scan_files.scan_paths(out, scan)[1])
     return found._replace(labelled=split != 'test' or any(path.exists()
@@ -69,10 +71,16 @@ def read_mesh(path: Path) -> np.ndarray:
     return np.concatenate([xyz, rgb], axis=1)
 
 
-def check_labels(scan: RawScan) -> None:
-    """Say what to do about a scan outside the test set without labels."""
+def check_files(scan: RawScan) -> None:
+    """Say what to do about a scan without mesh, or without labels."""
+    mesh = scan.path(MESH)
+    if not mesh.is_file():
+        raise FileNotFoundError(
+            f'{mesh} does not exist. Download it, correct the name in '
+            f'scannetv2_{scan.split}.txt, or leave out what is not there '
+            'with --present-only')
     missing = [scan.path(SEGMENTS), scan.path(OBJECTS)]
-    if scan.path(MESH).is_file() and not any(p.exists() for p in missing):
+    if scan.labelled and not any(path.exists() for path in missing):
         raise ValueError(
             f'{scan.path(SEGMENTS)} is missing, and {scan.path(OBJECTS)}: '
             'the scan has no labels. Download them; a scan of the hidden '

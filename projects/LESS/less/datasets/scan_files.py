@@ -246,6 +246,7 @@ def read_infos(path: PathLike,
     infos = {}
     for index, item in enumerate(content['data_list']):
         try:
+            item = _check_item(item)
             points_name = item['lidar_points']['lidar_path']
             scene_id = check_scene_id(Path(points_name).stem)
             matrix = np.asarray(
@@ -258,12 +259,26 @@ def read_infos(path: PathLike,
                 None if mask_name is None else resolve_inside(
                     Path(root) / instances, mask_name), matrix,
                 copies.get(scene_id, {}))
-        except (KeyError, TypeError, AttributeError, ValueError,
-                OverflowError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(
-                f'{path}, data_list[{index}] is not usable: {error!r}. Make '
+                f'{path}, data_list[{index}] is not usable: {error}. Make '
                 'the file again with the dataset converter') from error
     return infos
+
+
+def _check_item(item: object) -> dict:
+    """Check the kinds of the fields of an entry of an info file."""
+    if not isinstance(item, dict):
+        raise ValueError(f'it is a {type(item).__name__}, not a dict')
+    points = item.get('lidar_points')
+    if not isinstance(points, dict) or not isinstance(
+            points.get('lidar_path'), str):
+        raise ValueError('it has no "lidar_points" with a "lidar_path"')
+    mask = item.get('pts_instance_mask_path')
+    if mask is not None and not isinstance(mask, str):
+        raise ValueError(f'"pts_instance_mask_path" is {mask!r:.40}, not a '
+                         'file name')
+    return item
 
 
 def object_ids_in(instances: Iterable[int]) -> np.ndarray:
