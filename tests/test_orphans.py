@@ -18,7 +18,8 @@ def work(seconds):
     time.sleep(seconds)
 
 if __name__ == '__main__':
-    run_jobs(work, {{str(i): (600, ) for i in range(3)}}, workers=3, chunksize=1)
+    jobs = {{str(i): (600, ) for i in range(3)}}
+    run_jobs(work, jobs, workers=3, chunksize=1)
 '''
 
 

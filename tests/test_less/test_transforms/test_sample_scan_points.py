@@ -16,8 +16,7 @@ def make_results(count):
 
 @pytest.mark.parametrize('count', [1, 99, 100])
 def test_small_scans_keep_every_point(count):
-    transform = TRANSFORMS.build(
-        dict(type='SampleScanPoints', num_points=100))
+    transform = TRANSFORMS.build(dict(type='SampleScanPoints', num_points=100))
     results = transform(make_results(count))
     assert sorted(results['pts_instance_mask']) == list(range(count))
     assert len(results['points']) == count
