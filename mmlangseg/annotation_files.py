@@ -1,10 +1,9 @@
 """Reading annotation files, with errors that say where and how."""
 from __future__ import annotations
 import json
-from pathlib import Path
 from typing import Any, Sequence
 
-from .fileio import PathLike
+from .fileio import PathLike, read_text
 
 _LISTED = 10
 
@@ -25,15 +24,24 @@ def load_json(path: PathLike, made_by: str = '') -> Any:
         AnnotationError: It is not valid JSON; says line and column.
     """
     try:
-        text = Path(path).read_text(encoding='utf-8')
+        text = read_text(path)
     except FileNotFoundError:
         remedy = f'. Make it with {made_by}' if made_by else ''
         raise FileNotFoundError(f'{path} does not exist{remedy}') from None
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f'{path} is not UTF-8 text: {error}') from None
+    except ValueError as error:
+        raise AnnotationError(str(error)) from None
+    return parse_json(path, text)
+
+
+def parse_json(path: PathLike, text: str) -> Any:
+    """Parse the text of a JSON file.
+
+    Raises:
+        AnnotationError: It is not valid JSON; says line and column.
+    """
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # too long, or too nested
         raise AnnotationError(
             f'{path} is not valid JSON: {error}. Download or make the file '
             'again') from None

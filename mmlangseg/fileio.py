@@ -119,6 +119,25 @@ class _RestrictedUnpickler(pickle.Unpickler):
             ) from None
 
 
+def read_text(path: PathLike) -> str:
+    """Read a UTF-8 text file, with or without a byte order mark.
+
+    Windows programs put that mark before the text, where it would become
+    part of the first word.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: It is not UTF-8; names it.
+    """
+    try:
+        return Path(path).read_text(encoding='utf-8-sig')
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path} does not exist') from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is not UTF-8 text: {error}. Save it as '
+                         'UTF-8, or download it again') from None
+
+
 def load_pickle_restricted(path: PathLike, allow: Sequence[str] = ()) -> Any:
     """Read a pickle that may hold nothing but data.
 

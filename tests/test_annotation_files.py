@@ -6,6 +6,8 @@ from mmlangseg.annotation_files import AnnotationError, load_json, raise_faults
 @pytest.mark.parametrize('content, message', [
     (b'{"a": [1,', 'a.json is not valid JSON: .*line 1 column 10'),
     (b'\xff', 'a.json is not UTF-8 text'),
+    (b'[' * 100000, 'a.json is not valid JSON: .*recursion'),
+    (b'9' * 5000, 'a.json is not valid JSON'),
 ])
 def test_damaged_files(tmp_path, content, message):
     (tmp_path / 'a.json').write_bytes(content)
@@ -19,6 +21,8 @@ def test_missing_file(tmp_path):
         load_json(tmp_path / 'b.json', made_by='make.py')
     (tmp_path / 'b.json').write_text('["ü"]', encoding='utf-8')
     assert load_json(tmp_path / 'b.json') == ['ü']
+    (tmp_path / 'b.json').write_text('\ufeff[1]', encoding='utf-8')
+    assert load_json(tmp_path / 'b.json') == [1]
 
 
 @pytest.mark.parametrize('count', [1, 10, 13])

@@ -10,7 +10,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from mmlangseg.fileio import (atomic_path, load_pickle_restricted,
+from mmlangseg.fileio import (atomic_path, load_pickle_restricted, read_text,
                               resolve_inside, stale_temporaries, write_bytes,
                               write_json, write_pickle, write_text)
 
@@ -217,3 +217,15 @@ class TestAtomicWriting:
         stale, = stale_temporaries(path)
         assert stale.read_text() == 'half'
         assert stale_temporaries(tmp_path / 'a.txt') == []
+
+
+def test_text_with_a_byte_order_mark(tmp_path):
+    """Windows programs write one."""
+    path = tmp_path / 'a.txt'
+    path.write_bytes(b'\xef\xbb\xbfscene0000_00\n')
+    assert read_text(path) == 'scene0000_00\n'
+    path.write_bytes('scene'.encode('utf-16'))
+    with pytest.raises(ValueError, match='a.txt is not UTF-8 text.*Save it'):
+        read_text(path)
+    with pytest.raises(FileNotFoundError, match='b.txt does not exist'):
+        read_text(tmp_path / 'b.txt')

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 KINDS = {'F': 'f', 'I': 'i', 'U': 'u'}
+NUMBERS = ('F4', 'F8', 'I1', 'I2', 'I4', 'I8', 'U1', 'U2', 'U4', 'U8')
 
 
 def read_pcd(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -29,7 +30,7 @@ def read_pcd(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     try:
         header, body = _read_header(content)
         dtype = _point_type(header)
-        count = int(header['POINTS'][0])
+        count = _num_points(header)
         kind = header['DATA'][0].lower()
         if kind == 'ascii':
             points = _from_ascii(body, dtype, count)
@@ -40,10 +41,11 @@ def read_pcd(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         else:
             raise ValueError(f'DATA {kind} is not known')
         return _columns(points)
-    except (ValueError, KeyError, IndexError, struct.error,
-            UnicodeDecodeError) as error:
-        raise ValueError(f'{path} is not a valid PCD file, or it is cut '
-                         f'short: {error!r}') from error
+    except (ValueError, IndexError, struct.error, OverflowError,
+            MemoryError) as error:
+        raise ValueError(
+            f'{path} is not a valid PCD file, or it is cut '
+            f'short: {error}. Write or download it again') from error
 
 
 def _read_header(content: bytes) -> tuple[dict, bytes]:
@@ -54,14 +56,39 @@ def _read_header(content: bytes) -> tuple[dict, bytes]:
         start = end + 1
         if line:
             header[line[0].upper()] = line[1:]
+    for name in ('FIELDS', 'SIZE', 'TYPE', 'POINTS', 'DATA'):
+        if not header.get(name):
+            raise ValueError(f'its header has no {name}')
     return header, content[start:]
 
 
+def _num_points(header: dict) -> int:
+    count = int(header['POINTS'][0])
+    if 'WIDTH' in header and 'HEIGHT' in header:
+        width, height = int(header['WIDTH'][0]), int(header['HEIGHT'][0])
+        if width * height != count:
+            raise ValueError(f'POINTS is {count}, but WIDTH x HEIGHT is '
+                             f'{width} x {height}')
+    if count < 1:
+        raise ValueError(f'it has {count} points')
+    return count
+
+
 def _point_type(header: dict) -> np.dtype:
-    counts = header.get('COUNT') or ['1'] * len(header['FIELDS'])
+    names = header['FIELDS']
+    counts = header.get('COUNT') or ['1'] * len(names)
     fields = []
+    for key, values in (('SIZE', header['SIZE']), ('TYPE', header['TYPE']),
+                        ('COUNT', counts)):
+        if len(values) != len(names):
+            raise ValueError(f'{len(names)} FIELDS, but {len(values)} {key}')
     for i, (name, size, kind, count) in enumerate(
-            zip(header['FIELDS'], header['SIZE'], header['TYPE'], counts)):
+            zip(names, header['SIZE'], header['TYPE'], counts)):
+        if kind + size not in NUMBERS:
+            raise ValueError(f'numbers of TYPE {kind} and SIZE {size} are '
+                             'not known')
+        if int(count) < 1:
+            raise ValueError(f'field {name} has COUNT {count}')
         # '_' is padding, which may occur several times
         name = f'_{i}' if name == '_' else name.lower()
         fields.append((name, f'<{KINDS[kind]}{size}', (int(count), )))
@@ -72,6 +99,11 @@ def _from_ascii(body: bytes, dtype: np.dtype, count: int) -> np.ndarray:
     rows = [line.split() for line in body.decode('ascii').splitlines() if line]
     if len(rows) < count:
         raise ValueError(f'{count} points announced, {len(rows)} found')
+    columns = sum(dtype[name].shape[0] for name in dtype.names)
+    for number, row in enumerate(rows[:count]):
+        if len(row) != columns:
+            raise ValueError(f'point {number} has {len(row)} values, not '
+                             f'{columns}')
     points = np.zeros(count, dtype)
     column = 0
     for name in dtype.names:

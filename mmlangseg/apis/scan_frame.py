@@ -6,10 +6,11 @@ scan that lies elsewhere is not recognised.
 """
 from __future__ import annotations
 import os
-from pathlib import Path
 from typing import Optional
 
 import numpy as np
+
+from mmlangseg.fileio import read_text
 
 SMALLEST, LARGEST = 0.05, 200.0  # metres, believable extents of a scan
 FLOOR_PERCENTILE = 1.0  # of z; some points lie below the floor by mistake
@@ -69,13 +70,20 @@ def place_scan(name: str | os.PathLike,
     return moved, offset
 
 
-def find_axis_alignment(text: str) -> Optional[str]:
-    """The numbers in ``<scene>.txt`` of ScanNet, None if it has no line of
-    them."""
-    for line in text.splitlines():
+def read_axis_alignment(path: str | os.PathLike) -> np.ndarray | None:
+    """Read the line ``axisAlignment = ...`` of ``<scene>.txt`` of ScanNet.
+
+    Returns:
+        float64 (4, 4), None where the file has no such line.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: It is not text, or holds no alignment.
+    """
+    for line in _read_lines(path):
         name, _, numbers = line.partition('=')
         if name.strip() == 'axisAlignment':
-            return numbers
+            return _parse_alignment(path, numbers)
     return None
 
 
@@ -93,22 +101,46 @@ def read_alignment(path: str | os.PathLike) -> np.ndarray:
         FileNotFoundError: The file does not exist.
         ValueError: It holds no such matrix.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} does not exist')
-    try:
-        text = path.read_text(encoding='utf-8')
-        numbers = find_axis_alignment(text) or text
-        matrix = np.array(numbers.split(), dtype=float).reshape(4, 4)
-        rotation = matrix[:3, :3]
-        if not (np.isfinite(matrix).all()
-                and np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3)
-                and np.linalg.det(rotation) > 0
-                and np.array_equal(matrix[3], [0, 0, 0, 1])):
-            raise ValueError('it is not a rotation and a shift')
-    except ValueError as error:
-        raise ValueError(
-            f'{path} holds no alignment: {error}. Give 16 numbers, a 4 x 4 '
-            'matrix row by row, or <scene>.txt of ScanNet with the line '
-            '"axisAlignment = ..."') from None
+    matrix = read_axis_alignment(path)
+    if matrix is None:
+        matrix = _parse_alignment(path, ' '.join(_read_lines(path)))
     return matrix
+
+
+def check_alignment(matrix: np.ndarray) -> None:
+    """Check that a matrix (4, 4) turns and shifts, and does nothing else.
+
+    Anything else would distort a scan, or mirror it.
+
+    Raises:
+        ValueError: It does not.
+    """
+    rotation = matrix[:3, :3]
+    if not (np.isfinite(matrix).all()
+            and np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3)
+            and np.linalg.det(rotation) > 0
+            and np.array_equal(matrix[3], [0, 0, 0, 1])):
+        raise ValueError('it is not a rotation and a shift')
+
+
+def _read_lines(path: str | os.PathLike) -> list[str]:
+    try:
+        return read_text(path).splitlines()
+    except ValueError as error:
+        raise _no_alignment(path, error) from None
+
+
+def _parse_alignment(path: str | os.PathLike, numbers: str) -> np.ndarray:
+    try:
+        matrix = np.array(numbers.split(), dtype=float).reshape(4, 4)
+        check_alignment(matrix)
+    except ValueError as error:
+        raise _no_alignment(path, error) from None
+    return matrix
+
+
+def _no_alignment(path: str | os.PathLike, reason: Exception) -> ValueError:
+    return ValueError(
+        f'{path} holds no alignment: {reason}. Give 16 numbers, a 4 x 4 '
+        'matrix row by row, or <scene>.txt of ScanNet with the line '
+        '"axisAlignment = ..."; download it again if it is damaged')

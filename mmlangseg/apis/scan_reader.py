@@ -2,17 +2,13 @@
 from __future__ import annotations
 import os
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
-from plyfile import PlyData, PlyParseError
 
 from .pcd import read_pcd
-
-GREY = 127.5
-COLOR_NAMES = (('red', 'green', 'blue'), ('r', 'g', 'b'),
-               ('diffuse_red', 'diffuse_green', 'diffuse_blue'))
+from .ply import COORDINATES, find_colors, read_ply, stack_properties
+from .scan_colors import grey_colors, scale_colors
 
 
 def read_scan(path: str | os.PathLike) -> np.ndarray:
@@ -62,7 +58,7 @@ def _check(name: str | Path, xyz: np.ndarray,
     if rgb is None:
         warnings.warn(f'{name} has no colours, all points become grey: expect '
                       'poor results, for the model looks at colours')
-        rgb = np.full(xyz.shape, GREY)
+        rgb = grey_colors(len(xyz))
     exact = np.can_cast(xyz.dtype, np.float32)
     points = np.concatenate([xyz, rgb], 1)
     points = points.astype(np.float32 if exact else np.float64)
@@ -72,13 +68,7 @@ def _check(name: str | Path, xyz: np.ndarray,
             f'{name}: {(~finite).sum()} of {len(points)} points have NaN or '
             f'infinite values, the first is point {finite.argmin()}. Remove '
             'these points from the file')
-    colors = points[:, 3:]
-    if colors.min() < 0 or colors.max() > 255:
-        raise ValueError(f'{name}: colours go from {colors.min():g} to '
-                         f'{colors.max():g}; they must be in 0..255 or 0..1')
-    is_integer = np.issubdtype(rgb.dtype, np.integer)
-    if not is_integer and 0 < colors.max() <= 1:
-        points[:, 3:] *= 255
+    points[:, 3:] = scale_colors(name, rgb)
     return points
 
 
@@ -96,31 +86,21 @@ def _split(name: str | Path,
 
 
 def _read_ply(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    try:
-        data = PlyData.read(str(path))
-    except (PlyParseError, ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f'{path} is not a valid PLY file, or it is cut '
-                         f'short: {error}') from error
-    if 'vertex' not in data:
-        raise ValueError(f'{path}: the PLY file has no element "vertex"')
-    vertex = data['vertex'].data
-    names = vertex.dtype.names or ()
-    missing = [name for name in 'xyz' if name not in names]
-    if missing:
-        raise ValueError(f'{path}: vertices have no property '
-                         f'"{missing[0]}", only {list(names)}')
-    xyz = np.stack([vertex[name] for name in 'xyz'], 1)
-    for colors in COLOR_NAMES:
-        if all(name in names for name in colors):
-            return xyz, np.stack([vertex[name] for name in colors], 1)
-    return xyz, None
+    vertices = read_ply(path)
+    xyz = stack_properties(path, vertices, COORDINATES)
+    colors = find_colors(vertices)
+    if colors is None:
+        return xyz, None
+    return xyz, stack_properties(path, vertices, colors)
 
 
 def _read_npy(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f'{path} is not a valid array: {error}') from error
+        # Mapped, so that no memory is taken for more than the file has.
+        array = np.array(np.load(path, mmap_mode='r', allow_pickle=False))
+    except Exception as error:  # a damaged header raises almost anything
+        raise ValueError(f'{path} is not a valid array: {error}. Write it '
+                         'again with numpy.save') from error
     return _split(path, array)
 
 
@@ -128,8 +108,9 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     try:
         with np.load(path, allow_pickle=False) as data:
             arrays = {key: data[key] for key in data.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path} is not a valid archive: {error}') from error
+    except Exception as error:  # as above
+        raise ValueError(f'{path} is not a valid archive: {error}. Write it '
+                         'again with numpy.savez') from error
     if 'points' in arrays:
         return _split(path, arrays['points'])
     if 'xyz' not in arrays:
@@ -141,7 +122,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if xyz.ndim != 2 or xyz.shape[1] != 3 or rgb.shape != xyz.shape:
         raise ValueError(f'{path}: xyz {xyz.shape} and rgb {rgb.shape} must '
                          'both be (N, 3)')
-    return xyz, rgb
+    return _split(path, xyz)[0], _split(path, rgb)[0]
 
 
 def _read_bin(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -178,7 +178,7 @@ def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
             '(make_toy.py, --words or caption_words.py, see the README of the '
             'system); else write one word per line, or name a GloVe text file')
     words, vectors = [], []
-    with path.open(encoding='utf-8') as file:
+    with path.open(encoding='utf-8-sig') as file:
         for number, line in _numbered_lines(path, file):
             if not line.strip():
                 continue

@@ -235,3 +235,40 @@ def test_bad_files(tmp_path, cloud):
     (tmp_path / 'cut.bin').write_bytes(
         (tmp_path / 'cut.bin').read_bytes()[:-5])
     refuse(tmp_path / 'cut.bin', 'no multiple of 24')
+
+
+@pytest.mark.parametrize('text', [False, True])
+@pytest.mark.parametrize('line', [
+    b'element vertex 1000000000000', b'element vertex 4294967295',
+    b'element nothing 1000000000000\nelement vertex 50'
+])
+def test_ply_that_promises_more_than_it_has(tmp_path, cloud, text, line):
+    """It is refused before memory is taken or rows are counted."""
+    path = write_ply(tmp_path / 'a.ply', *cloud, text=text)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'element vertex 50', line))
+    with pytest.raises(ValueError, match='a.ply is truncated.*header says'):
+        read_scan(path)
+
+
+def test_arrays_that_promise_more_than_they_have(tmp_path, cloud):
+    np.save(tmp_path / 'a.npy', np.c_[cloud])
+    content = (tmp_path / 'a.npy').read_bytes()
+    (tmp_path / 'a.npy').write_bytes(
+        content.replace(b'(50, 6), }', b'(10000000000, 6), }')[:len(content)])
+    with pytest.raises(ValueError, match='a.npy is not a valid array'):
+        read_scan(tmp_path / 'a.npy')
+
+
+@pytest.mark.parametrize('old, new, message', [
+    (b'POINTS 50', b'POINTS 40', 'POINTS is 40, but WIDTH x HEIGHT is 50'),
+    (b'SIZE 4 4 4 1 4', b'SIZE 4 4 4 1', '5 FIELDS, but 4 SIZE'),
+    (b'SIZE 4 4 4', b'SIZE 3 4 4', 'TYPE F and SIZE 3 are not known'),
+    (b'COUNT 1', b'COUNT 0', 'field x has COUNT 0'),
+    (b'POINTS 50', b'COUNTS 50', 'its header has no POINTS'),
+])
+def test_damaged_pcd_headers(tmp_path, cloud, old, new, message):
+    path = write_pcd(tmp_path / 'a.pcd', *cloud, 'binary')
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    with pytest.raises(ValueError, match=f'a.pcd is not a valid.*{message}'):
+        read_scan(path)

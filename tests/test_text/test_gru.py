@@ -39,6 +39,15 @@ def test_split_words():
     ]
 
 
+def test_byte_order_mark(vocabulary):
+    """It is no part of the first word."""
+    encoder = build(vocabulary)
+    vocabulary.write_text(vocabulary.read_text(), encoding='utf-8-sig')
+    torch.testing.assert_close(
+        build(vocabulary)(['the']).sentence,
+        encoder(['the']).sentence)
+
+
 def test_words_and_sentence(vocabulary):
     encoder = build(vocabulary, embed_dims=6)
     assert encoder.out_channels == 8

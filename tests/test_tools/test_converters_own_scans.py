@@ -8,7 +8,7 @@ import pytest
 from plyfile import PlyData, PlyElement
 from scan_data import load_converter, make_row
 
-from mmlangseg.apis import place_scan
+from mmlangseg.apis import place_scan, read_scan
 from mmlangseg.less.datasets import (ScanReferDataset, read_annotations,
                                      scan_files)
 
@@ -177,7 +177,47 @@ def test_missing_colours(own_scans, source, capsys):
     assert 'b.ply has no vertex property "green"' in error
     status, out = run(own_scans, source, '--grey')
     points = scan_files.read_points(scan_files.scan_paths(out, 'b')[0])
-    assert status == 0 and (points[:, 3:] == 128).all()
+    assert status == 0 and (points[:, 3:] == 127.5).all()
+
+
+@pytest.mark.parametrize('names',
+                         [('r', 'g', 'b'),
+                          ('diffuse_red', 'diffuse_green', 'diffuse_blue')])
+def test_colours_as_inference_reads_them(own_scans, source, names):
+    """One reader of PLY: other names, and colours from 0 to 1."""
+    write_ply(
+        source / 'b.ply',
+        drop=('red', 'green', 'blue'),
+        types={name: 'f4'
+               for name in names},
+        **dict(zip(names, (0.5, 1.0, 0.0))))
+    status, out = run(own_scans, source, '--no-center')
+    assert status == 0
+    points = scan_files.read_points(scan_files.scan_paths(out, 'b')[0])
+    np.testing.assert_array_equal(points, read_scan(source / 'b.ply'))
+    np.testing.assert_allclose(points[0, 3:], [127.5, 255, 0])
+
+
+def test_missing_colours_as_inference_has_them(own_scans, source):
+    write_ply(source / 'b.ply', drop=('red', 'green', 'blue'))
+    assert run(own_scans, source, '--grey')[0] == 0
+    path = scan_files.scan_paths(source.parent / 'out', 'b')[0]
+    with pytest.warns(UserWarning, match='no colours'):
+        expected = read_scan(source / 'b.ply')[:, 3:]
+    np.testing.assert_array_equal(
+        scan_files.read_points(path)[:, 3:], expected)
+
+
+def test_lists_with_a_byte_order_mark(own_scans, source):
+    for name in ('train.txt', 'val.txt', 'referring.json'):
+        path = source / name
+        path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
+    assert run(own_scans, source)[0] == 0
+
+
+def test_list_that_is_not_utf8(own_scans, source, capsys):
+    (source / 'val.txt').write_bytes(b'\xff\xfec\x00')
+    assert 'val.txt is not UTF-8 text' in fails(own_scans, source, capsys)
 
 
 def test_float_colours(own_scans, source, capsys):

@@ -231,3 +231,145 @@ def test_missing_files(scanrefer, root, capsys):
     with pytest.raises(SystemExit):
         scanrefer.main([str(root / 'x.json'), str(root), '--split', 'val'])
     assert '--format' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name, number', [
+    ('refridgerator', '24'),
+    ('Refrigerator', '24'),
+    ('fridge', '24'),
+    ('', '24'),
+    ('refridgerator', ''),
+])
+def test_classes_in_other_spellings(scanrefer, root, name, number):
+    """ScanNet and MMDetection3D spell nyu40class "refridgerator"."""
+    table = root / 'meta_data' / 'scannetv2-labels.combined.tsv'
+    table.write_text('raw_category\tnyu40id\tnyu40class\n'
+                     f'refrigerator\t{number}\t{name}\n'
+                     f'mini fridge\t{number}\t{name}\n'
+                     'lamp\t35\tlamp\ntrash can\t39\totherfurniture\n'
+                     'curtain\t28\tshower_curtain\n')
+    rows = [
+        make_row('scene0000_00', i, object_name=kind) for i, kind in enumerate(
+            ['refrigerator', 'lamp', 'curtain', 'mini_fridge'])
+    ]
+    rows += [
+        make_row('scene0001_00', i, object_name=kind)
+        for i, kind in enumerate(['refrigerator', 'lamp', 'trash_can'])
+    ]
+    status, written = convert(scanrefer, root, rows)
+    assert status == 0
+    assert [row['groups'][0] for row in written] == [
+        'multiple', 'unique', 'unique', 'multiple', 'unique', 'multiple',
+        'multiple'
+    ]
+
+
+def test_copies_of_objects(scanrefer, root, capsys):
+    """Rows may name either copy; the instance mask has the first one."""
+    (root /
+     'duplicate_objects.json').write_text('{"scene0000_00": {"8": 0, "9": 1}}')
+    rows = [
+        make_row('scene0000_00', 8, object_name='table'),
+        make_row('scene0000_00', 0, object_name='table'),
+        make_row('scene0001_00', 0)
+    ]
+    status, written = convert(scanrefer, root, rows)
+    assert status == 0
+    assert [row['object_ids'] for row in written] == [[0], [0], [0]]
+    assert written[0]['groups'] == ['unique']
+    assert '1 rows of scene0000_00 name copies' in capsys.readouterr().out
+
+
+def test_one_scan_does_not_take_the_others_along(scanrefer, root, capsys):
+    rows = [make_row('scene0000_00', 8), make_row('scene0001_00', 0)]
+    status, written = convert(scanrefer, root, rows)
+    assert status == 0
+    assert [row['scene_id'] for row in written] == ['scene0001_00']
+    error = capsys.readouterr().err
+    assert '1 of 2 rows are left out' in error
+    assert 'row 0: object_id 8 has no points in scene scene0000_00' in error
+
+
+NR3D = [
+    nr3d_row(
+        'the chair on the left',
+        'scene0000_00-l-shaped sofa-2-1-3',
+        instance_type='l-shaped sofa',
+        target_id='1'),
+    nr3d_row('the big chair', 'scene0001_00-chair-3-4-0-2'),
+    nr3d_row('the chair', 'scene0700_00-chair-2-4-0')
+]
+
+
+def as_lists(row):
+    """As pandas writes the rows: numbers and lists, not their texts."""
+    return dict(
+        row,
+        target_id=int(row['target_id']),
+        tokens=row['utterance'].split(),
+        mentions_target_class=True)
+
+
+def as_mdin(row):
+    """In ScanRefer's schema, as 3D-GRES (MDIN) has Nr3D and Sr3D."""
+    return dict(
+        scene_id=row['scan_id'],
+        object_id=row['target_id'],
+        object_name=row['instance_type'],
+        ann_id='17',
+        description=row['utterance'],
+        token=row['utterance'].split(),
+        meta_data=row['stimulus_id'],
+        view_dependent='left' in row['utterance'])
+
+
+@pytest.mark.parametrize('change', [dict, as_lists, as_mdin])
+@pytest.mark.parametrize('kind', ['json', 'jsonl', 'csv'])
+def test_nr3d_by_its_content(scanrefer, root, change, kind):
+    rows = [change(row) for row in NR3D]
+    # Only the name tells Nr3D from Sr3D in ScanRefer's schema.
+    source = root / ('nr3d.txt' if change is as_mdin else 'sentences.txt')
+    if kind == 'csv':
+        with open(source, 'w', newline='', encoding='utf-8-sig') as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        lines = [json.dumps(row) for row in rows]
+        source.write_text('\n'.join(lines) if kind == 'jsonl' else '\ufeff[' +
+                          ','.join(lines) + ']')
+    assert scanrefer.main([str(source), str(root), '--split', 'val']) == 0
+    metainfo, written = read_annotations(root / 'annotations' /
+                                         'nr3d_val.json')
+    assert metainfo['dataset'] == 'Nr3D'
+    assert [row['groups'] for row in written] == [['easy', 'view_dependent'],
+                                                  ['hard', 'view_independent']]
+    assert [row['object_ids'] for row in written] == [[1], [4]]
+    assert written[0]['token'] == ['the', 'chair', 'on', 'the', 'left']
+
+
+def test_nr3d_without_stimulus(scanrefer, root, capsys):
+    rows = [make_row('scene0000_00', 0), make_row('scene0001_00', 1)]
+    status, written = convert(scanrefer, root, rows, 'nr3d_val.json')
+    assert status == 0
+    assert [row['groups'] for row in written] == [['view_independent']] * 2
+    assert '2 rows have no stimulus_id' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('name, rows, formats', [
+    ('a.json', [make_row('scene0000_00', 0)], 'scanrefer'),
+    ('nr3d.json', [dict(make_row('scene0000_00', 0), eval_type='mt')
+                   ], 'multi3drefer'),
+    ('nr3d.json', [dict(stimulus_id='a', anchor_ids='[]')], 'sr3d'),
+    ('a.json', [dict(stimulus_id='a', utterance='b')], None),
+    ('a.json', [dict(a=1)], None),
+])
+def test_formats_by_content(scanrefer, tmp_path, name, rows, formats):
+    assert scanrefer.guess_format(tmp_path / name, rows) == formats
+
+
+def test_files_that_are_not_utf8(scanrefer, root, capsys):
+    source = root / 'nr3d.csv'
+    source.write_bytes(b'scan_id,utterance\nscene0000_00,caf\xe9\n')
+    assert scanrefer.main([str(source), str(root), '--split', 'val']) == 1
+    assert 'nr3d.csv is not UTF-8 text' in capsys.readouterr().err

@@ -46,7 +46,7 @@ def main() -> None:
                              'one file of that pattern')
         metrics = []
         for path in files:
-            with open(path, encoding='utf-8') as file:
+            with open(path, encoding='utf-8-sig') as file:
                 metrics.append(json.load(file)['metrics'])
         missing = set(args.metrics).difference(*metrics)
         if missing:

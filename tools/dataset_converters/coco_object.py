@@ -19,7 +19,6 @@ repeated.
 from __future__ import annotations
 import argparse
 import io
-import json
 import os
 import sys
 from pathlib import Path
@@ -36,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from convert_files import report, run_jobs
 from instance_maps import Instance, draw_instances
 
+from mmlangseg.annotation_files import load_json
 from mmlangseg.fileio import resolve_inside, write_bytes
 
 # the ids of COCO's 80 categories; ten of 1 to 90 were never used
@@ -109,7 +109,7 @@ def read_instances(path: Path) -> dict:
         File name to (image, list of its annotations).
     """
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = load_json(path)
         images = {image['id']: image for image in content['images']}
         objects: dict = {i: [] for i in images}
         for annotation in content['annotations']:

@@ -2,38 +2,54 @@
 from __future__ import annotations
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Callable, Mapping, Sequence
 
 from mmengine.utils import ProgressBar
 
+from mmlangseg.orphans import exit_with_parent
 
-def run_jobs(function: Callable, jobs: Mapping[str, tuple],
-             workers: int) -> list[str]:
+
+def run_jobs(function: Callable,
+             jobs: Mapping[str, tuple],
+             workers: int,
+             chunksize: int = 8) -> list[str]:
     """Call ``function(*arguments)`` for each job.
 
     Args:
         function: Of a module, so that processes can import it.
         jobs: Name, for the report, to arguments.
         workers: Number of processes; with 1 none is started.
+        chunksize: How many jobs a process takes at a time: several if they
+            take milliseconds.
 
     Returns:
         One line ``name: reason`` per job that failed, in the order of jobs.
     """
     attempt = partial(_attempt, function)
     progress = ProgressBar(len(jobs))
-    failures = []
+    failures, done = [], 0
 
     def collect(reasons) -> None:
+        nonlocal done
         for name, reason in zip(jobs, reasons):
             if reason is not None:
                 failures.append(f'{name}: {reason}')
+            done += 1
             progress.update()
 
     if workers > 1:
-        with ProcessPoolExecutor(workers) as pool:
-            # a job takes milliseconds: several at a time
-            collect(pool.map(attempt, jobs.values(), chunksize=8))
+        try:
+            with ProcessPoolExecutor(
+                    workers, initializer=exit_with_parent) as pool:
+                collect(pool.map(attempt, jobs.values(), chunksize=chunksize))
+        except BrokenProcessPool:
+            failures += [
+                f'{name}: a worker process was killed, maybe for lack of '
+                'memory; repeat the command with fewer --workers'
+                for name in list(jobs)[done:]
+            ]
     else:
         collect(map(attempt, jobs.values()))
     print()

@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from convert_files import report, run_jobs
 
+from mmlangseg.fileio import read_text
 from mmlangseg.sseg.datasets import ClassNames, write_class_names
 
 SIZES = (50, 300, 919)
@@ -51,7 +52,7 @@ MERGED = dict(
 def find_synsets(root: Path, categories: Optional[Path]) -> list[str]:
     """The synsets of the data set in the order of their ids."""
     if categories is not None:
-        synsets = sorted(categories.read_text(encoding='utf-8').split())
+        synsets = sorted(read_text(categories).split())
         if not synsets or len(set(synsets)) != len(synsets):
             raise ValueError(f'{categories} has no synset, or one twice')
         return synsets
@@ -71,8 +72,7 @@ def find_synsets(root: Path, categories: Optional[Path]) -> list[str]:
 def read_synset_names(path: Path) -> dict[str, tuple[str, ...]]:
     """Read names and synonyms of synsets."""
     names = {}
-    for number, line in enumerate(
-            path.read_text(encoding='utf-8').splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         match = re.fullmatch(r'\s*(n\d+)[\s,]+(.*\S)\s*', line)
         if match:
             words = match[2].replace(';', ',').split(',')

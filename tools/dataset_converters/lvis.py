@@ -22,7 +22,6 @@ repeated; the list is written last.
 """
 from __future__ import annotations
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -39,6 +38,7 @@ from coco_object import write_png
 from convert_files import report, run_jobs
 from instance_maps import Instance, draw_instances
 
+from mmlangseg.annotation_files import load_json
 from mmlangseg.fileio import resolve_inside, write_text
 from mmlangseg.sseg.datasets import (WIDE_IGNORE_INDEX, ClassNames,
                                      read_class_names, write_class_names)
@@ -47,7 +47,7 @@ from mmlangseg.sseg.datasets import (WIDE_IGNORE_INDEX, ClassNames,
 def read_annotations(path: Path) -> dict:
     """Read an annotation file of LVIS."""
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = load_json(path)
         return {
             key: list(content[key])
             for key in ('categories', 'images', 'annotations')

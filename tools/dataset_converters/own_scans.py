@@ -41,10 +41,12 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmlangseg.annotation_files import AnnotationError, load_json
 from mmlangseg.apis import place_scan
+from mmlangseg.apis.ply import (COORDINATES, find_colors, name_missing_color,
+                                read_ply, stack_properties)
+from mmlangseg.apis.scan_colors import grey_colors, scale_colors
 from mmlangseg.fileio import write_json
-from mmlangseg.less.datasets import annotations, ply_files, scan_files
+from mmlangseg.less.datasets import annotations, scan_files
 
-COLOURS = ('red', 'green', 'blue')
 FEW_POINTS = 10
 
 
@@ -60,9 +62,9 @@ def read_scan(path: Path,
         (N, 7) float64: x y z in metres, r g b in [0, 255], label; and the
         offset that was subtracted, (3,), metres.
     """
-    vertices = ply_files.read_ply_vertices(path)
-    xyz = ply_files.vertex_columns(vertices, ply_files.XYZ)
-    rgb = read_colours(path, vertices, args.grey)
+    vertices = read_ply(path)
+    xyz = stack_properties(path, vertices, COORDINATES)
+    rgb = read_colors(path, vertices, args.grey)
     labels = read_labels(path, vertices, args.label)
     finite = np.isfinite(xyz).all(axis=1)
     if not finite.all():
@@ -76,23 +78,16 @@ def read_scan(path: Path,
     return np.column_stack([xyz, rgb, labels]), offset
 
 
-def read_colours(path: Path, vertices: np.ndarray, grey: bool) -> np.ndarray:
+def read_colors(path: Path, vertices: np.ndarray, grey: bool) -> np.ndarray:
     """Colours in [0, 255], (N, 3)."""
-    names = vertices.dtype.names
-    absent = [name for name in COLOURS if name not in names]
-    if absent:
-        if grey:
-            return np.full((len(vertices), 3), 128.0)
-        raise ScanError(f'{path} has no vertex property "{absent[0]}"; add '
-                        'colours, or pass --grey to do without')
-    rgb = ply_files.vertex_columns(vertices, COLOURS)
-    low, high = rgb.min(), rgb.max()
-    if not (low >= 0 and high <= 255):  # NaN fails, too
-        raise ScanError(f'{path}: colours lie in [{low}, {high}]; convert '
-                        'them to 0..255')
-    if vertices['red'].dtype.kind == 'f' and high <= 1:
-        rgb = rgb * 255
-    return rgb
+    names = find_colors(vertices)
+    if names is not None:
+        return scale_colors(path, stack_properties(path, vertices, names))
+    if grey:
+        return grey_colors(len(vertices))
+    raise ScanError(
+        f'{path} has no vertex property "{name_missing_color(vertices)}"; '
+        'add colours, or pass --grey to do without')
 
 
 def read_labels(path: Path, vertices: np.ndarray, name: str) -> np.ndarray:
@@ -101,9 +96,10 @@ def read_labels(path: Path, vertices: np.ndarray, name: str) -> np.ndarray:
         raise ScanError(f'{path} has no vertex property "{name}"; name the '
                         'property that holds the object with --label')
     labels = vertices[name]
-    if labels.dtype.kind not in 'iu' or (labels < 0).any():
+    if (labels.dtype.kind not in 'iu' or (labels < 0).any()
+            or (labels >= scan_files.MAX_LABEL).any()):
         raise ScanError(f'{path}: "{name}" must hold integers from 0 (0 = '
-                        'background)')
+                        f'background) to below {scan_files.MAX_LABEL}')
     return labels
 
 
@@ -155,11 +151,11 @@ def read_splits(source: Path, names: Optional[List[str]],
     splits, owner = {}, {}
     for name in names:
         path = source / f'{name}.txt'
-        splits[name] = path.read_text(encoding='utf-8').split()
+        splits[name] = scan_files.read_scene_list(path)
         if not splits[name]:
             raise AnnotationError(f'{path} is empty')
         for scene in splits[name]:
-            if scan_files.check_scene_id(scene) not in known:
+            if scene not in known:
                 raise AnnotationError(
                     f'{path}: scene {scene!r} has no {scene}.ply')
             if owner.setdefault(scene, name) != name:

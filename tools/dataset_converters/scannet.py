@@ -8,165 +8,75 @@ reads ``data/scannet/scans`` and ``data/scannet/meta_data`` and writes
 ``scannet_infos_{train,val}.pkl`` beside them. Scans that are complete are
 kept, so that the command can be interrupted and repeated, and a tree made by
 MMDetection3D's own converter is only checked.
+
+``--splits test`` converts the scans of the hidden test set, which have no
+labels, for inference: points and alignments only. Objects that stand twice in
+the annotations of a scan, as in scene0217_00, are painted once, as the first;
+``duplicate_objects.json`` tells the readers of sentences.
 """
 from __future__ import annotations
 import argparse
-import csv
-import json
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Collection, Dict, List, Optional
 
 import numpy as np
-from mmengine.utils import ProgressBar
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from mmlangseg.apis.scan_frame import find_axis_alignment
-from mmlangseg.less.datasets import ply_files, scan_files
+from convert_files import run_jobs
+from label_table import read_nyu40_ids
+from scannet_labels import label_vertices, read_objects, read_segments
+from scannet_raw import (FOLDERS, MESH, META, OBJECTS, SEGMENTS, RawScan,
+                         check_files, copies_of, find_scan, num_vertices,
+                         read_mesh)
 
-MESH = '{scan}_vh_clean_2.ply'
-SEGMENTS = '{scan}_vh_clean_2.0.010000.segs.json'
-OBJECTS = '{scan}.aggregation.json'
-META = '{scan}.txt'
+from mmlangseg.apis.scan_frame import check_alignment, read_axis_alignment
+from mmlangseg.less.datasets import duplicate_objects, scan_files
+
 LABELS = 'scannetv2-labels.combined.tsv'
 
 
-class ConversionError(Exception):
-    """A raw file is missing or malformed; the message names it."""
-
-
-def read_label_map(path: Path) -> Dict[str, int]:
-    """Map ScanNet's raw categories to NYU40 ids."""
-    with open(path, newline='', encoding='utf-8') as file:
-        rows = csv.DictReader(file, delimiter='\t')
-        try:
-            return {row['raw_category']: int(row['nyu40id']) for row in rows}
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConversionError(
-                f'{path}: no usable columns "raw_category" and "nyu40id" '
-                f'({error!r})') from None
-
-
-def read_mesh(path: Path) -> np.ndarray:
-    """Read vertex positions and colours of a PLY mesh, (N, 6) float32."""
-    names = ('x', 'y', 'z', 'red', 'green', 'blue')
-    try:
-        points = ply_files.vertex_columns(
-            ply_files.read_ply_vertices(path, names), names)
-    except (OSError, ValueError) as error:
-        raise ConversionError(str(error)) from None
-    if not np.isfinite(points).all():
-        raise ConversionError(f'{path}: coordinates are not finite')
-    return points
-
-
-def read_json(path: Path, key: str) -> list:
-    """Read one list of a JSON file."""
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))[key]
-    except FileNotFoundError:
-        raise ConversionError(f'{path} is missing') from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConversionError(
-            f'{path} is truncated or has no "{key}": {error!r}') from None
-
-
-def read_alignment(path: Path) -> np.ndarray:
-    """Read the axis alignment, identity if the scan has none."""
-    try:
-        numbers = find_axis_alignment(path.read_text(encoding='utf-8'))
-    except FileNotFoundError:
-        raise ConversionError(f'{path} is missing') from None
-    if numbers is None:
-        return np.eye(4)
-    try:
-        return np.array(numbers.split(), dtype=float).reshape(4, 4)
-    except ValueError:
-        raise ConversionError(
-            f'{path}: "axisAlignment" does not hold 16 numbers') from None
-
-
-def label_vertices(folder: Path, scan: str, num_vertices: int,
-                   label_map: Dict[str, int]) -> Tuple[np.ndarray, ...]:
-    """Paint object id + 1 and NYU40 id on the vertices.
-
-    Objects are painted in the order of the file, later ones over earlier
-    ones, as ScanNet's own tools do.
-
-    Returns:
-        Instances and semantics, both (N,) int64, 0 = none.
-    """
-    path = folder / SEGMENTS.format(scan=scan)
-    segments = np.asarray(read_json(path, 'segIndices'))
-    if segments.shape != (num_vertices, ):
-        raise ConversionError(
-            f'{path}: "segIndices" has {segments.size} entries, but the mesh '
-            f'{num_vertices} vertices')
-    order = np.argsort(segments, kind='stable')
-    names, starts = np.unique(segments[order], return_index=True)
-    members = dict(zip(names.tolist(), np.split(order, starts[1:])))
-
-    path = folder / OBJECTS.format(scan=scan)
-    instances = np.zeros(num_vertices, dtype=np.int64)
-    semantics = np.zeros(num_vertices, dtype=np.int64)
-    for group in read_json(path, 'segGroups'):
-        try:
-            vertices = np.concatenate([members[s] for s in group['segments']])
-            instances[vertices] = int(group['objectId']) + 1
-            semantics[vertices] = label_map[group['label']]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConversionError(
-                f'{path}: object {str(group)[:60]} is not usable: '
-                f'{error!r}. A segment is not in the mesh, or a label is not '
-                f'in {LABELS}') from None
-    return instances, semantics
-
-
-def convert_scan(raw: Path, out: Path, scan: str,
-                 label_map: Dict[str, int]) -> None:
+def convert_scan(scan: RawScan, out: Path, label_map: Dict[str, int]) -> None:
     """Convert one scan unless it is complete."""
-    folder = raw / 'scans' / scan
-    mesh = folder / MESH.format(scan=scan)
-    size = scan_files.scan_size(out, scan)
+    size = scan_files.scan_size(out, scan.name, scan.labelled)
     if size is not None:
-        if not mesh.is_file():  # a processed tree without its raw files
+        if not scan.path(MESH).is_file():  # a processed tree without raw files
             return
-        if size == num_vertices(mesh):
+        if size == num_vertices(scan.path(MESH)) and not has_copies(scan, out):
             return
-    points = read_mesh(mesh)
-    instances, semantics = label_vertices(folder, scan, len(points), label_map)
-    scan_files.write_scan(out, scan, points, instances, semantics)
+    check_files(scan)
+    points = read_mesh(scan.path(MESH))
+    if not scan.labelled:
+        scan_files.write_scan(out, scan.name, points)
+        return
+    segments = read_segments(scan.path(SEGMENTS), len(points))
+    instances, semantics = label_vertices(segments,
+                                          read_objects(scan.path(OBJECTS)),
+                                          label_map, scan.path(OBJECTS),
+                                          LABELS)
+    scan_files.write_scan(out, scan.name, points, instances, semantics)
 
 
-def num_vertices(mesh: Path) -> Optional[int]:
-    """Number of vertices that the header of a PLY file states."""
-    with open(mesh, 'rb') as file:
-        for line in file:
-            words = line.split()
-            if words[:2] == [b'element', b'vertex']:
-                return int(words[2])
-            if words[:1] == [b'end_header']:
-                break
-    return None
+def has_copies(scan: RawScan, out: Path) -> bool:
+    """Whether a converted scan is painted with copies of objects.
+
+    Other converters let the last one of equal objects win.
+    """
+    copies = copies_of(scan)
+    if not copies:
+        return False
+    path = scan_files.scan_paths(out, scan.name)[1]
+    labels = np.fromfile(path, '<i8')
+    return not copies.keys().isdisjoint(
+        scan_files.object_ids_in(labels).tolist())
 
 
-def try_scan(*args) -> Optional[str]:
-    """Convert a scan in a worker; returns the reason if it fails."""
-    try:
-        convert_scan(*args)
-    except ConversionError as error:
-        return str(error)
-    except Exception as error:  # one bad scan must not stop the others
-        return f'{type(error).__name__}: {error}'
-    return None
-
-
-def convert_split(raw: Path, out: Path, split: str, scans: List[str],
+def convert_split(raw: Path, out: Path, split: str, names: Collection[str],
                   label_map: Dict[str, int], workers: int) -> List[str]:
     """Convert the scans of a split and write its info file.
 
@@ -174,42 +84,91 @@ def convert_split(raw: Path, out: Path, split: str, scans: List[str],
         One line per scan that failed; the info file is only written if there
         is none.
     """
-    print(f'{split}: {len(scans)} scans')
-    failures = {}
-    progress = ProgressBar(len(scans))
-    with ProcessPoolExecutor(workers) as pool:
-        jobs = {
-            pool.submit(try_scan, raw, out, scan, label_map): scan
-            for scan in scans
-        }
-        for job in as_completed(jobs):
-            reason = job.result()
-            if reason is not None:
-                failures[jobs[job]] = reason
-            progress.update()
-    print()
+    print(f'{split}: {len(names)} scans')
+    scans = [find_scan(raw, out, name, split) for name in names]
+    failures = run_jobs(
+        convert_scan, {scan.name: (scan, out, label_map)
+                       for scan in scans},
+        workers,
+        chunksize=1)
     path = out / f'scannet_infos_{split}.pkl'
     if not failures:
         try:
-            write_split_infos(path, raw, out, scans)
-        except (ConversionError, ValueError) as error:
-            failures[split] = str(error)
-    return [f'{scan}: {failures[scan]}' for scan in sorted(failures)]
+            note_copies(out, scans)
+            write_split_infos(path, out, scans)
+        except (OSError, ValueError) as error:
+            failures = [f'{split}: {error}']
+    return failures
 
 
-def write_split_infos(path: Path, raw: Path, out: Path,
-                      scans: List[str]) -> None:
-    """Write an info file, or keep one that covers the scans already."""
-    if path.is_file():
-        if set(scan_files.read_infos(path, out)) >= set(scans):
-            print(f'{path} is complete and kept')
-            return
-    alignments = {
-        scan: read_alignment(raw / 'scans' / scan / META.format(scan=scan))
-        for scan in scans
+def note_copies(out: Path, scans: List[RawScan]) -> None:
+    """Keep on disk, and say, which objects are copies of others."""
+    found = {
+        scan.name: copies_of(scan)
+        for scan in scans if scan.path(OBJECTS).is_file()
     }
-    scan_files.write_infos(path, alignments, dataset='scannet')
+    duplicate_objects.add_duplicate_objects(out, found)
+    for name, copies in found.items():
+        if copies:
+            copy, first = next(iter(copies.items()))
+            print(f'note: {name}: {len(copies)} objects stand twice in the '
+                  f'annotations, for example {copy} is {first} again; the '
+                  'first copy is taken')
+
+
+def write_split_infos(path: Path, out: Path, scans: List[RawScan]) -> None:
+    """Write an info file, or keep one that says the same already."""
+    old = read_old_infos(path, out)
+    alignments, unaligned = {}, []
+    for scan in scans:
+        meta = scan.path(META)
+        if scan.name in old and not meta.is_file():
+            alignments[scan.name] = old[scan.name].axis_align_matrix
+            continue
+        matrix = None
+        if scan.labelled or meta.is_file():
+            matrix = read_axis_alignment(meta)
+        if matrix is None:
+            unaligned.append(scan.name)
+        alignments[scan.name] = np.eye(4) if matrix is None else matrix
+    if unaligned:
+        print(f'note: {len(unaligned)} scans have no axisAlignment and are '
+              f'left as they are: {", ".join(unaligned[:5])}')
+    unlabelled = [scan.name for scan in scans if not scan.labelled]
+    if all(
+            _agrees(old.get(scan.name), scan, alignments[scan.name])
+            for scan in scans):
+        print(f'{path} is complete and kept')
+        return
+    scan_files.write_infos(
+        path, alignments, dataset='scannet', unlabelled=unlabelled)
     print(f'wrote {path}')
+    if unlabelled:
+        print(f'note: {len(unlabelled)} scans have no labels, as in the '
+              'hidden test set: only points were written, for inference '
+              f'with tools/infer.py --scan {out}/points/{unlabelled[0]}.bin')
+
+
+def read_old_infos(path: Path, out: Path) -> Dict[str, scan_files.ScanInfo]:
+    """The usable entries of an info file that is there already."""
+    try:
+        infos = scan_files.read_infos(path, out)
+        for info in infos.values():
+            check_alignment(info.axis_align_matrix)
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        print(f'note: {path} is not usable and made again: {error}')
+        return {}
+    return infos
+
+
+def _agrees(info: Optional[scan_files.ScanInfo], scan: RawScan,
+            alignment: np.ndarray) -> bool:
+    """Whether an entry of an info file is that of the raw files."""
+    return (info is not None
+            and (info.instances_path is not None) == scan.labelled
+            and np.allclose(info.axis_align_matrix, alignment, atol=1e-5))
 
 
 def find_meta(raw: Path, name: str) -> Path:
@@ -217,24 +176,32 @@ def find_meta(raw: Path, name: str) -> Path:
     for path in (raw / 'meta_data' / name, raw / name):
         if path.is_file():
             return path
-    raise ConversionError(
+    raise FileNotFoundError(
         f'{raw / "meta_data" / name} is missing. It comes with ScanNet (the '
         'label table) and with its benchmark scripts (the split lists)')
+
+
+def read_label_map(raw: Path, splits: List[str]) -> Dict[str, int]:
+    """Raw category to NYU40 id; the test set does without."""
+    try:
+        return read_nyu40_ids(find_meta(raw, LABELS))
+    except FileNotFoundError:
+        if splits == ['test']:
+            return {}
+        raise
 
 
 def read_split(raw: Path, split: str, present_only: bool) -> List[str]:
     """Names of the scans of a split."""
     path = find_meta(raw, f'scannetv2_{split}.txt')
-    scans = sorted(set(path.read_text(encoding='utf-8').split()))
-    try:
-        scans = [scan_files.check_scene_id(scan) for scan in scans]
-    except ValueError as error:
-        raise ConversionError(f'{path}: {error}') from None
+    scans = sorted(set(scan_files.read_scene_list(path)))
     if present_only:
-        scans = [scan for scan in scans if (raw / 'scans' / scan).is_dir()]
+        scans = [
+            scan for scan in scans
+            if any((raw / name / scan).is_dir() for name in FOLDERS)
+        ]
     if not scans:
-        raise ConversionError(f'{path}: none of its scans is in '
-                              f'{raw / "scans"}')
+        raise ValueError(f'{path}: none of its scans is in {raw / "scans"}')
     return scans
 
 
@@ -247,7 +214,10 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument(
         '--out', type=Path, help='where to write, by default RAW')
     parser.add_argument(
-        '--splits', nargs='+', default=['train', 'val'], help='splits')
+        '--splits',
+        nargs='+',
+        default=['train', 'val'],
+        help='splits; "test" may have scans without labels')
     parser.add_argument(
         '--present-only',
         action='store_true',
@@ -265,12 +235,12 @@ def main(argv: Optional[List[str]] = None) -> int:
     args = parse_args(argv)
     out = args.out or args.raw
     try:
-        label_map = read_label_map(find_meta(args.raw, LABELS))
+        label_map = read_label_map(args.raw, args.splits)
         splits = {
             split: read_split(args.raw, split, args.present_only)
             for split in args.splits
         }
-    except ConversionError as error:
+    except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     failures = []

@@ -7,35 +7,28 @@ Examples:
         data/referit3d/nr3d.csv data/scannet --split val
 
 writes ``data/scannet/annotations/scanrefer_val.json`` (``nr3d_val.json``),
-after checking each row against the processed scans, and prints a report.
+after checking each row against the processed scans, and prints a report. The
+format is told by what is in the file: JSON of any of the four, or the CSV of
+Nr3D and Sr3D.
 """
 from __future__ import annotations
 import argparse
-import ast
-import csv
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, List, Optional
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from mmlangseg.annotation_files import AnnotationError, load_json, raise_faults
+from label_table import OTHERS, read_scanrefer_classes
+from referit3d import clean_referit3d
+from referring_formats import FORMATS, guess_format, read_rows
+
+from mmlangseg.annotation_files import raise_faults
 from mmlangseg.less.datasets import annotations, scan_files
-from mmlangseg.text import split_words
-
-FORMATS = dict(
-    scanrefer='ScanRefer',
-    nr3d='Nr3D',
-    sr3d='Sr3D',
-    multi3drefer='Multi3DRefer')
-
-# ScanRefer's benchmark classes; everything else is "others".
-CLASSES = ('cabinet', 'bed', 'chair', 'sofa', 'table', 'door', 'window',
-           'bookshelf', 'picture', 'counter', 'desk', 'curtain',
-           'refrigerator', 'shower curtain', 'toilet', 'sink', 'bathtub')
 
 # Counted in the published files: scenes, objects, expressions, unique.
 PUBLISHED = {
@@ -44,32 +37,19 @@ PUBLISHED = {
 }
 
 
-def read_classes(path: Path) -> Dict[str, str]:
-    """Map ScanNet's raw categories to ScanRefer's 18 classes."""
-    try:
-        with open(path, newline='', encoding='utf-8') as file:
-            return {
-                row['raw_category']:
-                row['nyu40class'] if row['nyu40class'] in CLASSES else 'others'
-                for row in csv.DictReader(file, delimiter='\t')
-            }
-    except FileNotFoundError:
-        raise AnnotationError(
-            f'{path} does not exist. It comes with ScanNet; name it with '
-            '--label-table') from None
-    except KeyError as error:
-        raise AnnotationError(f'{path} has no column {error}') from None
-
-
 def add_unique_groups(rows: List[dict], classes: Dict[str, str]) -> None:
     """Add 'unique' or 'multiple' to the groups of single-target rows.
 
     ScanRefer's rule: unique if the object is the only *annotated* one of its
     class (of 18) in the scene, within the file.
+
+    Args:
+        rows: Rows with one target each.
+        classes: Raw category to class; names that are not there are "others".
     """
 
     def class_of(row: dict) -> str:
-        return classes.get(row['object_name'].replace('_', ' '), 'others')
+        return classes.get(row['object_name'].replace('_', ' '), OTHERS)
 
     objects = {(row['scene_id'], row['object_ids'][0], class_of(row))
                for row in rows}
@@ -79,9 +59,8 @@ def add_unique_groups(rows: List[dict], classes: Dict[str, str]) -> None:
         row['groups'] = ['unique' if unique else 'multiple', *row['groups']]
 
 
-def read_scanrefer(path: Path) -> List[dict]:
-    """Read ScanRefer's JSON; a key ``groups`` is kept if there is one."""
-    rows = _json_rows(path)
+def clean_scanrefer(path: Path, rows: list) -> List[dict]:
+    """Check rows of ScanRefer; a key ``groups`` is kept if there is one."""
     rows = annotations.clean_rows(rows, path)
     raise_faults(path, [
         f'row {i}: it has {len(row["object_ids"])} targets, but ScanRefer '
@@ -91,13 +70,12 @@ def read_scanrefer(path: Path) -> List[dict]:
     return rows
 
 
-def read_multi3drefer(path: Path) -> List[dict]:
-    """Read Multi3DRefer's JSON; the group is its evaluation type.
+def clean_multi3drefer(path: Path, rows: list) -> List[dict]:
+    """Check rows of Multi3DRefer; the group is their evaluation type.
 
     Types: zt (no target), st (one), mt (several), with (w_d) or without
     (wo_d) distractors.
     """
-    rows = _json_rows(path)
     raise_faults(path, [
         f'row {i}: "{key}" is missing' for i, row in enumerate(rows)
         for key in ('object_ids', 'eval_type')
@@ -109,104 +87,57 @@ def read_multi3drefer(path: Path) -> List[dict]:
     ], path)
 
 
-def _json_rows(path: Path) -> list:
-    rows = load_json(path)
-    if not isinstance(rows, list) or not rows:
-        raise AnnotationError(f'{path} is not a non-empty list of rows')
-    return rows
+def check_scans(path: Path, rows: List[dict], infos: Dict[str,
+                                                          scan_files.ScanInfo],
+                data_root: Path, info_file: Path) -> List[dict]:
+    """Check that the scans and the objects of all rows exist.
 
-
-def read_referit3d(path: Path, scenes: Iterable[str],
-                   all_rows: bool) -> Tuple[List[dict], int]:
-    """Read the CSV of Nr3D or Sr3D.
-
-    Groups: easy or hard (more than two objects of the class in the scene),
-    view_dependent or view_independent (ReferIt3D's list of words).
-
-    Args:
-        path: The file; it holds the scenes of all splits.
-        scenes: Scenes to keep.
-        all_rows: Keep utterances that do not name the target's class, which
-            ReferIt3D's protocol leaves out.
+    Copies of objects become the first ones. Rows about objects without points
+    are left out, with a warning, lest one scan take the others along.
 
     Returns:
-        The rows, and how many of these scenes were left out.
+        The rows that can be used.
     """
-    scenes = set(scenes)
-    rows, faults, dropped = [], [], 0
-    try:
-        file = open(path, newline='', encoding='utf-8')
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path} does not exist') from None
-    with file:
-        reader = csv.DictReader(file)
-        needed = ('scan_id', 'stimulus_id', 'target_id', 'utterance',
-                  'instance_type')
-        absent = [n for n in needed if n not in (reader.fieldnames or ())]
-        if absent:
-            raise AnnotationError(f'{path} has no column "{absent[0]}"')
-        for index, item in enumerate(reader):
-            if item['scan_id'] not in scenes:
-                continue
-            mentions = item.get('mentions_target_class') or 'true'
-            if mentions.lower() != 'true' and not all_rows:
-                dropped += 1
-                continue
-            try:
-                rows.append(_referit3d_row(item, index))
-            except (ValueError, SyntaxError) as error:
-                faults.append(f'row {index}: {error}')
-    raise_faults(path, faults)
-    if not rows:
-        raise AnnotationError(f'{path} has no row of these scans: is it the '
-                              'right split?')
-    return annotations.clean_rows(rows, path), dropped
-
-
-def _referit3d_row(item: Dict[str, str], index: int) -> dict:
-    # scene-class-number of such objects-target-distractors...
-    parts = item['stimulus_id'].split('-')
-    if len(parts) < 4 or not parts[2].isdigit():
-        raise ValueError(f'"stimulus_id" {item["stimulus_id"]!r} is malformed')
-    token = split_words(item['utterance'])
-    if item.get('tokens'):
-        token = [str(word) for word in ast.literal_eval(item['tokens'])]
-    view = bool(set(annotations.VIEW_WORDS) & set(token))
-    return dict(
-        scene_id=item['scan_id'],
-        object_id=item['target_id'],
-        object_name=item['instance_type'].replace(' ', '_'),
-        ann_id=str(item.get('assignmentid') or index),
-        description=item['utterance'],
-        token=token,
-        groups=[
-            'hard' if int(parts[2]) > 2 else 'easy',
-            'view_dependent' if view else 'view_independent'
-        ])
-
-
-def check_scans(path: Path, rows: List[dict], data_root: Path,
-                info_file: Path) -> None:
-    """Check that the scans and the objects of all rows exist."""
-    infos = scan_files.read_infos(info_file, data_root)
     by_scene: Dict[str, List[int]] = {}
     for index, row in enumerate(rows):
         by_scene.setdefault(row['scene_id'], []).append(index)
-    faults = []
+    missing, faults, copies, empty = [], {}, Counter(), set()
     for scene, indices in by_scene.items():
         size = scan_files.scan_size(data_root, scene)
         if scene not in infos or size is None:
-            faults.append(f'row {indices[0]}: scene {scene!r} is not in '
-                          f'{info_file}; convert it with scannet.py')
+            missing.append(f'row {indices[0]}: scene {scene!r} is not in '
+                           f'{info_file}, or without labels; convert it with '
+                           'scannet.py')
             continue
-        labels = scan_files.read_instances(infos[scene].instances_path, size)
+        labels = scan_files.read_instances(
+            scan_files.scan_paths(data_root, scene)[1], size)
         present = set(scan_files.object_ids_in(labels).tolist())
         for index in indices:
-            absent = set(rows[index]['object_ids']) - present
+            ids = rows[index]['object_ids']
+            first = infos[scene].first_ids(ids)
+            copies[scene] += first != ids
+            rows[index]['object_ids'] = first
+            absent = set(first) - present
             if absent:
-                faults.append(f'row {index}: object_id {min(absent)} has no '
-                              f'points in scene {scene}')
-    raise_faults(path, faults)
+                empty.add(scene)
+                faults[index] = (f'row {index}: object_id {min(absent)} has '
+                                 f'no points in scene {scene}')
+    raise_faults(path, missing)
+    if len(faults) == len(rows):
+        raise_faults(path, list(faults.values()))
+    for scene in +copies:
+        print(f'note: {copies[scene]} rows of {scene} name copies of objects, '
+              'which stand twice there; they mean the first ones')
+    if faults:
+        print(
+            f'warning: {path}: {len(faults)} of {len(rows)} rows are left '
+            f'out, for their objects have no points ({len(empty)} scenes); '
+            'compare object_id with the instance mask, or convert these '
+            'scans again with scannet.py:',
+            *list(faults.values())[:10],
+            sep='\n  ',
+            file=sys.stderr)
+    return [row for index, row in enumerate(rows) if index not in faults]
 
 
 def report(name: str, split: str, rows: List[dict]) -> List[str]:
@@ -250,7 +181,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument(
         '--format',
         choices=sorted(FORMATS),
-        help='format of the source, by default guessed from its name')
+        help='format of the source, by default told by its content')
     parser.add_argument(
         '--name', help='name of the data set, by default that of the format')
     parser.add_argument('--out', type=Path, help='annotation file to write')
@@ -267,40 +198,56 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
         action='store_true',
         help='Nr3D, Sr3D: keep utterances that do not name the class')
     args = parser.parse_args(argv)
-    if args.format is None:
-        name = args.source.name.lower()
-        found = [key for key in FORMATS if key in name]
-        if not found:
-            parser.error(f'cannot guess the format of {args.source}, name it '
-                         'with --format')
-        args.format = found[0]
+    args.error = parser.error
     return args
 
 
 def convert(args: argparse.Namespace) -> None:
     """Read, check, report and write."""
+    rows = read_source(args)
     info_file = args.info_file or (args.data_root /
                                    f'scannet_infos_{args.split}.pkl')
+    infos = scan_files.read_infos(info_file, args.data_root)
     if args.format == 'scanrefer':
-        rows = read_scanrefer(args.source)
-        table = args.label_table or (args.data_root / 'meta_data' /
-                                     'scannetv2-labels.combined.tsv')
-        add_unique_groups(rows, read_classes(table))
+        rows = clean_scanrefer(args.source, rows)
     elif args.format == 'multi3drefer':
-        rows = read_multi3drefer(args.source)
+        rows = clean_multi3drefer(args.source, rows)
     else:
-        scenes = scan_files.read_infos(info_file, args.data_root)
-        rows, dropped = read_referit3d(args.source, scenes, args.all_rows)
+        rows, dropped = clean_referit3d(args.source, rows, infos,
+                                        args.all_rows)
         if dropped:
             print(f'left out {dropped} utterances that do not name the '
                   'class of the target (--all-rows keeps them)')
-    check_scans(args.source, rows, args.data_root, info_file)
+        unknown = sum(not {'easy', 'hard'} & set(row['groups'])
+                      for row in rows)
+        if unknown:
+            print(f'note: {unknown} rows have no stimulus_id, so that they '
+                  'are neither "easy" nor "hard" in the results')
+    rows = check_scans(args.source, rows, infos, args.data_root, info_file)
+    if args.format == 'scanrefer':
+        table = args.label_table or (args.data_root / 'meta_data' /
+                                     'scannetv2-labels.combined.tsv')
+        add_unique_groups(rows, read_scanrefer_classes(table))
     name = args.name or FORMATS[args.format]
     out = args.out or (args.data_root / 'annotations' /
                        f'{args.format}_{args.split}.json')
     annotations.write_annotations(out, dict(dataset=name, split=args.split),
                                   rows)
     print(*report(name, args.split, rows), f'wrote {out}', sep='\n')
+
+
+def read_source(args: argparse.Namespace) -> list:
+    """Read the rows, and tell their format unless it is given."""
+    named = any(key in args.source.name.lower() for key in FORMATS)
+    if args.format is None and not named and not args.source.is_file():
+        args.error(f'{args.source} does not exist; name its format with '
+                   '--format if its name is right')
+    rows = read_rows(args.source)
+    args.format = args.format or guess_format(args.source, rows)
+    if args.format is None:
+        args.error(f'cannot tell the format of {args.source} by its fields, '
+                   'name it with --format')
+    return rows
 
 
 def main(argv: Optional[List[str]] = None) -> int:

@@ -35,7 +35,7 @@ import numpy as np
 from mmlangseg.apis import SemanticResult, SSegInferencer
 from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
-from mmlangseg.fileio import resolve_inside, write_json
+from mmlangseg.fileio import read_text, resolve_inside, write_json
 from mmlangseg.probability import parse_probability
 from mmlangseg.progress import Progress
 from mmlangseg.sseg.datasets import (WIDE_IGNORE_INDEX, ClassNames,
@@ -99,7 +99,7 @@ def list_images(args: argparse.Namespace) -> dict[Path, Path]:
             if p.suffix.lower() in SUFFIXES
         ]
     else:
-        lines = args.list.read_text(encoding='utf-8').splitlines()
+        lines = read_text(args.list).splitlines()
         names = [line.strip() for line in lines if line.strip()]
         names = [
             name if Path(name).suffix.lower() in SUFFIXES else name +

@@ -24,7 +24,7 @@ train_pipeline = [
     *load_pipeline,
     dict(type='JitterScanColor'),
     dict(type='NormalizeScanColor'),
-    dict(type='PointSample', num_points=num_points),
+    dict(type='SampleScanPoints', num_points=num_points),
     dict(
         type='ReferringAugment3D',
         view_words=view_words,

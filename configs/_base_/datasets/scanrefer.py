@@ -20,7 +20,7 @@ load_pipeline = [
 ]
 train_pipeline = [
     *load_pipeline,
-    dict(type='PointSample', num_points=num_points),
+    dict(type='SampleScanPoints', num_points=num_points),
     dict(type='ReferringAugment3D'),
     dict(type='BuildReferringMasks'),
     dict(type='PackReferring3DInputs'),

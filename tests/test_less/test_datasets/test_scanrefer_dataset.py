@@ -244,3 +244,38 @@ def test_bad_options(root, option):
 def test_misspelt_option(root):
     with pytest.raises(TypeError, match='expressions_per_scan'):
         build(root, expressions_per_scan=3)
+
+
+@pytest.mark.parametrize('matrix', [2 * np.eye(4), np.diag([1, 1, -1, 1])])
+def test_alignment_that_is_no_rotation(root, matrix):
+    infos = scan_files.read_infos(root / 'infos_train.pkl', root)
+    scan_files.write_infos(root / 'infos_train.pkl',
+                           {scene: matrix
+                            for scene in infos}, 'tiny')
+    with pytest.raises(
+            AnnotationError,
+            match='infos_train.pkl, axis_align_matrix of scene0000_00: it is '
+            'not a rotation'):
+        build(root)
+
+
+def test_scans_without_labels(root):
+    scan_files.write_infos(
+        root / 'infos_train.pkl',
+        {f'scene000{i}_00': np.eye(4)
+         for i in range(3)},
+        'tiny',
+        unlabelled=['scene0001_00'])
+    with pytest.raises(
+            AnnotationError, match='scan scene0001_00 has no labels'):
+        build(root)
+
+
+def test_copies_of_objects(root):
+    (root / 'duplicate_objects.json').write_text('{"scene0000_00": {"0": 2}}')
+    data_list = [build(root, test_mode=True)[i] for i in range(5)]
+    ids = [data['expressions'][0]['object_ids'] for data in data_list]
+    assert ids == [[2], [1], [2], [2], [1]]
+    (root / 'duplicate_objects.json').write_text('{"scene0000_00": [1]}')
+    with pytest.raises(AnnotationError, match='duplicate_objects.json is not'):
+        build(root)

@@ -152,6 +152,11 @@ def test_own_data(tmp_path):
     dataset = ClassFileDataset(data_prefix=prefix, **common)
     assert dataset.metainfo['classes'] == ('background', 'cup', 'red ball')
     assert labels_of(dataset).tolist() == [[0, 1, 2]]
+    # A list that a Windows program saved begins with a byte order mark.
+    names = [path.stem for path in (tmp_path / prefix['img_path']).iterdir()]
+    (tmp_path / 'val.txt').write_text('\n'.join(names), encoding='utf-8-sig')
+    listed = ClassFileDataset(data_prefix=prefix, ann_file='val.txt', **common)
+    np.testing.assert_array_equal(labels_of(listed), labels_of(dataset))
     (tmp_path / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match='no image .*.jpg in .*empty'):
         ClassFileDataset(data_prefix=dict(prefix, img_path='empty'), **common)

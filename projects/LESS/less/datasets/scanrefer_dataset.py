@@ -10,6 +10,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path
 
 from mmlangseg.annotation_files import AnnotationError
+from mmlangseg.apis.scan_frame import check_alignment
 from mmlangseg.engine import SeededSampleMixin
 from .annotations import read_annotations
 from .scan_files import (ScanInfo, object_ids_in, read_infos, read_instances,
@@ -102,8 +103,9 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
 
     Raises:
         AnnotationError: The annotation file is malformed, names a scan that
-            the info file does not have (both when it is read) or an object
-            without points (when the sample is read).
+            the info file does not have, has without labels, or distorts (all
+            when it is read), or an object without points (when the sample is
+            read).
         ValueError: A scan or an info file is damaged.
     """
 
@@ -160,7 +162,10 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
                     f'{self.ann_file}, row {index}: scene {scene_id!r} is '
                     f'not in {self.info_file}. Convert the scan, or use the '
                     'annotations of the same split')
-            scenes.setdefault(scene_id, []).append(self._expression(row))
+            if scene_id not in scenes:
+                self._check_info(infos[scene_id])
+            scenes.setdefault(scene_id, []).append(
+                self._expression(row, infos[scene_id]))
         # Pickled, so that workers share the memory (reference counts of many
         # small objects would copy it page by page).
         self._scenes = [
@@ -176,12 +181,26 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
             ]
         return data_list
 
-    def _expression(self, row: dict) -> dict:
+    def _check_info(self, info: ScanInfo) -> None:
+        if info.instances_path is None:
+            raise AnnotationError(
+                f'{self.info_file}: scan {info.scene_id} has no labels, as '
+                'in the test set of ScanNet, so that sentences about it '
+                'cannot be scored. Use tools/infer.py for it')
+        try:
+            check_alignment(info.axis_align_matrix)
+        except ValueError as error:
+            raise AnnotationError(
+                f'{self.info_file}, axis_align_matrix of {info.scene_id}: '
+                f'{error}. Make the file again with the dataset converter'
+            ) from None
+
+    def _expression(self, row: dict, info: ScanInfo) -> dict:
         words = ' '.join(row['token'])
         return dict(
             text=words if self.text == 'token' else row['description'],
             description=row['description'],
-            object_ids=row['object_ids'],
+            object_ids=info.first_ids(row['object_ids']),
             object_name=row['object_name'],
             ann_id=row['ann_id'],
             groups=row['groups'])

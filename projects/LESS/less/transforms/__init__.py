@@ -6,9 +6,10 @@ from .pack_referring import PackReferring3DInputs
 from .referring_augment import (ReferringAugment3D, apply_rigid_augmentation,
                                 is_view_dependent)
 from .referring_masks import BuildReferringMasks
+from .sample_scan_points import SampleScanPoints
 
 __all__ = [
     'BuildReferringMasks', 'ConstantSentence', 'JitterScanColor',
     'NormalizeScanColor', 'PackReferring3DInputs', 'ReferringAugment3D',
-    'apply_rigid_augmentation', 'is_view_dependent'
+    'SampleScanPoints', 'apply_rigid_augmentation', 'is_view_dependent'
 ]

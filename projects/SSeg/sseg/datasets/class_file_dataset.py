@@ -62,4 +62,8 @@ class ClassFileDataset(BaseSegDataset):
                 f'there is no image *{self.img_suffix} in '
                 f'{self.data_prefix["img_path"]}. Correct data_root, '
                 'data_prefix or img_suffix')
+        for key in ('img_path', 'seg_map_path'):
+            # MMEngine takes the byte order mark of a list for a letter.
+            if key in data_list[0]:
+                data_list[0][key] = data_list[0][key].replace('\ufeff', '')
         return data_list

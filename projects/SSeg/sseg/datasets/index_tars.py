@@ -2,13 +2,12 @@
 from __future__ import annotations
 import multiprocessing
 import os
-import threading
-import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Callable, Iterator, Optional, Sequence
 
 from mmlangseg.fileio import PathLike
+from mmlangseg.orphans import exit_with_parent
 from .tar_index import (TarCounts, TarIndexError, build_tar_index, index_path,
                         load_tar_index)
 
@@ -80,8 +79,7 @@ def _run(jobs: list[tuple],
     with ProcessPoolExecutor(
             min(processes, len(jobs)),
             mp_context=multiprocessing.get_context(method),
-            initializer=_end_with_parent,
-            initargs=(os.getpid(), )) as pool:
+            initializer=exit_with_parent) as pool:
         futures = {
             pool.submit(_index_one, *job): place
             for place, job in enumerate(jobs)
@@ -107,14 +105,3 @@ def _index_one(tar: str, index_dir: Optional[PathLike],
     except (OSError, TarIndexError) as error:
         return IndexedTar(tar, False, TarCounts(), str(error))
     return IndexedTar(tar, built, index.counts)
-
-
-def _end_with_parent(parent: int) -> None:
-    """End this process when the one that started it was killed."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

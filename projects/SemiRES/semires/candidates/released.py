@@ -1,7 +1,7 @@
 """Candidate files as the released SemiRES code writes and reads them."""
 from __future__ import annotations
-import json
 
+from mmlangseg.annotation_files import load_json
 from mmlangseg.fileio import PathLike
 from .candidates import Candidates
 from .rle import encode_start_length
@@ -18,8 +18,7 @@ def read_released(path: PathLike) -> Candidates:
             the size open.
     """
     try:
-        with open(path, encoding='utf-8') as file:
-            items = json.load(file)
+        items = load_json(path)
         if not isinstance(items, list) or not items:
             raise ValueError('it is not a list of masks')
         rles = []
