@@ -352,8 +352,7 @@ def test_probabilities_are_float32_under_autocast(model, temperature):
     for result, probs in zip(results, expected):
         found = result.seg_logits.data[1:]
         assert found.dtype == torch.float32
-        torch.testing.assert_close(
-            found.double(), probs, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found.double(), probs, rtol=1e-4, atol=1e-5)
 
 
 def test_network_under_autocast(model):
