@@ -4,7 +4,7 @@ crop_size = (512, 512)
 image_scale = (2048, 512)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadWideAnnotations', ignore_index=255),
     dict(
         type='RandomResize',
         scale=image_scale,
@@ -18,7 +18,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=image_scale, keep_ratio=True),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadWideAnnotations', ignore_index=255),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(

@@ -5,6 +5,6 @@ image_scale = (2048, 448)
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=image_scale, keep_ratio=True, backend='pillow'),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadWideAnnotations', ignore_index=255),
     dict(type='PackSegInputs'),
 ]
