@@ -209,7 +209,8 @@ def sweep(args: argparse.Namespace) -> dict:
         dict(
             classes=vocabulary.classes,
             prompt_names=vocabulary.prompt_names,
-            templates=vocabulary.templates))
+            templates=vocabulary.templates,
+            synonyms=vocabulary.synonyms))
     model.keep_probabilities = False
     scores = ThresholdSweep(args.thresholds, len(vocabulary.classes),
                             dataset.ignore_index)

@@ -26,6 +26,19 @@ test_pipeline = [
     dict(type='LoadWideAnnotations'),
     dict(type='PackSegInputs'),
 ]
+tta_model = dict(type='ProbabilityTTAModel')
+tta_pipeline = [  # tools/test.py --tta
+    *test_pipeline[:1],
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [test_pipeline[1]],
+            [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)],
+            # behind the flip: predictions are turned back
+            [test_pipeline[2]],
+            [test_pipeline[3]],
+        ])
+]
 
 train_dataloader = dict(
     batch_size=32,

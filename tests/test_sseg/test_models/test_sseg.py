@@ -417,6 +417,21 @@ def test_class_embeddings_are_kept_until_something_changes(model, tmp_path):
         assert counter.count == 14
 
 
+def test_synonyms_of_the_config_are_kept(build):
+    names = dict(
+        classes=['cat', 'grass'], prompt_names=[['cat', 'dog'], 'grass'])
+    model = build(vocabulary=dict(names, synonyms='max')).eval()
+    result = sseg_model.run(model, 'predict')[0]
+    assert result.seg_logits.data.shape[0] == 2
+    assert len(model.class_embeddings()) == 3
+    model.set_vocabulary(dict(names))
+    assert model.vocabulary.synonyms == 'max'
+    model.set_vocabulary(dict(names, synonyms='mean'))
+    assert len(model.class_embeddings()) == 2
+    mean = sseg_model.run(model, 'predict')[0]
+    assert not torch.allclose(mean.seg_logits.data, result.seg_logits.data)
+
+
 def test_embeddings_move_with_the_model_and_are_not_saved(model):
     sseg_model.run(model, 'predict')
     assert not any('_embeddings' in name for name in model.state_dict())
