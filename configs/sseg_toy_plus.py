@@ -59,7 +59,7 @@ train_dataloader = dict(
             img_path='images/train', seg_map_path='sseg_labels/train')))
 train_dataloader['dataset']['pipeline'] = [
     dict(type='LoadImage'),
-    dict(type='LoadAnnotations', imdecode_backend='pillow'),
+    dict(type='LoadWideAnnotations', ignore_index=255),
     dict(type='RandomResizedCrop', size=_base_.image_size, scale=(0.6, 1.)),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),

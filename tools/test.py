@@ -129,6 +129,12 @@ def set_tta(cfg: Config) -> None:
     while 'dataset' in dataset:  # wrapped, for example by RepeatDataset
         dataset = dataset.dataset
     dataset.pipeline = cfg.tta_pipeline
+    name = str(cfg.tta_model.get('type')).split('.')[-1]
+    if name == 'SegTTAModel' and 'visual_projection' in cfg.model:
+        raise SystemExit(
+            '--tta: tta_model=dict(type="SegTTAModel") takes a softmax of '
+            'logits, but S-Seg gives probabilities: set '
+            'tta_model=dict(type="ProbabilityTTAModel")')
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
 
 

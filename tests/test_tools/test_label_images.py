@@ -146,6 +146,29 @@ def test_a_data_set_reads_them(run, folder, tmp_path):
         assert (loaded == read(tmp_path / 'out' / f'{i}.png')).all()
 
 
+def test_endings_that_the_data_set_leaves_out(run, folder, tmp_path):
+    mixed = folder / 'mixed'
+    mixed.mkdir()
+    for name in ('a.jpg', 'B.JPG', 'c.png'):
+        shutil.copy(folder / 'data' / 'images' / '0.png', mixed / name)
+    printed = run(tmp_path / 'all', images='mixed')
+    assert '1 in .JPG (B.JPG), 1 in .jpg (a.jpg), 1 in .png' in printed
+    assert 'Choose it by --img-suffix' in printed
+    assert not (tmp_path / 'all').exists()
+    printed = run(tmp_path / 'out', '--img-suffix', '.jpg', images='mixed')
+    assert '2 images that do not end in .jpg are left out' in printed
+    assert files(tmp_path / 'out') == ['a.png', 'classes.txt', 'labels.json']
+    dataset = DATASETS.build(
+        dict(
+            type='ClassFileDataset',
+            classes_file=str(tmp_path / 'out' / 'classes.txt'),
+            data_prefix=dict(
+                img_path=str(mixed), seg_map_path=str(tmp_path / 'out'))))
+    assert len(dataset) == 1
+    printed = run(tmp_path / 'none', '--img-suffix', '.bmp', images='mixed')
+    assert 'mixed has no image that ends in .bmp' in printed
+
+
 def test_goes_on_where_it_stopped(run, folder, tmp_path, tool, monkeypatch):
     called = []
     original = SSegInferencer.__call__

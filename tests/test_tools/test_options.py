@@ -239,6 +239,16 @@ class TestTTA:
         assert cfg.model == dict(type='T', module=dict(type='M'))
         assert cfg.test_dataloader.dataset.dataset.pipeline == ['tta']
 
+    def test_no_second_softmax_of_probabilities(self):
+        cfg = Config(
+            dict(
+                model=dict(type='SSeg', visual_projection=dict()),
+                tta_model=dict(type='mmseg.SegTTAModel'),
+                tta_pipeline=[],
+                test_dataloader=dict(dataset=dict(type='D'))))
+        with pytest.raises(SystemExit, match='set .*ProbabilityTTAModel'):
+            test.set_tta(cfg)
+
     def test_needs_the_config(self):
         with pytest.raises(SystemExit, match='tta_model'):
             test.set_tta(Config())

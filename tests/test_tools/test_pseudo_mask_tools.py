@@ -330,12 +330,15 @@ def test_oracle_against_a_naive_one():
     truths = rng.integers(0, 6, (5, 12, 10))
     truths[truths == 5] = 255
     truths[:, 2:4] = masks[:, 2:4] % 3
-    oracle = pseudo_mask_oracle.Oracle(7)  # two classes never occur
+    oracle = pseudo_mask_oracle.Oracle(7, 255)  # two classes never occur
     for mask, truth in zip(masks, truths):
         oracle.add(mask, truth)
     miou, accuracy = oracle.scores()
     assert miou == pytest.approx(naive_oracle(masks, truths, 7))
     assert 0 < accuracy < 100
+    assert oracle.ignored == (truths == 255).sum()
+    with pytest.raises(ValueError, match='label 7 is no class'):
+        oracle.add(masks[0], np.full((12, 10), 7))
 
 
 def test_oracle_of_a_data_set(run, root):

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, init_default_scope
 from mmseg.evaluation import IoUMetric
+from PIL import Image
 
 from mmlangseg.apis.model import load_model
 
@@ -163,3 +164,19 @@ def test_labels_that_are_no_class(tool):
         scores.update(one, one.float(), 3 * one)
     scores.update(one, one.float(), 255 * one)
     assert np.isnan(scores.iou()).all()
+    assert scores.ignored == 1
+
+
+def test_labels_that_are_missing_or_wrong_are_named(run, folder, tmp_path):
+    labels = folder / 'data' / 'binary'
+    labels.mkdir()
+    for i in range(3):
+        shape = (40 + 2 * i, 56)
+        Image.fromarray(np.full(shape, 255,
+                                np.uint8)).save(labels / f'{i}.png')
+    args = ('--img-path', 'images', '--seg-map-path', 'binary')
+    assert 'pixels of the label maps are ignored' in run(*args)
+    Image.fromarray(np.zeros((40, 56), np.uint8)).save(labels / '0.png')
+    assert 'no pixel of the label maps has 3 of the 4 classes' in run(*args)
+    Image.fromarray(np.full((40, 56), 9, np.uint8)).save(labels / '0.png')
+    assert f'{labels / "0.png"}: label 9 is no class' in run(*args)

@@ -32,6 +32,7 @@ from mmseg.registry import DATASETS, MODELS
 
 from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.nearest import resize_nearest
+from mmlangseg.sseg.evaluation import check_coverage
 from mmlangseg.sseg.pseudo_masks import find_generator_config, stretch_image
 from mmlangseg.visualization import label_colors, paint_labels, write_png
 from mmlangseg.visualization.header import add_header
@@ -105,11 +106,14 @@ class Oracle:
     """Intersections and unions of majority classes over a data set.
 
     Args:
-        num_classes: Labels from here on are ignored.
+        num_classes: Their number.
+        ignore_index: Label of ignored pixels.
     """
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, ignore_index: int) -> None:
         self.num_classes = num_classes
+        self.ignore_index = ignore_index
+        self.ignored = 0
         self.intersect, self.predicted, self.labelled = np.zeros(
             (3, num_classes), np.int64)
 
@@ -123,7 +127,13 @@ class Oracle:
         Returns:
             np.ndarray: Class of each cluster (K,).
         """
-        counted = (labels >= 0) & (labels < self.num_classes)
+        counted = labels != self.ignore_index
+        wrong = labels[counted & ((labels < 0) | (labels >= self.num_classes))]
+        if wrong.size:
+            raise ValueError(f'label {wrong[0]} is no class of the data set, '
+                             f'which has {self.num_classes}, nor the '
+                             f'ignore_index {self.ignore_index}')
+        self.ignored += int((~counted).sum())
         shape = (int(masks.max()) + 1, self.num_classes)
         pairs = masks[counted].astype(np.int64) * self.num_classes + \
             labels[counted]
@@ -204,7 +214,8 @@ def main() -> None:
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     generator = MODELS.build(config).to(device).eval()
     classes = dataset.metainfo['classes']
-    oracle, seconds, rows, number = Oracle(len(classes)), 0., [], 0
+    oracle = Oracle(len(classes), dataset.ignore_index)
+    seconds, rows, number = 0., [], 0
     shown = set(
         np.linspace(0,
                     len(dataset) - 1, min(args.sheet_images,
@@ -223,13 +234,22 @@ def main() -> None:
         for sample, small in zip(batch, maps):
             truth = sample['gt_seg_map'].astype(np.int64)
             masks = resize_nearest(small, truth.shape)
-            found = oracle.add(masks, truth)
+            try:
+                found = oracle.add(masks, truth)
+            except ValueError as error:
+                sys.exit(f'error: {sample["seg_map_path"]}: {error}')
             if args.sheet and number in shown:
                 rows.append(
                     draw_row(sample['img'][..., ::-1], masks, found[masks],
                              truth, classes,
                              Path(sample['img_path']).name))
             number += 1
+    try:
+        for message in check_coverage(classes, oracle.labelled, oracle.ignored,
+                                      dataset.reduce_zero_label):
+            print(f'warning: {message}', file=sys.stderr)
+    except ValueError as error:
+        sys.exit(f'error: {error}')
     miou, accuracy = oracle.scores()
     features = type(generator.features).__name__
     print(f'{"features":<16}{"K":>4}{"grid":>10}{"images":>8}{"mIoU":>8}'

@@ -12,7 +12,8 @@ Examples:
 Of <images>/a/b.jpg the labels are <labels>/a/b.png: 0 for background, i for
 the i-th class of <labels>/classes.txt, 255 to be ignored; of more than 254
 classes 16-bit files with 65535 to be ignored. So they fit the data sets of the
-benchmarks, and ClassFileDataset.
+benchmarks, and ClassFileDataset, which read images of one ending: .jpg, or
+their img_suffix. Of a folder with several endings choose one by --img-suffix.
 
 Images that have labels are left alone, so that an interrupted run goes on when
 it is started again. Several processes share the work when they are started by
@@ -60,8 +61,8 @@ def parse_args() -> argparse.Namespace:
         help='names of the images to label, one per line; all of the folder '
         'and its subfolders without it')
     add('--img-suffix',
-        default='.jpg',
-        help='of the names in --list, which may come without it')
+        help='ending of the images to label, as data sets know it: B.JPG does '
+        'not end in .jpg; names in --list may come without it (.jpg if left)')
     add('--classes',
         metavar='NAMES',
         help='"cat,dog,grass", a file with one name per line, or a benchmark '
@@ -98,15 +99,22 @@ def list_images(args: argparse.Namespace) -> dict[Path, Path]:
             p.relative_to(args.images).as_posix() for p in paths
             if p.suffix.lower() in SUFFIXES
         ]
+        if args.img_suffix:
+            chosen = [n for n in names if n.endswith(args.img_suffix)]
+            if len(chosen) < len(names):
+                print(f'{len(names) - len(chosen)} images that do not end in '
+                      f'{args.img_suffix} are left out')
+            names = chosen
     else:
         lines = read_text(args.list).splitlines()
         names = [line.strip() for line in lines if line.strip()]
         names = [
             name if Path(name).suffix.lower() in SUFFIXES else name +
-            args.img_suffix for name in names
+            (args.img_suffix or '.jpg') for name in names
         ]
     if not names:
-        raise ValueError(f'{args.list or args.images} has no image')
+        raise ValueError(f'{args.list or args.images} has no image' + (
+            f' that ends in {args.img_suffix}' if args.img_suffix else ''))
     jobs = {}
     for name in names:
         image = Path(resolve_inside(args.images, name))
@@ -118,7 +126,25 @@ def list_images(args: argparse.Namespace) -> dict[Path, Path]:
         raise ValueError(
             f'the labels would replace the images in {args.images}'
             ': name another folder')
+    check_endings(args, names)
     return jobs
+
+
+def check_endings(args: argparse.Namespace, names: list[str]) -> None:
+    """Refuse a folder of which a data set would read a part only."""
+    endings: dict[str, list[str]] = {}
+    for name in names:
+        endings.setdefault(Path(name).suffix, []).append(name)
+    if len(endings) > 1 and args.list is None:
+        found = ', '.join(f'{len(names)} in {ending} ({names[0]})'
+                          for ending, names in sorted(endings.items()))
+        raise ValueError(
+            f'the images in {args.images} end differently: {found}. The data '
+            'set that trains on the labels reads one ending and leaves the '
+            'others out. Choose it by --img-suffix, or rename the images')
+    if set(endings) != {'.jpg'}:
+        print(f'images end in {", ".join(sorted(endings))}: train on them '
+              "with the data set's img_suffix")
 
 
 class LabelWriter:

@@ -35,6 +35,7 @@ from mmlangseg.engine.subset import keep_evenly_spaced
 from mmlangseg.fileio import write_json
 from mmlangseg.probability import parse_probability
 from mmlangseg.progress import Progress
+from mmlangseg.sseg.evaluation import check_coverage
 
 
 def parse_args() -> argparse.Namespace:
@@ -110,6 +111,7 @@ class ThresholdSweep:
         self.correct = torch.zeros(shape, dtype=torch.int64)
         self.background = torch.zeros(shape[1], dtype=torch.int64)
         self.labelled = torch.zeros(num_classes + 1, dtype=torch.int64)
+        self.ignored = 0
 
     def update(self, classes: Tensor, confidence: Tensor,
                labels: Tensor) -> None:
@@ -121,6 +123,7 @@ class ThresholdSweep:
             labels: True labels, int64 (H, W), 0 for background.
         """
         known = labels != self.ignore_index
+        self.ignored += int((~known).sum())
         classes, labels = classes[known].cpu(), labels[known].cpu()
         if labels.numel() and int(labels.max()) >= len(self.labelled):
             raise ValueError(
@@ -169,12 +172,13 @@ def select_images(cfg: Config, args: argparse.Namespace) -> dict:
 
 
 def predict(model: torch.nn.Module, loader, title: str) -> Iterator:
-    """Give best class, probability and label of each image."""
+    """Give path of the labels, best class, probability and label of each
+    image."""
     progress = Progress(title, len(loader), 'batches')
     for batch in loader:
         with torch.no_grad():
             for sample in model.test_step(batch):
-                yield (sample.pred_sem_seg.data[0],
+                yield (sample.seg_map_path, sample.pred_sem_seg.data[0],
                        sample.seg_confidence.data[0],
                        sample.gt_sem_seg.data[0])
         progress.advance()
@@ -205,12 +209,18 @@ def sweep(args: argparse.Namespace) -> dict:
         dict(
             classes=vocabulary.classes,
             prompt_names=vocabulary.prompt_names,
-            templates=vocabulary.templates))
+            templates=vocabulary.templates,
+            synonyms=vocabulary.synonyms))
     model.keep_probabilities = False
     scores = ThresholdSweep(args.thresholds, len(vocabulary.classes),
                             dataset.ignore_index)
-    for classes, confidence, labels in predict(model, loader, 'sweep'):
-        scores.update(classes, confidence, labels)
+    for path, *maps in predict(model, loader, 'sweep'):
+        try:
+            scores.update(*maps)
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
+    for message in check_coverage(names, scores.labelled, scores.ignored):
+        print(f'warning: {message}', file=sys.stderr)
     rows = [
         dict(
             threshold=round(threshold, 6),

@@ -2,7 +2,8 @@
 #   data/own_pairs/pairs/*.tar         KEY.jpg and KEY.txt, as img2dataset
 #   data/own_pairs/photos/NAME.jpg     to test on
 #   data/own_pairs/labels/NAME.png     0 background, i the i-th class, 255
-#                                      ignored
+#                                      ignored (of more than 254 classes:
+#                                      16 bits, 65535 ignored)
 #   data/own_pairs/classes.txt         lines "0 background", "1 cat;kitten"
 #   data/own_pairs/{val,test}.txt      lines NAME: the threshold is chosen on
 #                                      val, the score is that of test
@@ -22,8 +23,21 @@ test_pipeline = [
     dict(type='LoadImage'),
     dict(type='Resize', scale=image_scale, keep_ratio=True, backend='pillow'),
     # behind the resizing: predictions are scored at the original size
-    dict(type='LoadAnnotations', imdecode_backend='pillow'),
+    dict(type='LoadWideAnnotations'),
     dict(type='PackSegInputs'),
+]
+tta_model = dict(type='ProbabilityTTAModel')
+tta_pipeline = [  # tools/test.py --tta
+    *test_pipeline[:1],
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [test_pipeline[1]],
+            [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)],
+            # behind the flip: predictions are turned back
+            [test_pipeline[2]],
+            [test_pipeline[3]],
+        ])
 ]
 
 train_dataloader = dict(
@@ -46,7 +60,6 @@ eval_dataset = dict(
     type='ClassFileDataset',
     data_root=data_root,
     classes_file='classes.txt',
-    ignore_index=255,
     data_prefix=dict(img_path='photos', seg_map_path='labels'),
     test_mode=True,
     pipeline=test_pipeline)
@@ -61,5 +74,6 @@ test_dataloader = dict(
     num_workers=1,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(**eval_dataset, ann_file='test.txt'))
-val_evaluator = dict(type='WideIoUMetric', iou_metrics=['mIoU'])
+val_evaluator = dict(
+    type='WideIoUMetric', iou_metrics=['mIoU'], ignore_index=65535)
 test_evaluator = val_evaluator

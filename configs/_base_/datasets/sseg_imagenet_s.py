@@ -19,6 +19,18 @@ test_pipeline = [
         ignore_index=ignore_index),
     dict(type='PackSegInputs'),
 ]
+tta_pipeline = [
+    *test_pipeline[:1],
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [test_pipeline[1]],
+            [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)],
+            # behind the flip: predictions are turned back
+            [test_pipeline[2]],
+            [test_pipeline[3]],
+        ])
+]
 test_dataloader = dict(
     dataset=dict(
         type='ImageNetSDataset',

@@ -4,7 +4,7 @@ crop_size = (512, 512)
 image_scale = (2048, 512)
 train_pipeline = [
     dict(type='LoadImage'),  # turned as EXIF says, like label_images.py
-    dict(type='LoadAnnotations'),
+    dict(type='LoadWideAnnotations', ignore_index=255),
     dict(
         type='RandomResize',
         scale=image_scale,
@@ -20,7 +20,7 @@ test_pipeline = [
     # label maps of benchmarks were drawn on the pixels as they are stored
     dict(type='LoadImage', ignore_orientation=True),
     dict(type='Resize', scale=image_scale, keep_ratio=True, backend='pillow'),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadWideAnnotations', ignore_index=255),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(

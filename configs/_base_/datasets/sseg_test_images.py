@@ -7,6 +7,19 @@ image_scale = (2048, 448)
 test_pipeline = [
     dict(type='LoadImage', ignore_orientation=True),
     dict(type='Resize', scale=image_scale, keep_ratio=True, backend='pillow'),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadWideAnnotations', ignore_index=255),
     dict(type='PackSegInputs'),
+]
+tta_model = dict(type='ProbabilityTTAModel')
+tta_pipeline = [  # tools/test.py --tta
+    *test_pipeline[:1],
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [test_pipeline[1]],
+            [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)],
+            # behind the flip: predictions are turned back
+            [test_pipeline[2]],
+            [test_pipeline[3]],
+        ])
 ]

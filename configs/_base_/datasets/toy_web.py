@@ -13,7 +13,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImage'),
-    dict(type='LoadAnnotations', imdecode_backend='pillow'),
+    dict(type='LoadWideAnnotations', ignore_index=255),
     dict(type='PackSegInputs'),
 ]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mmdet.datasets import CocoDataset
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.datasets import PascalVOCDataset
 from mmseg.registry import DATASETS
@@ -15,6 +16,7 @@ from mmlangseg.sseg.datasets import (ClassFileDataset, ClassNames,
                                      LVISDataset, PascalVOC20Dataset,
                                      read_class_names, write_class_names)
 
+CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
 REAL = Path(os.environ.get('MMLANGSEG_REALDATA',
                            '/work/shared/realdata')) / 'coco_semseg'
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
@@ -157,9 +159,30 @@ def test_own_data(tmp_path):
     (tmp_path / 'val.txt').write_text('\n'.join(names), encoding='utf-8-sig')
     listed = ClassFileDataset(data_prefix=prefix, ann_file='val.txt', **common)
     np.testing.assert_array_equal(labels_of(listed), labels_of(dataset))
+    save(tmp_path / 'labels' / 'a.png', np.array([[0, 255, 2]], np.uint8))
+    assert labels_of(dataset).tolist() == [[0, 65535, 2]]
     (tmp_path / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match='no image .*.jpg in .*empty'):
         ClassFileDataset(data_prefix=dict(prefix, img_path='empty'), **common)
+
+
+def test_label_300_of_own_pairs(tmp_path, monkeypatch):
+    """Not 44, by the config as it is."""
+    root = tmp_path / 'data/own_pairs'
+    save_image(root / 'photos' / 'a.jpg', 1, 3)
+    save(root / 'labels' / 'a.png', np.array([[255, 300, 65535]], np.uint16))
+    (root / 'classes.txt').write_text('0 background\n' +
+                                      ''.join(f'{i} class {i}\n'
+                                              for i in range(1, 301)))
+    (root / 'test.txt').write_text('a\n')
+    monkeypatch.chdir(tmp_path)
+    config = Config.fromfile(CONFIGS / 'sseg_own_pairs.py')
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    found = dataset[0]['data_samples'].gt_sem_seg.data[0]
+    assert found.tolist() == [[255, 300, 65535]]
+    assert config.test_evaluator.ignore_index == dataset.ignore_index
+    with pytest.raises(ValueError, match='has 300 classes, of which 255'):
+        DATASETS.build(dict(config.test_dataloader.dataset, ignore_index=255))
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason='no real data beside')

@@ -101,13 +101,75 @@ def test_areas_beyond_24_bits():
     metric.dataset_meta = dict(classes=('a', 'b'))
     big = torch.tensor([2**24, 0])
     one = torch.tensor([1, 1])
-    results = [(None, torch.arange(2), big.repeat(4, 1)),
+    results = [(None, torch.arange(2), big.repeat(4, 1), 0),
                (None, torch.arange(2),
-                torch.stack([0 * one, one, 0 * one, one]))]
+                torch.stack([0 * one, one, 0 * one, one]), 0)]
     scores = metric.compute_metrics(results)
     assert scores['mIoU'] == 50.
     metric.metrics = ['mDice']
     assert metric.compute_metrics(results)['mDice'] < 100
+
+
+@pytest.mark.parametrize('threads', [1, 2])
+def test_a_photograph_of_24_megapixels(threads):
+    """18 million pixels of a class, of which float32 counts 2 ** 24."""
+    label = torch.zeros(1, 4000, 6000, dtype=torch.uint8)
+    prediction = torch.zeros_like(label)
+    label[:, 3000:] = 1
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        areas = WideIoUMetric.intersect_and_union(prediction, label, 2, 255)
+    finally:
+        torch.set_num_threads(before)
+    assert [area.tolist() for area in areas] == [[18000000, 0],
+                                                 [24000000, 6000000],
+                                                 [24000000, 0],
+                                                 [18000000, 6000000]]
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    found = []
+    monkeypatch.setattr('mmlangseg.sseg.evaluation.wide_iou_metric.print_log',
+                        lambda message, logger, level: found.append(message))
+    return found
+
+
+def test_binary_maps_of_0_and_255_are_named(warnings):
+    """All of the only class is ignored, and the score is perfect."""
+    sample = make_sample([[0, 0], [1, 1]], [[0, 255], [255, 255]])
+    scores = evaluate(WideIoUMetric(), [sample], 2)
+    assert scores['aAcc'] == 100
+    assert len(warnings) == 2
+    assert 'no pixel' in warnings[0] and 'class 1' in warnings[0]
+    assert '75.0 % of the pixels are ignored' in warnings[1]
+
+
+def test_a_share_that_the_data_set_ignores_is_not_named(warnings):
+    sample = make_sample([[0, 0], [0, 0]], [[0, 255], [255, 255]])
+    for meta in (dict(reduce_zero_label=True), dict(label_map={3: 255})):
+        metric = WideIoUMetric()
+        metric.dataset_meta = dict(classes=['a'], **meta)
+        metric.process({}, [sample.to_dict()])
+        metric.evaluate(1)
+    assert not warnings
+
+
+def test_nothing_to_score():
+    sample = make_sample([[0, 0]], [[255, 255]])
+    with pytest.raises(ValueError, match='all 2 pixels .* are ignored'):
+        evaluate(WideIoUMetric(), [sample], 2)
+
+
+def test_another_size_than_the_prediction():
+    sample = make_sample([[0, 0]], [[0, 0]], seg_map_path='c.png')
+    sample = sample.to_dict()
+    sample['gt_sem_seg']['data'] = torch.zeros(1, 2, 3).long()
+    metric = WideIoUMetric()
+    metric.dataset_meta = dict(classes=['a'])
+    with pytest.raises(ValueError, match=r'c.png: .*\(2, 3\) .*\(1, 2\)'):
+        metric.process({}, [sample])
 
 
 def test_kept_of_an_image_is_little():
@@ -117,12 +179,14 @@ def test_kept_of_an_image_is_little():
     metric = WideIoUMetric(ignore_index=IGNORE)
     metric.dataset_meta = dict(classes=['c'] * NUM_CLASSES)
     metric.process({}, [samples[0].to_dict()])
-    (_, classes, areas), = metric.results
+    (_, classes, areas, ignored), = metric.results
     assert classes.tolist() == [700] and areas.tolist() == [[1200]] * 4
+    assert ignored == 0
 
 
 @pytest.mark.parametrize('prediction, label, message', [
     (81, 0, 'class 81 was predicted, but the data set has 81 classes'),
+    (0, -1, 'c.png: label -1 is no class'),
     (0, 255, 'c.png: label 255 is no class .* ignore_index 65535'),
 ])
 def test_what_is_no_class(prediction, label, message):

@@ -112,6 +112,18 @@ def test_pooling_equals_a_loop():
                                        large[b][:, masks[b, k]].mean(1))
 
 
+def test_means_of_masks_are_float32_under_autocast():
+    random = torch.Generator().manual_seed(0)
+    features = torch.randn(1, 4, 20, 20, generator=random) + 3
+    masks = torch.zeros(1, 1, 40, 40, dtype=torch.bool)
+    masks[..., :38, :27] = True  # of shares that are no whole numbers
+    half = features.bfloat16()
+    expected = pool_features(half.float(), masks)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = pool_features(half, masks)
+    assert torch.equal(found, expected)
+
+
 def test_crops_show_their_mask_only():
     images = torch.arange(1., 1 + 2 * 3 * 8 * 8).view(2, 3, 8, 8)
     masks = torch.zeros(2, 3, 8, 8, dtype=torch.bool)

@@ -6,6 +6,7 @@ import torch
 from mmlangseg.sseg.models import Vocabulary, get_templates
 from mmlangseg.sseg.models.build_vocabulary import build_vocabulary
 from mmlangseg.sseg.models.class_embeddings import embed_classes
+from mmlangseg.sseg.models.region_classes import classify_regions
 
 
 def test_names_and_prompts():
@@ -68,12 +69,68 @@ def test_parse_a_list():
 
 def test_parse_a_file(tmp_path):
     path = tmp_path / 'names'
-    path.write_text('\ufeffwater, still\n\n  sofa; couch\r\ncafé\n', 'utf-8')
+    path.write_text('\ufeffstill water\n\n  sofa; couch\r\ncafé\n', 'utf-8')
     vocabulary = Vocabulary.parse(path, templates='subset')
-    assert vocabulary.classes == ('water, still', 'sofa', 'café')
+    assert vocabulary.classes == ('still water', 'sofa', 'café')
     assert vocabulary.prompt_names[1] == ('sofa', 'couch')
     assert len(vocabulary.prompts(1)) == 14
     assert Vocabulary.parse(str(path)).classes == vocabulary.classes
+
+
+SCLIP = """sky, wall, tree, wood, grass, road, sea, river
+person, person in shirt
+boat
+tvmonitor, monitor, screen
+"""
+
+
+@pytest.mark.parametrize('background', [False, True])
+def test_the_dialect_of_other_projects(tmp_path, background):
+    """Commas separate synonyms, and the first line is the background."""
+    path = tmp_path / 'cls_voc21.txt'
+    path.write_text(SCLIP)
+    vocabulary = Vocabulary.parse(path, background=background)
+    assert vocabulary.labels == ('background', 'person', 'boat', 'tvmonitor')
+    assert not vocabulary.background  # chosen by its words
+    assert vocabulary.prompt_names[0] == ('sky', 'wall', 'tree', 'wood',
+                                          'grass', 'road', 'sea', 'river')
+    assert vocabulary.prompt_names[3] == ('tvmonitor', 'monitor', 'screen')
+    path.write_text('background, ' + SCLIP)
+    named = Vocabulary.parse(path, background=background)
+    assert named.labels == vocabulary.labels
+    path.write_text(SCLIP.split('\n', 1)[1])  # without background
+    assert len(Vocabulary.parse(path, background=background).labels) == \
+        3 + background
+    path.write_text('background\n' + SCLIP.split('\n', 1)[1])
+    alone = Vocabulary.parse(path)
+    assert alone.background and alone.labels == vocabulary.labels
+
+
+def test_what_was_understood_is_said(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmlangseg.sseg.models.vocabulary.print_log',
+                        lambda message, logger: said.append(message))
+    path = tmp_path / 'names.txt'
+    path.write_text(SCLIP)
+    Vocabulary.parse(path)
+    path.write_text('background\ncat\nsofa;couch\n')
+    Vocabulary.parse(path)
+    assert said == [
+        f'{path}: 4 classes, 3 with synonyms behind ",", of which the first '
+        'is the background by its words (sky, wall, tree, wood ...), without '
+        'a threshold', f'{path}: 2 classes, 1 with synonyms behind ";", and '
+        'what belongs to none of them is background'
+    ]
+
+
+@pytest.mark.parametrize(
+    'text', ['water, still\nsofa; couch\n', 'cat\nsofa, couch; settee\n'])
+def test_an_ambiguous_file(tmp_path, text):
+    path = tmp_path / 'names.txt'
+    path.write_text(text)
+    with pytest.raises(
+            ValueError, match='names.txt has ";" in line 2 and ","'):
+        Vocabulary.parse(path)
 
 
 def test_a_thousand_names(tmp_path):
@@ -142,6 +199,28 @@ def test_embedding_is_the_mean_over_synonyms_and_templates():
     for i in range(3):
         mean = embed_texts(vocabulary.prompts(i)).mean(0)
         torch.testing.assert_close(embeddings[i], mean / mean.norm())
+
+
+def test_the_most_similar_synonym_counts():
+    vocabulary = Vocabulary(['a', 'b'], [['a', 'aa', 'aaa'], 'b'],
+                            templates=['{}', 'a {}.'],
+                            synonyms='max')
+    assert vocabulary.owners() == [0, 0, 0, 1]
+    vectors = dict(a=(1., 0, 0), aa=(0, 1., 0), aaa=(0, 0, 1.), b=(.8, .6, 0))
+
+    def embed_texts(texts):
+        return torch.tensor(
+            [vectors[t.removeprefix('a ').strip('.')] for t in texts])
+
+    names = embed_classes(vocabulary, embed_texts)
+    torch.testing.assert_close(names, torch.tensor(list(vectors.values())))
+    features = torch.tensor([[[0., 2, 0], [3., 2, 0], [0, 0, 1]]])
+    probs = classify_regions(
+        features, names, 10., owners=torch.tensor(vocabulary.owners()))
+    best = torch.tensor([[1, .6], [3 / 13**.5, 3.6 / 13**.5], [1, 0]])
+    torch.testing.assert_close(probs[0], (10 * best).softmax(-1))
+    with pytest.raises(ValueError, match="synonyms must be .* got 'median'"):
+        Vocabulary(['a'], synonyms='median')
 
 
 def test_vocabulary_of_a_benchmark(tmp_path):

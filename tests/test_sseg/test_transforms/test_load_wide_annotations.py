@@ -65,6 +65,12 @@ def test_zero_ignored(load):
     assert load(ids, dict(reduce_zero_label=False)).tolist() == ids.tolist()
 
 
+def test_ids_that_the_data_set_ignores(load):
+    ids = np.array([[0, 1, 255, 65535]], np.uint16)
+    labels = load(ids, dict(reduce_zero_label=True, ignore_ids=(255, )))
+    assert labels.tolist() == [[65535, 0, 65535, 65535]]
+
+
 def test_label_map(load):
     ids = np.array([[3, 300], [301, 65535]], np.uint16)
     label_map = {3: 300, 300: 3, 65535: 0}
@@ -97,6 +103,14 @@ def test_narrow_images(load, shape):
 def test_errors(load, tmp_path):
     with pytest.raises(ValueError, match='labels.png has shape .* one chann'):
         load(np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(ValueError, match=r'labels.png has shape \(2, 2, 2\)'):
+        load(Image.new('LA', (2, 2)))  # alpha
+    with pytest.raises(ValueError, match=r'labels.png has shape \(2, 2, 4\)'):
+        load(Image.new('RGBA', (2, 2)))
+    with pytest.raises(ValueError, match='labels.png has fractions'):
+        Image.fromarray(np.zeros(
+            (2, 2), np.float32)).save(tmp_path / 'labels.png', 'TIFF')
+        LoadWideAnnotations()(dict(seg_map_path=str(tmp_path / 'labels.png')))
     with pytest.raises(ValueError, match='must be RGB'):
         load(np.zeros((2, 2), np.uint8), rgb=True)
     with pytest.raises(ValueError, match=r'\(2, 2\) pixels, but .*\(2, 3\)'):

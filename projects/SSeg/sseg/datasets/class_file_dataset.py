@@ -10,6 +10,7 @@ from .class_file import BACKGROUND, read_class_names
 
 # Above every id of a 16-bit label map. 255 will not do where it is a class.
 WIDE_IGNORE_INDEX = 65535
+_IGNORED_BYTE = 255  # by custom, in label maps of 8 bits
 
 
 @DATASETS.register_module()
@@ -17,7 +18,8 @@ class ClassFileDataset(BaseSegDataset):
     """Images with label maps of any number of classes.
 
     In the label maps 0 is what belongs to no class and i the i-th class of
-    ``classes_file``. Load them with :class:`LoadWideAnnotations`, which keeps
+    ``classes_file``. Ignored is 65535, and with up to 254 classes 255, too.
+    Load them with :class:`LoadWideAnnotations`, which keeps
     ids above 255.
 
     Args:
@@ -34,7 +36,8 @@ class ClassFileDataset(BaseSegDataset):
 
     Raises:
         FileNotFoundError: A file is missing, or there is no image.
-        ValueError: ``classes_file`` is malformed.
+        ValueError: ``classes_file`` is malformed, or ``ignore_index`` is a
+            class.
     """
 
     def __init__(self,
@@ -47,6 +50,14 @@ class ClassFileDataset(BaseSegDataset):
         if background is None:
             background = names.background
         classes = (BACKGROUND, ) * background + names.labels
+        if 0 <= ignore_index <= len(names.labels):
+            raise ValueError(
+                f'{classes_file} has {len(names.labels)} classes, of which '
+                f'{ignore_index} is one: set ignore_index of the data set, of '
+                'LoadWideAnnotations and of the metric to '
+                f'{WIDE_IGNORE_INDEX}')
+        self._ignore_ids = (_IGNORED_BYTE, ) \
+            if len(names.labels) < _IGNORED_BYTE else ()
         super().__init__(
             metainfo=dict(classes=classes),
             reduce_zero_label=not background,
@@ -56,7 +67,10 @@ class ClassFileDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict]:
         """One entry per image."""
-        data_list = super().load_data_list()
+        data_list = [
+            dict(info, ignore_ids=self._ignore_ids)
+            for info in super().load_data_list()
+        ]
         if not data_list:
             raise FileNotFoundError(
                 f'there is no image *{self.img_suffix} in '

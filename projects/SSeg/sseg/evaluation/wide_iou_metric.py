@@ -1,16 +1,19 @@
 """IoU of many classes."""
 from __future__ import annotations
+import logging
 from pathlib import Path
 from typing import Optional, Sequence
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
 from PIL import Image
 from torch import Tensor
 
 from mmlangseg.fileio import atomic_path, write_json
+from .label_coverage import check_coverage
 
 
 @METRICS.register_module()
@@ -24,13 +27,18 @@ class WideIoUMetric(IoUMetric):
 
     Different are:
 
-    - Kept of an image are the areas of the classes that occur, as integers.
-      Of 1,203 classes mmseg keeps 19 kB per image, and its sums are rounded
-      to 24 bits.
+    - Areas are counted as integers. mmseg's ``torch.histc`` counts in
+      float32, which stops at 2**24 pixels of a class in an image (per
+      thread), and so do its sums over images.
+    - Kept of an image are the areas of the classes that occur. Of 1,203
+      classes mmseg keeps 19 kB per image.
     - ``output_dir`` gets 16-bit PNGs if there are more than 256 labels.
     - ``out_file`` gets one record per image.
     - Labels and predictions that are no class are an error. mmseg counts them
       nowhere, so that a wrong ``ignore_index`` or vocabulary is not seen.
+    - Classes that no pixel has, and more than half of the pixels ignored
+      without the data set's saying so, are warned of; see
+      :func:`check_coverage`.
 
     Args:
         ignore_index: Label of ignored pixels. 255 will not do for more than
@@ -66,12 +74,37 @@ class WideIoUMetric(IoUMetric):
             self.output_dir = folder
         if self.results[start:]:  # none are kept for `format_only`
             self.results[start:] = [
-                (sample.get('img_path'), *_compact(areas))
+                (sample.get('img_path'), *_compact(areas),
+                 int((
+                     sample['gt_sem_seg']['data'] == self.ignore_index).sum()))
                 for sample, areas in zip(data_samples, self.results[start:])
             ]
         if folder is not None:
             for sample in data_samples:
                 self._write(sample)
+
+    @staticmethod
+    def intersect_and_union(pred_label: Tensor, label: Tensor,
+                            num_classes: int,
+                            ignore_index: int) -> tuple[Tensor, ...]:
+        """Areas of the classes in an image.
+
+        Args:
+            pred_label: Predicted labels, integer, of any shape.
+            label: True labels, of the same shape.
+            num_classes: Their number C; both are below it.
+            ignore_index: Label of ignored pixels.
+
+        Returns:
+            tuple[Tensor, ...]: Intersection, union, prediction and label,
+            each (C, ) int64 on the CPU.
+        """
+        known = label != ignore_index
+        pred_label, label = pred_label[known], label[known]
+        inter, pred, true = (
+            torch.bincount(values, minlength=num_classes).cpu()
+            for values in (label[pred_label == label], pred_label, label))
+        return inter, pred + true - inter, pred, true
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Sum the areas up, and score them as mmseg does."""
@@ -80,12 +113,13 @@ class WideIoUMetric(IoUMetric):
         names = self.dataset_meta['classes']
         # intersection, union, prediction, label
         total = torch.zeros(4, len(names), dtype=torch.float64)
-        for _, classes, areas in results:
+        for _, classes, areas, _ in results:
             total[:, classes.long()] += areas
+        self._warn(names, total[3], sum(ignored for *_, ignored in results))
         metrics = super().compute_metrics([tuple(total)])
         if self.out_file is not None:
             records = []
-            for path, classes, areas in results:
+            for path, classes, areas, _ in results:
                 ious = _ious([names[i] for i in classes], areas)
                 mean = np.mean(list(ious.values())) if ious else None
                 records.append(dict(img_path=path, mIoU=mean, classes=ious))
@@ -100,9 +134,18 @@ class WideIoUMetric(IoUMetric):
                     records=records))
         return metrics
 
+    def _warn(self, names: Sequence[str], labelled: Tensor,
+              ignored: int) -> None:
+        left_out = (self.dataset_meta.get('label_map') or {}).values()
+        by_design = bool(self.dataset_meta.get('reduce_zero_label')) or \
+            self.ignore_index in left_out
+        for message in check_coverage(names, labelled, ignored, by_design):
+            print_log(message, logger='current', level=logging.WARNING)
+
     def _check(self, sample: dict) -> None:
         num_classes = len(self.dataset_meta['classes'])
-        highest = int(sample['pred_sem_seg']['data'].max())
+        prediction = sample['pred_sem_seg']['data']
+        highest = int(prediction.max())
         if highest >= num_classes:
             raise ValueError(
                 f'{sample.get("img_path")}: class {highest} was predicted, '
@@ -111,13 +154,20 @@ class WideIoUMetric(IoUMetric):
         if self.format_only:
             return
         label = sample['gt_sem_seg']['data']
-        wrong = label[(label != self.ignore_index) & (label >= num_classes)]
+        path = sample.get('seg_map_path', sample.get('img_path'))
+        if label.shape != prediction.shape:
+            raise ValueError(
+                f'{path}: the label map is of {tuple(label.shape[-2:])} '
+                f'pixels, the prediction of {tuple(prediction.shape[-2:])} '
+                '(height, width). Load label maps behind the resizing of the '
+                'images, with LoadWideAnnotations')
+        wrong = label[(label != self.ignore_index)
+                      & ((label < 0) | (label >= num_classes))]
         if wrong.numel():
             raise ValueError(
-                f'{sample.get("seg_map_path", sample.get("img_path"))}: label '
-                f'{int(wrong[0])} is no class of the data set, which has '
-                f'{num_classes}, nor the ignore_index {self.ignore_index} of '
-                'the metric')
+                f'{path}: label {int(wrong[0])} is no class of the data set, '
+                f'which has {num_classes}, nor the ignore_index '
+                f'{self.ignore_index} of the metric')
 
     def _write(self, sample: dict) -> None:
         labels = sample['pred_sem_seg']['data'].squeeze(0).cpu().numpy()

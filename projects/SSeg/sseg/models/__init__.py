@@ -8,10 +8,12 @@ from .pseudo_mask_classifier import PseudoMaskClassifier
 from .sseg import SSeg
 from .sseg_head import MaskPredictions, SSegHead
 from .templates import get_templates
+from .tta import ProbabilityTTAModel
 from .vocabulary import Vocabulary
 
 __all__ = [
     'CLIPTextTransformer', 'MaskMatcher', 'MaskMatches', 'MaskPredictions',
-    'OpenVocabularySegmentor', 'ProjectionMLP', 'PseudoMaskClassifier', 'SSeg',
-    'SSegHead', 'Vocabulary', 'combine', 'combine_resized', 'get_templates'
+    'OpenVocabularySegmentor', 'ProbabilityTTAModel', 'ProjectionMLP',
+    'PseudoMaskClassifier', 'SSeg', 'SSegHead', 'Vocabulary', 'combine',
+    'combine_resized', 'get_templates'
 ]

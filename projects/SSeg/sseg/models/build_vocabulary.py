@@ -10,7 +10,8 @@ from .vocabulary import Vocabulary
 
 def build_vocabulary(classes: Vocabulary | dict | str | os.PathLike
                      | Sequence[str],
-                     templates: str | Sequence[str] = 'simple') -> Vocabulary:
+                     templates: str | Sequence[str] = 'simple',
+                     synonyms: str = 'mean') -> Vocabulary:
     """Build a vocabulary of what a config or a user says.
 
     Args:
@@ -26,25 +27,27 @@ def build_vocabulary(classes: Vocabulary | dict | str | os.PathLike
             - the name of a benchmark, such as ``'voc21'``;
             - a vocabulary.
         templates: See :class:`Vocabulary`; where ``classes`` has none.
+        synonyms: See :class:`Vocabulary`; where ``classes`` does not say.
     """
+    options = dict(templates=templates, synonyms=synonyms)
     if isinstance(classes, Vocabulary):
         return classes
     if isinstance(classes, dict):
-        config = {'templates': templates, **classes}
+        config = {**options, **classes}
         if 'dataset' in config:
             known = dataset_vocabulary(
                 config.pop('dataset'), config.pop('classes_file', None))
             config = {**known, **config}
         return Vocabulary(**config)
     if not isinstance(classes, (str, os.PathLike)):
-        return Vocabulary(classes, templates=templates)
+        return Vocabulary(classes, **options)
     if os.path.isfile(classes):
         if _has_ids(Path(classes)):
             known = dataset_vocabulary('own', classes)
-            return Vocabulary(**known, templates=templates)
+            return Vocabulary(**known, **options)
     elif classes in BENCHMARKS:
-        return Vocabulary(**dataset_vocabulary(classes), templates=templates)
-    return Vocabulary.parse(classes, templates)
+        return Vocabulary(**dataset_vocabulary(classes), **options)
+    return Vocabulary.parse(classes, **options)
 
 
 def _has_ids(path: Path) -> bool:

@@ -15,7 +15,8 @@ def embed_classes(vocabulary: Vocabulary,
     """Turn the names of classes into features.
 
     A class is the mean over its synonyms in all templates, as projected,
-    brought to unit length; so in GroupViT.
+    brought to unit length; so in GroupViT. With ``synonyms='max'`` each name
+    is such a mean over the templates.
 
     Args:
         vocabulary (Vocabulary): C classes.
@@ -23,18 +24,23 @@ def embed_classes(vocabulary: Vocabulary,
         batch_size (int): Sentences at a time.
 
     Returns:
-        Tensor: (C, D), of unit length.
+        Tensor: (C, D), of unit length; with ``synonyms='max'`` (K, D) of all
+        K names, which belong to ``vocabulary.owners()``.
     """
     prompts, owners = [], []
     for index in range(len(vocabulary.classes)):
         new = vocabulary.prompts(index)
         prompts += new
         owners += [index] * len(new)
+    count = len(vocabulary.classes)
+    if vocabulary.synonyms == 'max':  # the prompts of a name are beside it
+        count = len(vocabulary.owners())
+        owners = [i // len(vocabulary.templates) for i in range(len(prompts))]
     features = torch.cat([
         embed_texts(prompts[first:first + batch_size]).float()
         for first in range(0, len(prompts), batch_size)
     ])
-    sums = features.new_zeros(len(vocabulary.classes), features.shape[1])
+    sums = features.new_zeros(count, features.shape[1])
     sums.index_add_(0, torch.tensor(owners, device=features.device), features)
     # the length of a mean does not matter, so a sum will do
     return F.normalize(sums, dim=1)

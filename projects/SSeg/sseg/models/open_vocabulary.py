@@ -116,10 +116,11 @@ class OpenVocabularySegmentor(BaseSegmentor):
         self.test_cfg.update(test_cfg or {})
         self.register_buffer('_embeddings', None, persistent=False)
         self.vocabulary = None
-        self._templates = 'simple'
+        self._templates, self._synonyms = 'simple', 'mean'
         if vocabulary is not None:
             self.set_vocabulary(vocabulary)
             self._templates = self.vocabulary.templates
+            self._synonyms = self.vocabulary.synonyms
 
     # --- the vocabulary ---------------------------------------------------
 
@@ -128,14 +129,13 @@ class OpenVocabularySegmentor(BaseSegmentor):
         """Choose the classes that images are divided into from now on.
 
         Args:
-            classes: See :func:`build_vocabulary`. Templates, where they are
-                not given, are those of the config, whatever was chosen in
-                between.
+            classes: See :func:`build_vocabulary`. Templates and
+                ``synonyms``, where they are not given, are those of the
+                config, whatever was chosen in between.
         """
         old = self.vocabulary
-        new = build_vocabulary(classes, self._templates)
-        if old is None or (old.prompt_names,
-                           old.templates) != (new.prompt_names, new.templates):
+        new = build_vocabulary(classes, self._templates, self._synonyms)
+        if old is None or old.embedded != new.embedded:
             self._embeddings = None
         self.vocabulary = new
 
@@ -165,7 +165,8 @@ class OpenVocabularySegmentor(BaseSegmentor):
                                         self.unknown_class_words())
 
     def class_embeddings(self) -> Tensor:
-        """Features of the classes' names, of unit length: (C, D).
+        """Features of the classes, of unit length: (C, D), or of all names,
+        see :func:`embed_classes`.
 
         Computed once for a vocabulary and the weights of a model in
         evaluation mode.
@@ -260,8 +261,12 @@ class OpenVocabularySegmentor(BaseSegmentor):
         With a background it is the first channel, by ``background_rule``.
         """
         masks, features = self.regions(inputs, batch_img_metas)
-        classes = classify_regions(features, self.class_embeddings(),
-                                   self.logit_scale, self.similarity)
+        names, owners = self.class_embeddings(), None
+        if self.vocabulary.synonyms == 'max':
+            owners = torch.tensor(
+                self.vocabulary.owners(), device=names.device)
+        classes = classify_regions(features, names, self.logit_scale,
+                                   self.similarity, owners)
         with torch.autocast(inputs.device.type, enabled=False):
             probs = combine_resized(
                 classes,

@@ -89,17 +89,22 @@ class PseudoMaskClassifier(OpenVocabularySegmentor):
 def pool_features(features: Tensor, masks: Tensor) -> Tensor:
     """Average features over masks.
 
+    Summed up in float32 under autocast, too: bfloat16 knows no area between
+    256 and 258 pixels.
+
     Args:
         features (Tensor): (B, C, h, w).
         masks (Tensor): bool (B, K, H, W).
 
     Returns:
-        Tensor: (B, K, C); zeros for an empty mask.
+        Tensor: (B, K, C) float32; zeros for an empty mask.
     """
-    shares = F.adaptive_avg_pool2d(masks.float(), features.shape[-2:])
-    sums = torch.einsum('bkhw,bchw->bkc', shares.to(features), features)
-    areas = shares.sum(dim=(2, 3)).to(features)
-    return sums / areas.clamp(min=1e-6)[..., None]
+    with torch.autocast(features.device.type, enabled=False):
+        features = features.float()
+        shares = F.adaptive_avg_pool2d(masks.float(), features.shape[-2:])
+        sums = torch.einsum('bkhw,bchw->bkc', shares, features)
+        areas = shares.sum(dim=(2, 3))
+        return sums / areas.clamp(min=1e-6)[..., None]
 
 
 def crop_masks(images: Tensor, masks: Tensor, size: int) -> Tensor:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Sequence
 
+from mmengine.logging import print_log
+
+from .class_lines import BACKGROUND, read_class_lines
 from .templates import get_templates
 
-BACKGROUND = 'background'
+SYNONYMS = ('mean', 'max')
 
 
 @dataclass(frozen=True)
@@ -18,11 +20,14 @@ class Vocabulary:
             ids, without the background.
         prompt_names (Sequence[str | Sequence[str]], optional): What is put
             into the templates instead of each class's name: a name or several
-            synonyms, whose features are averaged. Defaults to ``classes``.
+            synonyms. Defaults to ``classes``.
         templates (str | Sequence[str]): 'simple', 'subset' or 'full', see
             :func:`get_templates`, or own sentences with ``{}`` for the name.
         background (bool): Whether id 0 is what belongs to no class, and the
             classes begin with 1.
+        synonyms (str): What a region is compared with: the 'mean' of the
+            features of a class's names, as in GroupViT, or each of them, of
+            which the most similar one counts ('max'), as in SCLIP.
 
     Raises:
         ValueError: There is no class, one has no name, two have the same, one
@@ -34,8 +39,12 @@ class Vocabulary:
     prompt_names: tuple[tuple[str, ...], ...] | None = None
     templates: tuple[str, ...] | str = 'simple'
     background: bool = False
+    synonyms: str = 'mean'
 
     def __post_init__(self) -> None:
+        if self.synonyms not in SYNONYMS:
+            raise ValueError(f'synonyms must be one of {SYNONYMS}, got '
+                             f'{self.synonyms!r}')
         classes = _checked_names(self.classes)
         if self.background and BACKGROUND in map(str.casefold, classes):
             raise ValueError(
@@ -59,46 +68,60 @@ class Vocabulary:
     def parse(cls,
               text: str | os.PathLike,
               templates: str | Sequence[str] = 'simple',
-              background: bool = False) -> Vocabulary:
+              background: bool = False,
+              synonyms: str = 'mean') -> Vocabulary:
         """Read classes as a user gives them.
 
         Args:
             text: ``'cat,dog,grass'``, or the path of a UTF-8 file with one
-                class per line. Behind a class's name its synonyms may follow,
-                separated by ``;``: ``'sofa; couch; settee'``.
+                class per line, see :func:`read_class_lines`; what was
+                understood of it is logged. Behind a class's name its synonyms
+                may follow, separated by ``;``: ``'sofa; couch; settee'``.
             templates: See :class:`Vocabulary`.
-            background: See :class:`Vocabulary`.
+            background: See :class:`Vocabulary`. A file whose first class is
+                the background by its words has no other one.
+            synonyms: See :class:`Vocabulary`.
 
         Raises:
             FileNotFoundError: ``text`` looks like the path of a file that
                 does not exist.
-            ValueError: See :class:`Vocabulary`; or the file is not text.
+            ValueError: See :class:`Vocabulary` and :func:`read_class_lines`.
         """
         spec = os.fspath(text)
         if os.path.isfile(spec):
-            try:
-                lines = Path(spec).read_text(encoding='utf-8-sig').splitlines()
-            except UnicodeDecodeError:
-                raise ValueError(f'{spec} is not a UTF-8 text file with one '
-                                 'class per line') from None
-            rows = [line for line in lines if line.strip()]
-            if not rows:
-                raise ValueError(f'{spec} has no class: write one per line')
+            classes, names, alone, understood = read_class_lines(spec)
+            print_log(understood, logger='current')
+            by_words = classes[0].casefold() == BACKGROUND
+            background = alone or (background and not by_words)
         elif os.sep in spec or spec.endswith('.txt'):
             raise FileNotFoundError(f'classes file {spec} does not exist')
         else:
             rows = spec.split(',') if spec.strip() else []
-        synonyms = [row.split(';') for row in rows]
+            names = [row.split(';') for row in rows]
+            classes = [row[0] for row in names]
         return cls(
-            classes=[names[0] for names in synonyms],
-            prompt_names=synonyms,
+            classes=classes,
+            prompt_names=names,
             templates=templates,
-            background=background)
+            background=background,
+            synonyms=synonyms)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names by id, with the background where there is one."""
         return (BACKGROUND, *self.classes) if self.background else self.classes
+
+    @property
+    def embedded(self) -> tuple:
+        """All that the features of the names depend on."""
+        return self.prompt_names, self.templates, self.synonyms
+
+    def owners(self) -> list[int]:
+        """The class that each feature belongs to: one of every class, or of
+        every name with ``synonyms='max'``."""
+        if self.synonyms == 'mean':
+            return list(range(len(self.classes)))
+        return [i for i, row in enumerate(self.prompt_names) for _ in row]
 
     def prompts(self, index: int) -> list[str]:
         """The sentences of one class: every synonym in every template."""

@@ -22,8 +22,9 @@ class LoadWideAnnotations(LoadAnnotations):
     ``ignore_index`` is 255.
 
     Required keys: ``seg_map_path``; ``reduce_zero_label`` (bool),
-    ``label_map`` (dict of int to int or None), ``ori_shape`` if they are
-    there.
+    ``label_map`` (dict of int to int or None), ``ignore_ids`` (ids in the
+    file, of :class:`ClassFileDataset`), ``ori_shape``, ``img_path`` if they
+    are there.
 
     Added keys: ``gt_seg_map`` (H, W) int32, entered in ``seg_fields``.
 
@@ -59,9 +60,13 @@ class LoadWideAnnotations(LoadAnnotations):
         path = results['seg_map_path']
         ids = self._decode(path)
         if results.get('ori_shape', ids.shape)[:2] != ids.shape:
-            raise ValueError(f'{path} has {ids.shape} pixels, but the image '
-                             f'{results["ori_shape"]} (height, width)')
-        ignored = np.isin(ids, (*self.ignore_ids, self.ignore_index))
+            raise ValueError(
+                f'{path} has {ids.shape} pixels, but the image '
+                f'{results["ori_shape"][:2]} (height, width): '
+                f'{results.get("img_path")}. Save the label map at the size '
+                'of the image')
+        ignored = np.isin(ids, (*self.ignore_ids, self.ignore_index,
+                                *results.get('ignore_ids', ())))
         if results.get('reduce_zero_label'):
             ignored |= ids == 0
             ids -= 1
@@ -85,9 +90,14 @@ class LoadWideAnnotations(LoadAnnotations):
             raise ValueError(f'{path} is not a whole image: {error}') from None
         if image.shape[2:] != ((3, ) if self.rgb else ()):
             raise ValueError(
-                f'{path} has shape {image.shape}. It must be '
-                f'{"RGB" if self.rgb else "of one channel"}; for ids in '
-                'colours set LoadWideAnnotations(rgb=True)')
+                f'{path} has shape {image.shape}. It must be ' +
+                ('RGB' if self.rgb else
+                 'of one channel: save the number of the class at each pixel '
+                 'as grey values of 8 or 16 bits, or with a palette') +
+                '; for ids in colours set LoadWideAnnotations(rgb=True)')
+        if image.dtype.kind == 'f':
+            raise ValueError(f'{path} has fractions. The numbers of classes '
+                             'must be saved as integers')
         if self.rgb:
             image = image.astype(np.int32)  # in the order BGR
             return image[..., 2] + 256 * image[..., 1] + 65536 * image[..., 0]
