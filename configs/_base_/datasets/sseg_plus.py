@@ -7,10 +7,11 @@ train_pipeline = [
     dict(type='LoadWideAnnotations', ignore_index=255),
     dict(
         type='RandomResize',
+        resize_type='WideResize',
         scale=image_scale,
         ratio_range=(0.5, 2.0),
         keep_ratio=True,
-        backend='pillow'),  # which reads the centres of labels
+        backend='pillow'),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
