@@ -14,7 +14,8 @@ def test_labels_of_any_type_are_read_at_the_centers(backend):
         gt_seg_map=labels,
         seg_fields=['gt_seg_map'])
     resized = WideResize(
-        scale=(25, 25), keep_ratio=True, backend=backend)(sample)
+        scale=(25, 25), keep_ratio=True, backend=backend)(
+            sample)
     assert resized['img'].shape == (19, 25, 3)
     expected = Image.fromarray(labels).resize((25, 19), Image.NEAREST)
     np.testing.assert_array_equal(resized['gt_seg_map'], np.array(expected))
