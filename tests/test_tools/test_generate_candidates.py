@@ -139,6 +139,24 @@ def test_shards_by_hand(run, photos, tmp_path):
     assert status == 2 and '--shard must be' in out
 
 
+def test_images_without_any_mask(run, photos, tmp_path):
+    """They have an entry, and are not tried again at every run."""
+    for path in photos.iterdir():
+        cv2.imwrite(str(path), np.zeros((48, 64, 3)))
+    for ready in (0, 5):
+        status, out = run(tmp_path / 'c', '--images', photos)
+        assert status == 0, out
+        assert f'5 images, {ready} have candidates' in out
+    cache = CandidateCache(tmp_path / 'c')
+    assert [len(cache.load(i)) for i in range(5)] == [0] * 5
+
+
+def test_numbers_that_are_no_ids(run, photos, tmp_path):
+    (photos / 'photo_001.png').rename(photos / f'{"1" * 30}.png')
+    status, out = run(tmp_path / 'c', '--images', photos)
+    assert status == 1 and f'{"1" * 30}.png is too large' in out
+
+
 def test_failures_are_listed(run, photos, tmp_path):
     (photos / 'photo_001.png').write_bytes(b'no picture')
     status, out = run(tmp_path / 'c', '--images', photos)

@@ -40,6 +40,7 @@ from mmlangseg.semires.datasets import (find_images, find_refs_file,
                                         select_split)
 from mmlangseg.visualization import write_png
 
+MAX_DIGITS = 18  # of an id in a file of the cache
 SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp'}
 
 
@@ -153,6 +154,8 @@ def list_folder(folder: Path) -> Dict[int, Path]:
         digits = path.stem[len(head):]
         if not digits:
             faults.append(f'{path.name} has no number at its end')
+        elif len(digits) > MAX_DIGITS:
+            faults.append(f'the number of {path.name} is too large')
         elif int(digits) in images:
             faults.append(f'{path.name} has the number of '
                           f'{images[int(digits)].name}')

@@ -165,8 +165,8 @@ class SemiRES(BaseSegmentor):
                                              for sample in data_samples):
             raise ValueError(
                 f'{type(self.refiner).__name__} refines with mask candidates, '
-                'but the pipeline of the unlabelled images loads none: put '
-                'LoadMaskCandidates before its PackSegInputs, with '
+                'but the pipeline of the unlabelled images does not load '
+                'them: put LoadMaskCandidates before its PackSegInputs, with '
                 '"candidates" in meta_keys, or use the refiner '
                 'KeepPseudoLabel')
         logits = self.teacher.logits(inputs, data_samples)
