@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.cfg_options import CfgOptions
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import find_resume_checkpoint
 from mmlangseg.engine.launch import build_runner, load_config
@@ -45,10 +46,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         metavar='KEY=VALUE',
         help='override values of the config, for example '
-        'train_cfg.max_epochs=3 or key="[a,b]", without spaces')
+        'train_cfg.max_epochs=3 or "key=[a b, c]"')
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmlangseg.config_keys import read_config
 from mmlangseg.cpu_memory import keep_freed_memory
 
 
@@ -27,10 +28,8 @@ def load_config(path: str,
             ``work_dirs/<name of the config>``.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
     """
-    cfg = Config.fromfile(path)
+    cfg = read_config(path, options)
     cfg.launcher = launcher
-    if options:
-        cfg.merge_from_dict(options)
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:

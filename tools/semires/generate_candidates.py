@@ -25,8 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmengine.config import DictAction
-
+from mmlangseg.cfg_options import CfgOptions
 from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.progress import Progress
@@ -67,7 +66,7 @@ def parse_args() -> argparse.Namespace:
         help='what proposes the masks')
     add('--source-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         default={},
         metavar='KEY=VALUE',
         help='its arguments, such as checkpoint=FILE or points_per_side=16')

@@ -1,8 +1,6 @@
 # Epochs of 50 iterations: 24 of them with the labelled pictures alone, or 8
 # of burn-in and 16 of mutual learning.
-max_epochs = 24
-train_cfg = dict(
-    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=8)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24, val_interval=8)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
