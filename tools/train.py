@@ -121,6 +121,7 @@ def set_resume(cfg: Config, resume: str) -> None:
             print_log(
                 f'--resume: no checkpoint in {cfg.work_dir}, the training '
                 'starts from the beginning', 'current')
+            cfg.resume = False
             return
     cfg.resume = True
     cfg.load_from = checkpoint
@@ -154,8 +155,15 @@ def main() -> None:
         enable_amp(cfg)
     if args.auto_scale_lr:
         enable_auto_scale_lr(cfg)
-    if args.resume is not None:
-        set_resume(cfg, args.resume)
+    resume = args.resume
+    if resume is None and cfg.get('resume'):  # by the config or an option
+        resume = cfg.get('load_from') or 'auto'
+    if resume is not None:
+        set_resume(cfg, resume)
+    cfg.custom_hooks = [
+        *cfg.get('custom_hooks', []),
+        dict(type='ResumeScheduleHook')
+    ]
     require_start(cfg)
     build_runner(cfg).train()
 

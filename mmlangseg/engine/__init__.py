@@ -5,12 +5,16 @@ from .checkpoint_check import (CheckpointMatchHook, plain_state,
 from .epoch_sampler import EpochSampler
 from .iteration_seed_hook import IterationSeedHook
 from .multi_source import MultiSourceDataset, MultiSourceEpochSampler
+from .numbered_sampler import NumberedSampler
 from .resume import find_resume_checkpoint
+from .resume_schedule_hook import ResumeScheduleHook
+from .seeded_dataset import SeededDataset
 from .seeding import SeededSampleMixin, seeded
 
 __all__ = [
     'AtomicBackend', 'CheckpointMatchHook', 'EpochSampler',
     'IterationSeedHook', 'MultiSourceDataset', 'MultiSourceEpochSampler',
+    'NumberedSampler', 'ResumeScheduleHook', 'SeededDataset',
     'SeededSampleMixin', 'find_resume_checkpoint', 'plain_state',
     'require_matching_checkpoint', 'seeded'
 ]

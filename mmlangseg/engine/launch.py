@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.logging import print_log
-from mmengine.registry import RUNNERS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, RUNNERS, Registry
 from mmengine.runner import Runner
 
 from mmlangseg.config_keys import read_config
@@ -43,6 +43,9 @@ def build_runner(cfg: Config) -> Runner:
         loader = cfg.get(f'{split}_dataloader')
         if isinstance(loader, dict):  # not one that is built already
             _agree_with_loader(loader, f'{split}_dataloader')
+    if isinstance(cfg.get('train_dataloader'), dict):
+        _number_draws(cfg.train_dataloader, cfg.get('default_scope'))
+    _end_warm_up(cfg.get('param_scheduler'))
     scaled = cfg.get('auto_scale_lr', {}).get('enable')
     sentences = _count_sentences(cfg) if scaled else 1
     if get_device() == 'cpu':
@@ -77,6 +80,50 @@ def _agree_with_loader(loader: ConfigDict, key: str) -> None:
             f'{key}.sampler.batch_size: {size} -> {loader.batch_size}, that '
             'of the loader', 'current')
         sampler.batch_size = loader.batch_size
+
+
+def _end_warm_up(schedulers: dict | list | None) -> None:
+    """Let a warm-up of one step end where it should.
+
+    MMEngine's LinearLR (0.10.7) is at ``end_factor`` in its last step, and at
+    ``start_factor`` in its first one. With ``end=1``, by which one would
+    switch it off, the rate stays at ``start_factor`` for the whole training.
+    """
+    if isinstance(schedulers, dict) and 'type' not in schedulers:
+        schedulers = list(schedulers.values())  # of several optimizers
+    for each in schedulers if isinstance(schedulers, list) else [schedulers]:
+        if isinstance(each, list):
+            _end_warm_up(each)
+        elif isinstance(each, dict) and each.get('type') == 'LinearLR' \
+                and each.get('end', 0) - each.get('begin', 0) == 1 \
+                and not each.get('convert_to_iter_based'):
+            each.start_factor = each.get('end_factor', 1.)
+            print_log(
+                'param_scheduler: a LinearLR of one step has no warm-up, it '
+                f'is at its end_factor of {each.start_factor}', 'current')
+
+
+def _number_draws(loader: ConfigDict, scope: str | None) -> None:
+    """Let any data set and any sampler make a sample a function of the seed
+    and the draw. Those of this package do so by themselves."""
+    dataset, sampler = loader.get('dataset'), loader.get('sampler')
+    if not (isinstance(dataset, dict) and isinstance(sampler, dict)):
+        return  # built already, which IterationSeedHook looks at
+    if not _is_virtual(DATASETS, dataset, scope):
+        loader.dataset = ConfigDict(type='SeededDataset', dataset=dataset)
+    if not _is_virtual(DATA_SAMPLERS, sampler, scope):
+        loader.sampler = ConfigDict(type='NumberedSampler', sampler=sampler)
+
+
+def _is_virtual(registry: Registry, part: dict, scope: str | None) -> bool:
+    kind = part.get('type')
+    if isinstance(kind, str):
+        with registry.switch_scope_and_registry(scope) as own:
+            try:
+                kind = own.get(kind)
+            except RuntimeError:  # unknown, which the runner says better
+                return True
+    return getattr(kind, 'virtual_indices', False)
 
 
 def _count_sentences(cfg: Config) -> int:

@@ -84,3 +84,26 @@ def test_deterministic_runs_warn_of_what_is_not(monkeypatch):
     finally:
         torch.use_deterministic_algorithms(False)
     assert os.environ['CUBLAS_WORKSPACE_CONFIG']
+
+
+@pytest.mark.parametrize('scheduler, start', [
+    (dict(type='LinearLR', start_factor=0.01, end=1), 1.),
+    (dict(type='LinearLR', start_factor=0.01, begin=3, end=4), 1.),
+    (dict(type='LinearLR', start_factor=0.01, end=1, end_factor=0.5), 0.5),
+    (dict(type='LinearLR', start_factor=0.01, end=2), 0.01),
+    (dict(
+        type='LinearLR', start_factor=0.01, end=1,
+        convert_to_iter_based=True), 0.01),
+    (dict(type='PolyLR', start_factor=0.01, end=1), 0.01),
+])
+def test_warm_up_of_one_step(monkeypatch, scheduler, start):
+    """MMEngine would stay at its beginning for the whole training."""
+    monkeypatch.setattr(Runner, 'from_cfg', lambda cfg: cfg)
+    for given in (scheduler, [scheduler], dict(generator=[scheduler])):
+        cfg = build_runner(
+            Config(dict(launcher='none', param_scheduler=given)))
+        found = cfg.param_scheduler
+        found = found.get('generator', found) if isinstance(found,
+                                                            dict) else found
+        found = found[0] if isinstance(found, list) else found
+        assert found.start_factor == start
