@@ -6,6 +6,8 @@ from .epoch_sampler import EpochSampler
 from .iteration_seed_hook import IterationSeedHook
 from .multi_source import MultiSourceDataset, MultiSourceEpochSampler
 from .numbered_sampler import NumberedSampler
+from .partwise_constructor import PartwiseOptimWrapperConstructor
+from .patience_hook import PatienceHook
 from .resume import find_resume_checkpoint
 from .resume_schedule_hook import ResumeScheduleHook
 from .seeded_dataset import SeededDataset
@@ -14,7 +16,8 @@ from .seeding import SeededSampleMixin, seeded
 __all__ = [
     'AtomicBackend', 'CheckpointMatchHook', 'EpochSampler',
     'IterationSeedHook', 'MultiSourceDataset', 'MultiSourceEpochSampler',
-    'NumberedSampler', 'ResumeScheduleHook', 'SeededDataset',
-    'SeededSampleMixin', 'find_resume_checkpoint', 'plain_state',
-    'require_matching_checkpoint', 'seeded'
+    'NumberedSampler', 'PartwiseOptimWrapperConstructor', 'PatienceHook',
+    'ResumeScheduleHook', 'SeededDataset', 'SeededSampleMixin',
+    'find_resume_checkpoint', 'plain_state', 'require_matching_checkpoint',
+    'seeded'
 ]

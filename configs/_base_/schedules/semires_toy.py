@@ -9,7 +9,7 @@ optim_wrapper = dict(
     optimizer=dict(
         type='AdamW', lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01),
     clip_grad=dict(max_norm=5.),
-    # words are learned from scratch
+    # words are learned from scratch; everything decays alike
     paramwise_cfg=dict(custom_keys=dict(text_encoder=dict(lr_mult=3.))))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=30),

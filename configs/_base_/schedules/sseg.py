@@ -9,6 +9,7 @@ optim_wrapper = dict(
     optimizer=dict(
         type='AdamW', lr=5e-4, betas=(0.9, 0.999), weight_decay=0.05),
     clip_grad=dict(max_norm=5.0),
+    constructor='PartwiseOptimWrapperConstructor',
     paramwise_cfg=dict(
         norm_decay_mult=0.,
         bias_decay_mult=0.,

@@ -8,9 +8,12 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5.),
+    # no decay of norms, biases and the like, in the text encoder either
+    constructor='PartwiseOptimWrapperConstructor',
     paramwise_cfg=dict(
         norm_decay_mult=0.,
         bias_decay_mult=0.,
+        flat_decay_mult=0.,
         # words are learned from scratch
         custom_keys=dict(text_encoder=dict(lr_mult=5.))))
 param_scheduler = [
