@@ -19,7 +19,8 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 from mmlangseg.cfg_options import CfgOptions
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import find_resume_checkpoint
-from mmlangseg.engine.launch import build_runner, load_config
+from mmlangseg.engine.launch import (build_runner, load_config,
+                                     require_gpus_for_sync_bn)
 from mmlangseg.text import use_saved_words
 
 
@@ -165,6 +166,7 @@ def main() -> None:
         dict(type='ResumeScheduleHook')
     ]
     require_start(cfg)
+    require_gpus_for_sync_bn(cfg)
     build_runner(cfg).train()
 
 

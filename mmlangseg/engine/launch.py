@@ -67,6 +67,39 @@ def build_runner(cfg: Config) -> Runner:
     return runner
 
 
+def require_gpus_for_sync_bn(cfg: Config) -> None:
+    """Refuse to train with synchronized batch norm on CPUs.
+
+    Raises:
+        SystemExit: Several processes would begin, and end in an error of
+            torch.
+    """
+    if cfg.launcher == 'none' or get_device() != 'cpu':
+        return
+    keys = ['sync_bn'] if cfg.get('sync_bn') else []
+    keys += _find_sync_bn(cfg.get('model'), 'model')
+    if keys:
+        raise SystemExit(
+            f'error: {cfg.filename}: {keys[0]}: batch norm is synchronized '
+            'on GPUs only, and this run would use CPUs. For statistics of '
+            'each process: --cfg-options '
+            f'{keys[0]}={"None" if keys[0] == "sync_bn" else "BN"}')
+
+
+def _find_sync_bn(node: object, path: str) -> list[str]:
+    if isinstance(node, dict):
+        children = node.items()
+    elif isinstance(node, (list, tuple)):
+        children = enumerate(node)
+    else:
+        kind = path.endswith('.type') and isinstance(node, str)
+        return [path] if kind and node.endswith('SyncBN') else []
+    return [
+        found for key, child in children
+        for found in _find_sync_bn(child, f'{path}.{key}')
+    ]
+
+
 def _agree_with_loader(loader: ConfigDict, key: str) -> None:
     """Let what depends on the size of batches and the number of workers
     follow them, so that one option changes them."""

@@ -8,7 +8,8 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmlangseg.engine.launch import build_runner
+from mmlangseg.engine import launch
+from mmlangseg.engine.launch import build_runner, require_gpus_for_sync_bn
 
 
 @pytest.fixture
@@ -107,3 +108,21 @@ def test_warm_up_of_one_step(monkeypatch, scheduler, start):
                                                             dict) else found
         found = found[0] if isinstance(found, list) else found
         assert found.start_factor == start
+
+
+def test_synchronized_batch_norm_needs_gpus(monkeypatch):
+    norm = dict(layers=[dict(norm_cfg=dict(type='SyncBN'))])
+    given = dict(sync_bn='torch'), dict(model=norm)
+    messages = ('sync_bn: .*GPUs only.* --cfg-options sync_bn=None',
+                'model.layers.0.norm_cfg.type: .*norm_cfg.type=BN')
+    monkeypatch.setattr(launch, 'get_device', lambda: 'cpu')
+    for values, message in zip(given, messages):
+        with pytest.raises(SystemExit, match=message):
+            require_gpus_for_sync_bn(Config(dict(launcher='slurm', **values)))
+        # torch does not synchronize a process of its own
+        require_gpus_for_sync_bn(Config(dict(launcher='none', **values)))
+    plain = dict(sync_bn=None, model=dict(norm_cfg=dict(type='BN')))
+    require_gpus_for_sync_bn(Config(dict(launcher='pytorch', **plain)))
+    monkeypatch.setattr(launch, 'get_device', lambda: 'cuda')
+    for values in given:
+        require_gpus_for_sync_bn(Config(dict(launcher='pytorch', **values)))
