@@ -28,7 +28,7 @@ model = dict(
     decoder=dict(embed_dims=128, feedforward_channels=256),
     losses=dict(seg=dict(positive_weight=5.), area=dict(loss_weight=1.)))
 
-train_dataloader = dict(batch_size=2, dataset=dict(expressions_per_scene=4))
+train_dataloader = dict(batch_size=2)
 
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(

@@ -6,7 +6,7 @@ max_epochs = 40
 segmentor = _base_.model.segmentor
 segmentor.loss.reduction = 'weighted_mean'
 model = dict(_delete_=True, **segmentor)
-labelled = _base_.labelled
+labelled = _base_.train_dataloader.dataset.sources.labelled
 labelled.pipeline = _base_.test_pipeline
 train_dataloader = dict(
     sampler=dict(_delete_=True, type='EpochSampler', shuffle=True),
@@ -36,3 +36,5 @@ default_hooks = dict(
         interval=10,
         max_keep_ckpts=2,
         backend_args=dict(backend='atomic')))
+
+del segmentor, labelled  # what is left in a config has an effect

@@ -10,9 +10,8 @@ model = dict(
 custom_hooks = [
     *_base_.custom_hooks,
     dict(
-        type='EarlyStoppingHook',
+        type='PatienceHook',
         monitor='teacher/oIoU',
         rule='greater',
-        min_delta=0.,
         patience=5),
 ]

@@ -21,3 +21,5 @@ model = dict(semi_test_cfg=dict(predict_on='student'))
 
 default_hooks = dict(visualization=dict(type='ReferringVisualizationHook'))
 auto_scale_lr = dict(base_batch_size=16)
+
+del pipeline, labelled  # what is left in a config has an effect

@@ -57,12 +57,13 @@ train_dataloader = dict(
         **_base_.eval_dataset,
         data_prefix=dict(
             img_path='images/train', seg_map_path='sseg_labels/train')))
-train_dataloader['dataset']['pipeline'] = [
+train_pipeline = [
     dict(type='LoadImage'),
     dict(type='LoadWideAnnotations', ignore_index=255),
     dict(type='RandomResizedCrop', size=_base_.image_size, scale=(0.6, 1.)),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]
+train_dataloader['dataset']['pipeline'] = train_pipeline
 auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(visualization=dict(type='SemanticVisualizationHook'))

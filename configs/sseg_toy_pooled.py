@@ -18,3 +18,5 @@ model = dict(
     background_threshold=shared.background_threshold,
     region_features='pooled',
     crop_size=64)
+
+del shared  # what is left in a config has an effect

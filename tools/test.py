@@ -5,12 +5,13 @@ import os
 import sys
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.cfg_options import CfgOptions
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine.launch import build_runner, load_config
 from mmlangseg.text import use_saved_words
@@ -47,10 +48,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         metavar='KEY=VALUE',
         help='override values of the config, for example '
-        'test_dataloader.num_workers=0 or key="[a,b]", without spaces')
+        'test_dataloader.num_workers=0 or "key=[a b, c]"')
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
@@ -16,10 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.cfg_options import CfgOptions
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import (find_resume_checkpoint, watch_load_from,
                               watch_pretrained)
-from mmlangseg.engine.launch import build_runner, load_config
+from mmlangseg.engine.launch import (build_runner, load_config,
+                                     require_gpus_for_sync_bn)
 from mmlangseg.text import use_saved_words
 
 
@@ -46,10 +48,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         metavar='KEY=VALUE',
         help='override values of the config, for example '
-        'train_cfg.max_epochs=3 or key="[a,b]", without spaces')
+        'train_cfg.max_epochs=3 or "key=[a b, c]"')
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -121,6 +123,7 @@ def set_resume(cfg: Config, resume: str) -> None:
             print_log(
                 f'--resume: no checkpoint in {cfg.work_dir}, the training '
                 'starts from the beginning', 'current')
+            cfg.resume = False
             return
     cfg.resume = True
     cfg.load_from = checkpoint
@@ -154,9 +157,17 @@ def main() -> None:
         enable_amp(cfg)
     if args.auto_scale_lr:
         enable_auto_scale_lr(cfg)
-    if args.resume is not None:
-        set_resume(cfg, args.resume)
+    resume = args.resume
+    if resume is None and cfg.get('resume'):  # by the config or an option
+        resume = cfg.get('load_from') or 'auto'
+    if resume is not None:
+        set_resume(cfg, resume)
+    cfg.custom_hooks = [
+        *cfg.get('custom_hooks', []),
+        dict(type='ResumeScheduleHook')
+    ]
     require_start(cfg)
+    require_gpus_for_sync_bn(cfg)
     runner = build_runner(cfg)
     watch_pretrained(runner.model)
     if cfg.get('load_from') and not cfg.get('resume'):

@@ -5,14 +5,20 @@ from .checkpoint_check import (CheckpointMatchHook, plain_state,
 from .epoch_sampler import EpochSampler
 from .iteration_seed_hook import IterationSeedHook
 from .multi_source import MultiSourceDataset, MultiSourceEpochSampler
+from .numbered_sampler import NumberedSampler
+from .partwise_constructor import PartwiseOptimWrapperConstructor
+from .patience_hook import PatienceHook
 from .pretrained import watch_load_from, watch_pretrained
 from .resume import find_resume_checkpoint
+from .resume_schedule_hook import ResumeScheduleHook
+from .seeded_dataset import SeededDataset
 from .seeding import SeededSampleMixin, seeded
 
 __all__ = [
     'AtomicBackend', 'CheckpointMatchHook', 'EpochSampler',
     'IterationSeedHook', 'MultiSourceDataset', 'MultiSourceEpochSampler',
-    'SeededSampleMixin', 'find_resume_checkpoint', 'plain_state',
-    'require_matching_checkpoint', 'seeded', 'watch_load_from',
-    'watch_pretrained'
+    'NumberedSampler', 'PartwiseOptimWrapperConstructor', 'PatienceHook',
+    'ResumeScheduleHook', 'SeededDataset', 'SeededSampleMixin',
+    'find_resume_checkpoint', 'plain_state', 'require_matching_checkpoint',
+    'seeded', 'watch_load_from', 'watch_pretrained'
 ]

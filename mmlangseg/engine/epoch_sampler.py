@@ -19,12 +19,17 @@ class EpochSampler(DefaultSampler):
     Args: Same as :class:`mmengine.dataset.DefaultSampler`.
     """
 
+    virtual_indices = True
+
     def __init__(self, dataset: SeededSampleMixin, *args, **kwargs) -> None:
-        if not isinstance(dataset, SeededSampleMixin):
+        if not getattr(dataset, 'virtual_indices', False):
             raise TypeError(
                 f'EpochSampler needs a dataset with SeededSampleMixin, but '
-                f'got {type(dataset).__name__}: use DefaultSampler for it')
+                f'got {type(dataset).__name__}: put '
+                "dict(type='SeededDataset', dataset=...) around it")
         super().__init__(dataset, *args, **kwargs)
+        # now: workers may start before the training does
+        dataset.sample_seed = self.seed
 
     def __iter__(self) -> Iterator[int]:
         offset = self.epoch * len(self.dataset)

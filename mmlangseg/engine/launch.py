@@ -7,9 +7,10 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.logging import print_log
-from mmengine.registry import RUNNERS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, RUNNERS, Registry
 from mmengine.runner import Runner
 
+from mmlangseg.config_keys import read_config
 from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.text import use_pretrained_encoders
 
@@ -28,10 +29,8 @@ def load_config(path: str,
             ``work_dirs/<name of the config>``.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
     """
-    cfg = Config.fromfile(path)
+    cfg = read_config(path, options)
     cfg.launcher = launcher
-    if options:
-        cfg.merge_from_dict(options)
     use_pretrained_encoders(cfg.get('model', {}))
     if work_dir is not None:
         cfg.work_dir = work_dir
@@ -46,6 +45,9 @@ def build_runner(cfg: Config) -> Runner:
         loader = cfg.get(f'{split}_dataloader')
         if isinstance(loader, dict):  # not one that is built already
             _agree_with_loader(loader, f'{split}_dataloader')
+    if isinstance(cfg.get('train_dataloader'), dict):
+        _number_draws(cfg.train_dataloader, cfg.get('default_scope'))
+    _end_warm_up(cfg.get('param_scheduler'))
     scaled = cfg.get('auto_scale_lr', {}).get('enable')
     sentences = _count_sentences(cfg) if scaled else 1
     if get_device() == 'cpu':
@@ -67,6 +69,39 @@ def build_runner(cfg: Config) -> Runner:
     return runner
 
 
+def require_gpus_for_sync_bn(cfg: Config) -> None:
+    """Refuse to train with synchronized batch norm on CPUs.
+
+    Raises:
+        SystemExit: Several processes would begin, and end in an error of
+            torch.
+    """
+    if cfg.launcher == 'none' or get_device() != 'cpu':
+        return
+    keys = ['sync_bn'] if cfg.get('sync_bn') else []
+    keys += _find_sync_bn(cfg.get('model'), 'model')
+    if keys:
+        raise SystemExit(
+            f'error: {cfg.filename}: {keys[0]}: batch norm is synchronized '
+            'on GPUs only, and this run would use CPUs. For statistics of '
+            'each process: --cfg-options '
+            f'{keys[0]}={"None" if keys[0] == "sync_bn" else "BN"}')
+
+
+def _find_sync_bn(node: object, path: str) -> list[str]:
+    if isinstance(node, dict):
+        children = node.items()
+    elif isinstance(node, (list, tuple)):
+        children = enumerate(node)
+    else:
+        kind = path.endswith('.type') and isinstance(node, str)
+        return [path] if kind and node.endswith('SyncBN') else []
+    return [
+        found for key, child in children
+        for found in _find_sync_bn(child, f'{path}.{key}')
+    ]
+
+
 def _agree_with_loader(loader: ConfigDict, key: str) -> None:
     """Let what depends on the size of batches and the number of workers
     follow them, so that one option changes them."""
@@ -80,6 +115,50 @@ def _agree_with_loader(loader: ConfigDict, key: str) -> None:
             f'{key}.sampler.batch_size: {size} -> {loader.batch_size}, that '
             'of the loader', 'current')
         sampler.batch_size = loader.batch_size
+
+
+def _end_warm_up(schedulers: dict | list | None) -> None:
+    """Let a warm-up of one step end where it should.
+
+    MMEngine's LinearLR (0.10.7) is at ``end_factor`` in its last step, and at
+    ``start_factor`` in its first one. With ``end=1``, by which one would
+    switch it off, the rate stays at ``start_factor`` for the whole training.
+    """
+    if isinstance(schedulers, dict) and 'type' not in schedulers:
+        schedulers = list(schedulers.values())  # of several optimizers
+    for each in schedulers if isinstance(schedulers, list) else [schedulers]:
+        if isinstance(each, list):
+            _end_warm_up(each)
+        elif isinstance(each, dict) and each.get('type') == 'LinearLR' \
+                and each.get('end', 0) - each.get('begin', 0) == 1 \
+                and not each.get('convert_to_iter_based'):
+            each.start_factor = each.get('end_factor', 1.)
+            print_log(
+                'param_scheduler: a LinearLR of one step has no warm-up, it '
+                f'is at its end_factor of {each.start_factor}', 'current')
+
+
+def _number_draws(loader: ConfigDict, scope: str | None) -> None:
+    """Let any data set and any sampler make a sample a function of the seed
+    and the draw. Those of this package do so by themselves."""
+    dataset, sampler = loader.get('dataset'), loader.get('sampler')
+    if not (isinstance(dataset, dict) and isinstance(sampler, dict)):
+        return  # built already, which IterationSeedHook looks at
+    if not _is_virtual(DATASETS, dataset, scope):
+        loader.dataset = ConfigDict(type='SeededDataset', dataset=dataset)
+    if not _is_virtual(DATA_SAMPLERS, sampler, scope):
+        loader.sampler = ConfigDict(type='NumberedSampler', sampler=sampler)
+
+
+def _is_virtual(registry: Registry, part: dict, scope: str | None) -> bool:
+    kind = part.get('type')
+    if isinstance(kind, str):
+        with registry.switch_scope_and_registry(scope) as own:
+            try:
+                kind = own.get(kind)
+            except RuntimeError:  # unknown, which the runner says better
+                return True
+    return getattr(kind, 'virtual_indices', False)
 
 
 def _count_sentences(cfg: Config) -> int:

@@ -27,6 +27,8 @@ class MultiSourceDataset(ConcatDataset):
         lazy_init: See :class:`mmengine.dataset.ConcatDataset`.
     """
 
+    virtual_indices = True
+
     def __init__(self,
                  sources: dict[str, dict | SeededSampleMixin],
                  lazy_init: bool = False) -> None:
@@ -34,8 +36,10 @@ class MultiSourceDataset(ConcatDataset):
         self.names = list(sources)
         for name, dataset in zip(sources, self.datasets):
             if not isinstance(dataset, SeededSampleMixin):
-                raise TypeError(f'source {name!r} has no SeededSampleMixin: '
-                                f'{type(dataset)}')
+                raise TypeError(
+                    f'source {name!r} has no SeededSampleMixin: '
+                    f"{type(dataset)}. Put dict(type='SeededDataset', "
+                    'dataset=...) around it')
 
     @property
     def sample_seed(self) -> int:
@@ -77,6 +81,8 @@ class MultiSourceEpochSampler(Sampler):
             processes.
     """
 
+    virtual_indices = True
+
     def __init__(self,
                  dataset: MultiSourceDataset,
                  batch_size: int,
@@ -107,6 +113,8 @@ class MultiSourceEpochSampler(Sampler):
             -(-size // (share * self.world_size))
             for size, share in zip(sizes, shares))
         self.seed = sync_random_seed() if seed is None else seed
+        # now: workers may start before the training does
+        dataset.sample_seed = self.seed
         self.epoch = 0
 
     def __iter__(self) -> Iterator[int]:

@@ -2,10 +2,14 @@
 from __future__ import annotations
 import random
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Iterator
 
 import numpy as np
 import torch
+
+# Whether a data set further out has seeded the sample that is being read.
+_seeded_outside: ContextVar[bool] = ContextVar('seeded', default=False)
 
 
 @contextmanager
@@ -46,20 +50,31 @@ class SeededSampleMixin:
 
         class ScanReferDataset(SeededSampleMixin, BaseDataset):
 
-    Together with :class:`EpochSampler`, which asks for the virtual index
-    ``index + epoch * len(dataset)``; a plain index means epoch 0.
-    ``sample_seed`` is set by :class:`IterationSeedHook` to the seed of the
-    run.
+    Together with a sampler that asks for the virtual index ``index + epoch *
+    len(dataset)``: :class:`EpochSampler` and its kind, or any other one in a
+    :class:`NumberedSampler`. A plain index means epoch 0. ``sample_seed`` is
+    the seed of the run, from the sampler or :class:`IterationSeedHook`.
+
+    A wrapper, such as MMEngine's ``RepeatDataset``, takes plain indices and
+    has its own: :class:`SeededDataset` around it seeds the samples, and what
+    is inside draws from that.
     """
 
     sample_seed: int = 0
+    virtual_indices = True
 
     def __getitem__(self, index: int) -> Any:
+        if _seeded_outside.get():
+            return super().__getitem__(index)
         epoch, index = divmod(index, len(self))
         if epoch < 0:  # an index counted from the end
             epoch = 0
         with seeded(self.sample_seed, epoch, index):
-            return super().__getitem__(index)
+            token = _seeded_outside.set(True)
+            try:
+                return super().__getitem__(index)
+            finally:
+                _seeded_outside.reset(token)
 
     def __iter__(self) -> Iterator[Any]:
         # without it iteration would run through the epochs for ever

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 from mmengine.logging import print_log
-from mmengine.optim import DefaultOptimWrapperConstructor
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
+
+from mmlangseg.engine import PartwiseOptimWrapperConstructor
 
 _LR = 2e-5
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
-class PretrainedTextConstructor(DefaultOptimWrapperConstructor):
+class PretrainedTextConstructor(PartwiseOptimWrapperConstructor):
     """Give the pretrained weights of text encoders a learning rate of their
     own.
 
@@ -19,8 +20,8 @@ class PretrainedTextConstructor(DefaultOptimWrapperConstructor):
 
     ``paramwise_cfg.pretrained_text_lr`` is their rate, in place of what
     ``optimizer.lr`` and ``custom_keys`` say of them; by default that of LESS
-    (2e-5, Sec. 4.1). All else, such as their weight decay, is as in MMEngine's
-    :class:`DefaultOptimWrapperConstructor`. Weights are pretrained if the
+    (2e-5, Sec. 4.1). All else, such as their weight decay, is as in
+    :class:`PartwiseOptimWrapperConstructor`. Weights are pretrained if the
     method ``pretrained_parameters`` of an encoder yields them.
     """
 
@@ -38,17 +39,18 @@ class PretrainedTextConstructor(DefaultOptimWrapperConstructor):
         """Add the groups of a module, see MMEngine's."""
         start = len(params)
         super().add_params(params, module, prefix, is_dcn_module)
-        if not hasattr(module, 'pretrained_parameters'):
-            return
-        pretrained = set(module.pretrained_parameters())
         lr = self.paramwise_cfg['pretrained_text_lr']
-        changed = [
-            group for group in params[start:]
-            if pretrained.issuperset(group['params'])
-        ]
-        for group in changed:
-            group['lr'] = lr
-        if changed:
-            print_log(
-                f'paramwise_options -- {prefix}, {len(changed)} pretrained '
-                f'parameters: lr={lr} (pretrained_text_lr)', 'current')
+        for name, part in module.named_modules(prefix=prefix):
+            if not hasattr(part, 'pretrained_parameters'):
+                continue
+            pretrained = set(part.pretrained_parameters())
+            changed = [
+                group for group in params[start:]
+                if pretrained.issuperset(group['params'])
+            ]
+            for group in changed:
+                group['lr'] = lr
+            if changed:
+                print_log(
+                    f'paramwise_options -- {name}, {len(changed)} pretrained '
+                    f'parameters: lr={lr} (pretrained_text_lr)', 'current')

@@ -7,6 +7,7 @@ from typing import Iterator, Optional, Sequence
 import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
@@ -25,7 +26,8 @@ class ReferringVisualizationHook(Hook):
 
     In validation, the first expression of every ``interval``-th batch goes to
     the visualizer's backends (local files, TensorBoard, WandB) under a name
-    that stays the same, so that one can follow it through the training.
+    that stays the same, so that one can follow it through the training. Of a
+    teacher and a student each has its own, ``val_teacher_...``.
 
     In testing, one picture per expression goes to ``test_out_dir``, named
     ``<scene>_<objects>_<ann>.png``; without a folder, to the backends as in
@@ -76,7 +78,13 @@ class ReferringVisualizationHook(Hook):
             data_batch: ``inputs`` and ``data_samples``, lists of length B.
             outputs: The predicted data samples, of length B.
         """
-        self._to_backends(runner, 'val', runner.val_dataloader.dataset,
+        model = getattr(runner, 'model', None)
+        if is_model_wrapper(model):
+            model = model.module
+        # mmdet's TeacherStudentValLoop sets it to both, one after the other
+        network = getattr(model, 'semi_test_cfg', {}).get('predict_on')
+        stage = f'val_{network}' if network else 'val'
+        self._to_backends(runner, stage, runner.val_dataloader.dataset,
                           batch_idx, data_batch, outputs)
 
     def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict,

@@ -8,7 +8,8 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmlangseg.engine.launch import build_runner
+from mmlangseg.engine import launch
+from mmlangseg.engine.launch import build_runner, require_gpus_for_sync_bn
 
 
 @pytest.fixture
@@ -84,3 +85,44 @@ def test_deterministic_runs_warn_of_what_is_not(monkeypatch):
     finally:
         torch.use_deterministic_algorithms(False)
     assert os.environ['CUBLAS_WORKSPACE_CONFIG']
+
+
+@pytest.mark.parametrize('scheduler, start', [
+    (dict(type='LinearLR', start_factor=0.01, end=1), 1.),
+    (dict(type='LinearLR', start_factor=0.01, begin=3, end=4), 1.),
+    (dict(type='LinearLR', start_factor=0.01, end=1, end_factor=0.5), 0.5),
+    (dict(type='LinearLR', start_factor=0.01, end=2), 0.01),
+    (dict(
+        type='LinearLR', start_factor=0.01, end=1,
+        convert_to_iter_based=True), 0.01),
+    (dict(type='PolyLR', start_factor=0.01, end=1), 0.01),
+])
+def test_warm_up_of_one_step(monkeypatch, scheduler, start):
+    """MMEngine would stay at its beginning for the whole training."""
+    monkeypatch.setattr(Runner, 'from_cfg', lambda cfg: cfg)
+    for given in (scheduler, [scheduler], dict(generator=[scheduler])):
+        cfg = build_runner(
+            Config(dict(launcher='none', param_scheduler=given)))
+        found = cfg.param_scheduler
+        found = found.get('generator', found) if isinstance(found,
+                                                            dict) else found
+        found = found[0] if isinstance(found, list) else found
+        assert found.start_factor == start
+
+
+def test_synchronized_batch_norm_needs_gpus(monkeypatch):
+    norm = dict(layers=[dict(norm_cfg=dict(type='SyncBN'))])
+    given = dict(sync_bn='torch'), dict(model=norm)
+    messages = ('sync_bn: .*GPUs only.* --cfg-options sync_bn=None',
+                'model.layers.0.norm_cfg.type: .*norm_cfg.type=BN')
+    monkeypatch.setattr(launch, 'get_device', lambda: 'cpu')
+    for values, message in zip(given, messages):
+        with pytest.raises(SystemExit, match=message):
+            require_gpus_for_sync_bn(Config(dict(launcher='slurm', **values)))
+        # torch does not synchronize a process of its own
+        require_gpus_for_sync_bn(Config(dict(launcher='none', **values)))
+    plain = dict(sync_bn=None, model=dict(norm_cfg=dict(type='BN')))
+    require_gpus_for_sync_bn(Config(dict(launcher='pytorch', **plain)))
+    monkeypatch.setattr(launch, 'get_device', lambda: 'cuda')
+    for values in given:
+        require_gpus_for_sync_bn(Config(dict(launcher='pytorch', **values)))

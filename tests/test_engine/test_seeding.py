@@ -122,5 +122,5 @@ class TestEpochSampler:
         assert set(found) == {20, 21, 22, 23, 24}
 
     def test_plain_dataset_is_refused(self):
-        with pytest.raises(TypeError, match='DefaultSampler'):
+        with pytest.raises(TypeError, match='SeededDataset'):
             EpochSampler([1, 2, 3])

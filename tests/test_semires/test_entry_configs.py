@@ -217,7 +217,7 @@ def test_reference(name, roots):
             'text_field', 'sent') == ('raw' if official else 'sent')
         encoder = cfg.model.segmentor.text_encoder
         assert encoder.truncation == ('slice' if official else 'truncate')
-        stops = any(h.type == 'EarlyStoppingHook' for h in cfg.custom_hooks)
+        stops = any(h.type == 'PatienceHook' for h in cfg.custom_hooks)
         assert stops == (official and name == 'cpi')
     ours, released = build_model(ours), build_model(released)
     assert ours.sup_weight == released.sup_weight

@@ -136,7 +136,7 @@ class TestPrintConfig:
 
     @pytest.fixture
     def config(self, tmp_path) -> Path:
-        (tmp_path / 'base.py').write_text("a = dict(b=1)\nwork = 'x'\n")
+        (tmp_path / 'base.py').write_text("model = dict(b=1)\nwork = 'x'\n")
         # a library that is not installed must not matter
         (tmp_path / 'entry.py').write_text(
             "_base_ = 'base.py'\n"
@@ -145,11 +145,11 @@ class TestPrintConfig:
 
     def test_bases_and_options(self, config, tmp_path):
         saved = tmp_path / 'new' / 'saved.py'
-        done = run('print_config.py', config, '--cfg-options', 'a.b=7',
+        done = run('print_config.py', config, '--cfg-options', 'model.b=7',
                    '--save-path', saved)
         assert done.returncode == 0, done.stderr
-        assert 'a = dict(b=7)' in done.stdout
-        assert Config.fromfile(saved, import_custom_modules=False).a.b == 7
+        assert 'model = dict(b=7)' in done.stdout
+        assert Config.fromfile(saved, import_custom_modules=False).model.b == 7
 
     def test_missing_file(self):
         done = run('print_config.py', 'no.py')

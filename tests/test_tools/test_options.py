@@ -60,13 +60,13 @@ class TestLoadConfig:
 
     def test_options(self, config):
         cfg = load_config(
-            config('a = dict(b=1, d=2)'),
+            config('model = dict(b=1, d=2)'),
             options={
-                'a.b': 2,
-                'c': [3]
+                'model.b': 2,
+                'custom_hooks': [3]
             },
             launcher='slurm')
-        assert cfg.a == dict(b=2, d=2) and cfg.c == [3]
+        assert cfg.model == dict(b=2, d=2) and cfg.custom_hooks == [3]
         assert cfg.launcher == 'slurm'
 
 

@@ -114,6 +114,20 @@ def test_validation_goes_to_the_backends_at_the_interval(tmp_path):
     assert images[-1][0] == 'test_scene0001_00_2_0'
 
 
+def test_teacher_and_student_have_their_own(tmp_path):
+    """As mmdet's TeacherStudentValLoop validates them."""
+    runner, batch = make_runner(tmp_path), scan_batch()
+    runner.model = SimpleNamespace(semi_test_cfg={})
+    images.clear()
+    for network in ('teacher', 'student'):
+        runner.model.semi_test_cfg['predict_on'] = network
+        build(draw=True).after_val_iter(runner, 0, batch,
+                                        batch['data_samples'])
+    assert [name for name, *_ in images] == [
+        'val_teacher_scene0001_00_2_0', 'val_student_scene0001_00_2_0'
+    ]
+
+
 def test_local_and_tensorboard_backends(tmp_path):
     visualizer = Visualizer.get_instance(
         'hook_test',

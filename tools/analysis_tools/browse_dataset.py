@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Iterator
 
 import numpy as np
-from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS, init_default_scope
 from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
@@ -17,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.config_keys import read_config
 from mmlangseg.visualization import (draw_expressions, draw_labels, safe_name,
                                      transforms_of, write_png)
 
@@ -38,7 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         metavar='KEY=VALUE',
         help='override values of the config')
     args = parser.parse_args()
@@ -86,9 +87,7 @@ def draw(sample: BaseDataElement, picture: np.ndarray,
 
 def main() -> None:
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     loader = cfg.get(f'{args.split}_dataloader')
     if loader is None:

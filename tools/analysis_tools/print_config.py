@@ -1,9 +1,15 @@
 """Print a config with its bases merged in."""
 from __future__ import annotations
 import argparse
+import sys
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
+
+from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.config_keys import read_config
 
 
 def main() -> None:
@@ -14,7 +20,7 @@ def main() -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         metavar='KEY=VALUE',
         help='override values, for example train_cfg.max_epochs=3')
     args = parser.parse_args()
@@ -24,9 +30,11 @@ def main() -> None:
     if suffix not in ('.py', '.json', '.yml'):
         parser.error('--save-path must end in .py, .json or .yml')
     # the text is wanted also where a library of the config is missing
-    cfg = Config.fromfile(args.config, import_custom_modules=False)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(
+        args.config,
+        args.cfg_options,
+        also_read=['pseudo_mask_generator'],
+        import_custom_modules=False)
     print(cfg.pretty_text)
     if args.save_path is not None:
         Path(args.save_path).parent.mkdir(parents=True, exist_ok=True)

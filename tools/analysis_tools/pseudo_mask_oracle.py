@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.utils import import_modules_from_strings
 from torch.utils.data import DataLoader, Dataset
@@ -30,6 +30,8 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmseg.registry import DATASETS, MODELS
 
+from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.config_keys import read_config
 from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.nearest import resize_nearest
 from mmlangseg.sseg.evaluation import check_coverage
@@ -69,7 +71,7 @@ def parse_args() -> argparse.Namespace:
     add('--device', help='of the generator; a GPU if there is one')
     add('--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         metavar='KEY=VALUE',
         help='changes of the config')
     args = parser.parse_args()
@@ -200,9 +202,8 @@ def write_sheet(path: Path, rows: list[np.ndarray], title: str) -> None:
 def main() -> None:
     args = parse_args()
     keep_freed_memory()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(
+        args.config, args.cfg_options, also_read=['pseudo_mask_generator'])
     if cfg.get('custom_imports'):
         import_modules_from_strings(**cfg.custom_imports)
     init_default_scope(cfg.get('default_scope', 'mmseg'))

@@ -14,12 +14,14 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
+
+from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.config_keys import read_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,7 +30,7 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('config', help='config whose test split is scored')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='key=value ...')
+        '--cfg-options', nargs='+', action=CfgOptions, help='key=value ...')
     return parser.parse_args()
 
 
@@ -67,9 +69,7 @@ def scene_scores(labels: np.ndarray,
 
 def main() -> None:
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     from mmdet3d.registry import DATASETS
     if cfg.get('default_scope') != 'mmdet3d':

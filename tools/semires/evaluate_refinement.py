@@ -20,11 +20,13 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, MODELS
 
 from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.cfg_options import CfgOptions, split_option
+from mmlangseg.config_keys import read_config
 from mmlangseg.engine.subset import keep_evenly_spaced
 from mmlangseg.fileio import write_json
 from mmlangseg.progress import Progress
@@ -56,7 +58,7 @@ def parse_args() -> argparse.Namespace:
         help='whose masks; a burn-in as SemiRES has a trained student only')
     add('--device', help='such as cuda:0; a GPU if there is one')
     add('--out', type=Path, help='JSON with the numbers')
-    add('--cfg-options', nargs='+', action=DictAction, default={})
+    add('--cfg-options', nargs='+', action=CfgOptions, default={})
     return parser.parse_args()
 
 
@@ -66,11 +68,11 @@ def read_refiner(words: list[str]) -> dict:
         raise ValueError(f'--refiner {words[0]}: there is no such refiner')
     options = {}
     for word in words[1:]:
-        key, equals, value = word.partition('=')
-        if not equals:
-            raise ValueError(f'--refiner {" ".join(words)}: {word!r} is not '
-                             'KEY=VALUE')
-        options[key] = DictAction._parse_iterable(value)
+        try:
+            key, value = split_option(word)
+        except ValueError as error:
+            raise ValueError(f'--refiner {" ".join(words)}: {error}') from None
+        options[key] = value
     return dict(type=words[0], **options)
 
 
@@ -149,8 +151,8 @@ def summarize(before: np.ndarray, after: np.ndarray,
 def main() -> None:
     args = parse_args()
     try:
-        cfg = load_config(args.config, scope='mmseg')
-        cfg.merge_from_dict(args.cfg_options)
+        cfg = read_config(args.config, args.cfg_options)
+        cfg = load_config(cfg, scope='mmseg')
         images = unlabelled_images(cfg)
         model = load_model(cfg, args.checkpoint, args.device)
         model.teacher = getattr(model, args.network)

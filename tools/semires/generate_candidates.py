@@ -26,8 +26,8 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 import numpy as np
-from mmengine.config import DictAction
 
+from mmlangseg.cfg_options import CfgOptions
 from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.image_files import read_image
@@ -79,7 +79,7 @@ def parse_args() -> argparse.Namespace:
         help='what proposes the masks')
     add('--source-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         default={},
         metavar='KEY=VALUE',
         help='its arguments, such as checkpoint=FILE or points_per_side=16')

@@ -21,10 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
+from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.config_keys import read_config
 from mmlangseg.sseg.datasets import ImageTextDataset
 from mmlangseg.sseg.datasets.pair_source import BrokenPairError
 from mmlangseg.sseg.models.build_vocabulary import build_vocabulary
@@ -44,7 +46,7 @@ def parse_args() -> argparse.Namespace:
         help='leave out words that occur in fewer captions')
     add('--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         default={},
         metavar='KEY=VALUE',
         help='changes of the config')
@@ -96,8 +98,7 @@ def unknown_classes(vocabulary: dict, words: set[str]) -> tuple[list, int]:
 def main() -> None:
     args = parse_args()
     try:
-        cfg = Config.fromfile(args.config)
-        cfg.merge_from_dict(args.cfg_options)
+        cfg = read_config(args.config, args.cfg_options)
         init_default_scope('mmseg')
         counts, broken = count_words(build_dataset(cfg))
         words = {w for w, count in counts.items() if count >= args.min_count}

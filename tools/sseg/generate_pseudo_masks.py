@@ -5,7 +5,7 @@ Examples:
         data/pseudo_masks/cc12m
     python tools/sseg/generate_pseudo_masks.py configs/sseg_toy.py \
         data/pseudo_masks/toy --size 64 64 \
-        --cfg-options pseudo_mask_generator.num_clusters=6
+        --cfg-options model.pseudo_mask_generator.num_clusters=6
     python tools/sseg/generate_pseudo_masks.py configs/sseg_toy.py \
         data/pseudo_masks/toy --inspect 17
 
@@ -28,12 +28,14 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.utils import import_modules_from_strings
 from mmseg.registry import MODELS
 from torch.utils.data import DataLoader, Dataset
 
+from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.config_keys import read_config
 from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.sharding import exit_code, launched
@@ -71,7 +73,7 @@ def parse_args() -> argparse.Namespace:
         'of 16 to 4096')
     add('--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         metavar='KEY=VALUE',
         help='changes of the config')
     add('--inspect',
@@ -95,11 +97,10 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def read_config(args: argparse.Namespace) -> Config:
+def prepare_config(args: argparse.Namespace) -> Config:
     """The config, with what it imports imported."""
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(
+        args.config, args.cfg_options, also_read=['pseudo_mask_generator'])
     if cfg.get('custom_imports'):
         import_modules_from_strings(**cfg.custom_imports)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
@@ -245,7 +246,7 @@ def main() -> None:
     args = parse_args()
     keep_freed_memory()
     try:
-        cfg = read_config(args)
+        cfg = prepare_config(args)
         config = find_generator_config(cfg)
         if args.inspect:
             draw(args, cfg, config)

@@ -20,7 +20,7 @@ from typing import Iterator, Sequence
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import DATASETS
 from torch import Tensor
 
@@ -31,6 +31,8 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 from mmengine.runner import Runner
 
 from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.config_keys import read_config
 from mmlangseg.engine.subset import keep_evenly_spaced
 from mmlangseg.fileio import write_json
 from mmlangseg.probability import parse_probability
@@ -64,7 +66,7 @@ def parse_args() -> argparse.Namespace:
     add('--device', help='such as cuda:0 or cpu, a GPU if there is one')
     add('--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         default={},
         metavar='KEY=VALUE',
         help='override values of the config')
@@ -186,8 +188,9 @@ def predict(model: torch.nn.Module, loader, title: str) -> Iterator:
 
 def sweep(args: argparse.Namespace) -> dict:
     """Score all thresholds."""
-    cfg = load_config(args.config, scope='mmseg')
-    cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(
+        args.config, args.cfg_options, also_read=[args.dataloader])
+    cfg = load_config(cfg, scope='mmseg')
     model = load_model(cfg, args.checkpoint, args.device)
     vocabulary = getattr(model, 'vocabulary', None)
     if vocabulary is None or not vocabulary.background:

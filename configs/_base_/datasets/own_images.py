@@ -78,3 +78,6 @@ val_evaluator = dict(
     inclusive=True,
     accuracy_name='P')
 test_evaluator = val_evaluator
+
+# What is left in a config has an effect, also in those that inherit it.
+del branches, sup_pipeline, unsup_pipeline, labelled, unlabelled

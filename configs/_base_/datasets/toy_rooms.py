@@ -1,7 +1,7 @@
 # Toy rooms in ScanRefer's formats, made by
 #   python tools/dataset_converters/make_toy.py less data/less_toy
 data_root = 'data/less_toy/'
-expressions_per_scene = 8
+expressions_per_scene = 4
 
 load_pipeline = [
     dict(

@@ -1,16 +1,15 @@
 # LAVT as trained in the papers: Swin-B with windows of 12 x 12 at 480 x 480
 # pixels, BERT of which layers 0 to 9 are trained.
-data_preprocessor = dict(
-    type='SegDataPreProcessor',
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    bgr_to_rgb=True,
-    size=(480, 480),
-    pad_val=0,
-    seg_pad_val=255)
 model = dict(
     type='LAVT',
-    data_preprocessor=data_preprocessor,
+    data_preprocessor=dict(
+        type='SegDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        size=(480, 480),
+        pad_val=0,
+        seg_pad_val=255),
     text_encoder=dict(
         type='HuggingFaceTextEncoder',
         pretrained='bert-base-uncased',

@@ -9,7 +9,7 @@ model = dict(
     segmentor=segmentor,
     data_preprocessor=dict(
         type='mmdet.MultiBranchDataPreprocessor',
-        data_preprocessor=_base_.data_preprocessor),
+        data_preprocessor=_base_.model.data_preprocessor),
     refiner=dict(type='IOM', threshold=0.5),
     pseudo_label_loss=dict(
         type='PseudoLabelLoss',
@@ -19,3 +19,5 @@ model = dict(
         loss_weight=1.),
     sup_weight=10.,
     semi_test_cfg=dict(predict_on='teacher'))
+# What is left in a config has an effect, also in those that inherit it.
+del segmentor

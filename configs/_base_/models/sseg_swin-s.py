@@ -2,17 +2,16 @@
 # Transformer of 12 x 256, the weights of the losses. From other sources, so
 # likely: Swin-S from scratch, 8 clusters. The rest it leaves open; choices are
 # marked, and what else may be chosen stands in the classes' documentation.
-data_preprocessor = dict(
-    type='SegDataPreProcessor',
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    bgr_to_rgb=True,
-    size=(224, 224),  # a choice: the crop in training
-    pad_val=0,
-    seg_pad_val=255)
 model = dict(
     type='SSeg',
-    data_preprocessor=data_preprocessor,
+    data_preprocessor=dict(
+        type='SegDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        size=(224, 224),  # a choice: the crop in training
+        pad_val=0,
+        seg_pad_val=255),
     backbone=dict(
         type='SwinTransformer',
         embed_dims=96,

@@ -1,15 +1,13 @@
 # S-Seg in miniature: a small ResNet, 16 queries, two decoder layers, and a
 # GRU over the words of the toy captions, without pretrained weights.
-data_preprocessor = dict(
-    type='SegDataPreProcessor',
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    bgr_to_rgb=True,
-    size=(64, 64))
-
 model = dict(
     type='SSeg',
-    data_preprocessor=data_preprocessor,
+    data_preprocessor=dict(
+        type='SegDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        size=(64, 64)),
     backbone=dict(
         type='ResNet',
         depth=18,

@@ -8,6 +8,7 @@ test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05),
+    # everything decays, norms and biases too, the text encoder by 0.01
     paramwise_cfg=dict(
         custom_keys=dict(text_encoder=dict(lr_mult=0.2, decay_mult=0.2))))
 param_scheduler = [dict(type='ExponentialLR', gamma=0.95, by_epoch=True)]

@@ -1,8 +1,6 @@
 # Epochs of 50 iterations: 24 of them with the labelled pictures alone, or 8
 # of burn-in and 16 of mutual learning.
-max_epochs = 24
-train_cfg = dict(
-    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=8)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24, val_interval=8)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
@@ -13,7 +11,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=5.),
     # a pretrained text encoder keeps to 2e-5
     constructor='PretrainedTextConstructor',
-    # words are learned from scratch
+    # words are learned from scratch; everything decays alike
     paramwise_cfg=dict(custom_keys=dict(text_encoder=dict(lr_mult=3.))))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=30),

@@ -2,7 +2,6 @@
 # 30 epochs. Choices, all GroupViT's: weight decay, warm-up, the end of the
 # cosine, clipping. For half precision: tools/train.py --amp.
 max_epochs = 30
-warmup_epochs = 2
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
 
 optim_wrapper = dict(
@@ -23,13 +22,13 @@ param_scheduler = [
         start_factor=0.0025,
         by_epoch=True,
         begin=0,
-        end=warmup_epochs,
+        end=2,
         convert_to_iter_based=True),
     dict(
         type='CosineAnnealingLR',
         eta_min_ratio=0.025,
         by_epoch=True,
-        begin=warmup_epochs,
+        begin=2,
         convert_to_iter_based=True)
 ]
 # 32 GPUs x 128. GroupViT loses 5 mIoU with half of it: negatives are those of

@@ -8,11 +8,13 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5.),
-    # a pretrained text encoder keeps to 2e-5
+    # a pretrained text encoder keeps to 2e-5; norms, biases and the like do
+    # not decay, in the text encoder either
     constructor='PretrainedTextConstructor',
     paramwise_cfg=dict(
         norm_decay_mult=0.,
         bias_decay_mult=0.,
+        flat_decay_mult=0.,
         # words are learned from scratch
         custom_keys=dict(text_encoder=dict(lr_mult=5.))))
 param_scheduler = [

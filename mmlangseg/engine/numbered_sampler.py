@@ -1,0 +1,76 @@
+"""Any sampler, with the number of the draw in the index."""
+from __future__ import annotations
+from typing import Iterator
+
+from mmengine.dist import get_dist_info
+from mmengine.registry import DATA_SAMPLERS
+from torch.utils.data import Sampler
+
+from .seeding import SeededSampleMixin
+
+
+@DATA_SAMPLERS.register_module()
+class NumberedSampler(Sampler):
+    """Let a sampler tell the data set which draw of the training it is.
+
+    MMEngine's ``DefaultSampler`` and ``InfiniteSampler`` yield plain indices,
+    with which each sample would have the same augmentation in every epoch.
+    This one yields ``index + draw * len(dataset)``, ``draw`` counting over
+    the epochs and the processes, so that no two draws are equal and a resumed
+    training has those of the uninterrupted one. ``tools/train.py`` puts it
+    around samplers that need it.
+
+    Args:
+        dataset: With :class:`SeededSampleMixin`, or one that takes virtual
+            indices otherwise.
+        sampler: The sampler, or its config.
+        seed: Seed of the run, which the sampler gets as well.
+    """
+
+    virtual_indices = True
+
+    def __init__(self,
+                 dataset: SeededSampleMixin,
+                 sampler: dict | Sampler,
+                 seed: int | None = None) -> None:
+        if not getattr(dataset, 'virtual_indices', False):
+            raise TypeError(
+                'NumberedSampler needs a dataset that takes virtual indices, '
+                f'but got {type(dataset).__name__}: put '
+                "dict(type='SeededDataset', dataset=...) around it")
+        if isinstance(sampler, dict):
+            sampler = DATA_SAMPLERS.build(
+                sampler, default_args=dict(dataset=dataset, seed=seed))
+        self.rank, self.world_size = get_dist_info()
+        self.dataset = dataset
+        self.sampler = sampler
+        self.epoch = 0
+        if seed is None:
+            seed = getattr(sampler, 'seed', 0)
+        self.seed = seed
+
+    @property
+    def seed(self) -> int:
+        """Seed of the order and of the samples."""
+        return self.dataset.sample_seed
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        # now: workers may start before the training does
+        self.dataset.sample_seed = seed
+        if hasattr(self.sampler, 'seed'):
+            self.sampler.seed = seed
+
+    def __iter__(self) -> Iterator[int]:
+        size, first = len(self.dataset), self.epoch * len(self.sampler)
+        for number, index in enumerate(self.sampler, first):
+            yield index + (number * self.world_size + self.rank) * size
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch, of the sampler as well."""
+        self.epoch = epoch
+        if hasattr(self.sampler, 'set_epoch'):
+            self.sampler.set_epoch(epoch)
