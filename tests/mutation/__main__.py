@@ -62,8 +62,10 @@ def main() -> int:
             failed += len(bad)
             print(f'{name}: {len(bad)} of {len(found)}', flush=True)
             for result in bad[:args.show]:
-                print(f'  {result.case} {result.damage}: {result.outcome}: '
-                      f'{result.reason}', flush=True)
+                print(
+                    f'  {result.case} {result.damage}: {result.outcome}: '
+                    f'{result.reason}',
+                    flush=True)
     print(table(results))
     return bool(failed)
 

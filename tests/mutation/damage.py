@@ -34,8 +34,13 @@ def _span(data: bytes, rng: np.random.Generator) -> tuple[int, int]:
 
 def cut(data: bytes, rng: np.random.Generator) -> bytes:
     """An interrupted download."""
-    return data[:int(rng.choice([0, 1, rng.integers(len(data)),
-                                 len(data) - 1, rng.integers(len(data))]))]
+    return data[:int(
+        rng.choice([
+            0, 1,
+            rng.integers(len(data)),
+            len(data) - 1,
+            rng.integers(len(data))
+        ]))]
 
 
 def flip(data: bytes, rng: np.random.Generator) -> bytes:

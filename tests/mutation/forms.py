@@ -112,8 +112,9 @@ def _dump_candidates(tree: Any) -> bytes:
     head = np.resize(numbers('head', '<u4'), 4).tolist()
     body = b''.join(
         numbers(name, kind).tobytes()
-        for name, kind in (('areas', '<u4'), ('boxes', '<u2'), (
-            'scores', '<f4'), ('lengths', '<u4'), ('codes', 'u1')))
+        for name, kind in (('areas', '<u4'), ('boxes', '<u2'),
+                           ('scores', '<f4'), ('lengths', '<u4'), ('codes',
+                                                                   'u1')))
     return struct.pack('<4sIIIq', b'MMLC', *head) + zlib.compress(body)
 
 

@@ -148,9 +148,9 @@ class Bench:
 
     def _judge_error(self, error: Exception) -> tuple[str, str]:
         text = f'{type(error).__name__}: {error}'
-        if isinstance(error, _THEIRS) or not (
-                isinstance(error, _OURS) or _is_made_here(error)) or (
-                    _NOT_OURS.search(str(error))):
+        if isinstance(error, _THEIRS) or not (isinstance(
+                error, _OURS) or _is_made_here(error)) or (_NOT_OURS.search(
+                    str(error))):
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f'{Path(place.filename).name}:{place.lineno}'
             return INTERNAL, f'{text[:300]} ({where})'
@@ -232,8 +232,10 @@ def table(results: list[Result]) -> str:
     for result in results:
         counts.setdefault(result.kind, Counter())[result.outcome] += 1
     counts['all'] = sum(counts.values(), Counter())
-    lines = ['| kind of file | ' + ' | '.join(OUTCOMES) + ' |',
-             '|---|' + '---|' * len(OUTCOMES)]
+    lines = [
+        '| kind of file | ' + ' | '.join(OUTCOMES) + ' |',
+        '|---|' + '---|' * len(OUTCOMES)
+    ]
     for name, count in counts.items():
         cells = ' | '.join(str(count[outcome]) for outcome in OUTCOMES)
         lines.append(f'| {name} | {cells} |')

@@ -77,8 +77,8 @@ def _text_model(name: str, form: str, **more) -> Kind:
 
 def _make_words(folder: Path) -> None:
     (folder / 'words.txt').write_text('\n'.join(WORDS) + '\n')
-    (folder / 'glove.txt').write_text(''.join(
-        f'{word} {i / 8} -0.5 {i} 0.25\n' for i, word in enumerate(WORDS)))
+    (folder / 'glove.txt').write_text(''.join(f'{word} {i / 8} -0.5 {i} 0.25\n'
+                                              for i, word in enumerate(WORDS)))
 
 
 def _words(name: str):
@@ -115,8 +115,7 @@ def _make_checkpoint(folder: Path) -> None:
 
 def _read_checkpoint(folder: Path) -> list:
     torch.manual_seed(0)
-    config = Config(
-        dict(default_scope='mmdet3d', model=model_config(folder)))
+    config = Config(dict(default_scope='mmdet3d', model=model_config(folder)))
     model = load_model(config, str(folder / 'model.pth'), 'cpu')
     return [model.text_encoder.words, dict(model.state_dict())]
 

@@ -72,8 +72,8 @@ def _check_pairs(result: list) -> Optional[str]:
 
 
 def _make_classes(folder: Path) -> None:
-    (folder / 'classes.txt').write_text(
-        '0\tbackground\n1\tcat;kitty\n2\ttraffic light\n3\tdog\n')
+    (folder / 'classes.txt'
+     ).write_text('0\tbackground\n1\tcat;kitty\n2\ttraffic light\n3\tdog\n')
     (folder / 'names.txt').write_text('cat;kitty\ntraffic light\ndog\n')
 
 
@@ -108,8 +108,8 @@ def _label_map(name: str, **options) -> Kind:
         results = dict(seg_map_path=str(folder / name), ori_shape=size)
         return LoadWideAnnotations(**options).transform(results)['gt_seg_map']
 
-    return Kind(f'label map, {name[:-4]}', 'image', make, name, read,
-                exact=True)
+    return Kind(
+        f'label map, {name[:-4]}', 'image', make, name, read, exact=True)
 
 
 def _make_pseudo_masks(folder: Path) -> None:

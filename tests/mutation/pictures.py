@@ -82,8 +82,7 @@ def _make_candidates(folder: Path) -> None:
     cache = CandidateCache.create(
         folder / 'cache',
         dict(
-            dataset='toy', size=SIZE, generator=dict(name='x',
-                                                     parameters={})))
+            dataset='toy', size=SIZE, generator=dict(name='x', parameters={})))
     cache.save(IMAGE_ID, _candidates())
 
 
@@ -179,14 +178,20 @@ PICTURE_KINDS = (
          _refer('refcoco'), _check_refer),
     Kind('gRefCOCO JSON', 'json', _make_refer, 'gref/grefs(unc).json',
          _refer('gref'), _check_refer),
-    Kind('REFER instances.json', 'json', _make_refer,
-         'refcoco/instances.json', _refer('refcoco'), _check_refer),
+    Kind('REFER instances.json', 'json', _make_refer, 'refcoco/instances.json',
+         _refer('refcoco'), _check_refer),
     Kind('image list of SemiRES', 'json', _make_refer, 'ids.json',
          _refer('refcoco'), _check_refer),
     Kind('candidate cache: header', 'json', _make_candidates,
          'cache/header.json', _read_candidates, _check_candidates),
-    Kind('candidate cache: bytes', 'bytes', _make_candidates,
-         _candidate_file(), _read_candidates, _check_candidates, exact=True),
+    Kind(
+        'candidate cache: bytes',
+        'bytes',
+        _make_candidates,
+        _candidate_file(),
+        _read_candidates,
+        _check_candidates,
+        exact=True),
     Kind('candidate cache: fields', 'candidates', _make_candidates,
          _candidate_file(), _read_candidates, _check_candidates),
     Kind('released candidates JSON', 'json', _make_released, '7.json',

@@ -45,7 +45,8 @@ def _write_ply(path: Path, text: bool, label: bool = False) -> None:
     PlyData([
         PlyElement.describe(vertices, 'vertex'),
         PlyElement.describe(faces, 'face')
-    ], text=text).write(path)
+    ],
+            text=text).write(path)
 
 
 def make_scannet(folder: Path) -> None:
@@ -184,10 +185,7 @@ def _read_processed_set(folder: Path) -> list:
 
 
 def _without_paths(sample: dict) -> dict:
-    return {
-        key: value
-        for key, value in sample.items() if 'path' not in key
-    }
+    return {key: value for key, value in sample.items() if 'path' not in key}
 
 
 def _check_processed_set(result: list) -> Optional[str]:
@@ -219,14 +217,13 @@ def _make_sentences(folder: Path) -> None:
                 object_name='chair',
                 ann_id=row['ann_id'],
                 eval_type=('zt_wo_d', 'st_w_d', 'mt')[i % 3],
-                description=row['description'])
-            for i, row in enumerate(rows)
+                description=row['description']) for i, row in enumerate(rows)
         ]))
     with open(folder / 'nr3d.csv', 'w', newline='') as file:
         writer = csv.writer(file)
-        writer.writerow(('assignmentid', 'stimulus_id', 'utterance',
-                         'instance_type', 'scan_id', 'target_id', 'tokens',
-                         'mentions_target_class'))
+        writer.writerow(
+            ('assignmentid', 'stimulus_id', 'utterance', 'instance_type',
+             'scan_id', 'target_id', 'tokens', 'mentions_target_class'))
         for i, row in enumerate(rows):
             writer.writerow(
                 (i, f'{row["scene_id"]}-chair-3-{row["object_id"]}-1-2',
@@ -310,13 +307,13 @@ def _scan(name: str, form: str, title: str) -> Kind:
 
 
 def _raw(suffix: str, form: str, title: str, **more) -> Kind:
-    return Kind(title, form, make_scannet, suffix, read_scannet,
-                check_scannet, **more)
+    return Kind(title, form, make_scannet, suffix, read_scannet, check_scannet,
+                **more)
 
 
 def _write_alignment(folder: Path) -> None:
-    (folder / 'room.txt').write_text(
-        '0 -1 0 1.5\n1 0 0 -2.5\n0 0 1 0.25\n0 0 0 1\n')
+    (folder /
+     'room.txt').write_text('0 -1 0 1.5\n1 0 0 -2.5\n0 0 1 0.25\n0 0 0 1\n')
 
 
 SCAN_KINDS = (
@@ -351,9 +348,8 @@ SCAN_KINDS = (
          _read_processed_set, _check_processed_set),
     Kind('ScanRefer JSON', 'json', _make_sentences, 'scanrefer_val.json',
          _sentences('scanrefer_val.json'), _check_sentences),
-    Kind('Multi3DRefer JSON', 'json', _make_sentences,
-         'multi3drefer_val.json', _sentences('multi3drefer_val.json'),
-         _check_sentences),
+    Kind('Multi3DRefer JSON', 'json', _make_sentences, 'multi3drefer_val.json',
+         _sentences('multi3drefer_val.json'), _check_sentences),
     Kind(
         'Nr3D, Sr3D CSV',
         'lines',
@@ -388,7 +384,8 @@ SCAN_KINDS = (
         _write_alignment,
         'room.txt',
         lambda folder: read_alignment(folder / 'room.txt'),
-        lambda m: None if np.allclose(m[:3, :3] @ m[:3, :3].T, np.eye(3), atol=
-                                      1e-2) else f'no rotation: {m.tolist()}',
+        lambda m: None
+        if np.allclose(m[:3, :3] @ m[:3, :3].T, np.eye(3), atol=1e-2) else
+        f'no rotation: {m.tolist()}',
         cut_is_seen=False),
 )

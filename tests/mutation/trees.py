@@ -68,9 +68,9 @@ def _another(value: Any, rng: np.random.Generator) -> Any:
                    np.zeros_like(value), value[list(value.dtype.names[:1])])
         return changes[int(rng.integers(len(changes)))]
     if isinstance(value, np.ndarray):
-        changes = (value[:len(value) // 2], value.ravel(),
-                   value.astype(str), value.astype(complex), value[None],
-                   value.tolist(), np.full_like(value, -1),
+        changes = (value[:len(value) // 2], value.ravel(), value.astype(str),
+                   value.astype(complex), value[None], value.tolist(),
+                   np.full_like(value, -1),
                    value.astype(np.float64) * math.nan, value[..., :2])
         return changes[int(rng.integers(len(changes)))]
     if isinstance(value, torch.Tensor):
@@ -93,8 +93,8 @@ def _is_of_another_kind(old: Any, new: Any) -> bool:
     if isinstance(old, np.ndarray):
         return not isinstance(new, list) and new.dtype.kind not in 'iufV'
     if isinstance(old, torch.Tensor):
-        return isinstance(new, list) or new.is_complex() or (
-            new.dtype == torch.bool)
+        return isinstance(new, list) or new.is_complex() or (new.dtype
+                                                             == torch.bool)
     if isinstance(old, float):
         return not isinstance(new, (int, float)) or not math.isfinite(new)
     if isinstance(old, str):
