@@ -339,7 +339,8 @@ def test_folder(tmp_path):
             key='00001/0')
     ]
     (tmp_path / 'set/00000/1.txt').unlink()
-    with pytest.raises(BrokenPairError, match='cannot be read'):
+    with pytest.raises(
+            BrokenPairError, match='^00000/1.txt: caption cannot be read'):
         source.read(0)
     source = loaded(FolderSource('set', str(tmp_path), captions=['json']))
     assert texts(source) == ['json', 'a cat']
