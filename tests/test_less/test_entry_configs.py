@@ -1,4 +1,4 @@
-"""Every entry config builds what it says."""
+"""Every entry config of LESS builds what it says."""
 from __future__ import annotations
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from mmengine.config import Config  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 
 CONFIGS = sorted(
-    (Path(__file__).resolve().parents[1] / 'configs').glob('less_*.py'))
+    (Path(__file__).resolve().parents[2] / 'configs').glob('less_*.py'))
 TINY_TEXT = dict(
     type='HuggingFaceTextEncoder',
     config=dict(

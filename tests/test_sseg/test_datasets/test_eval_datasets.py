@@ -1,6 +1,4 @@
 from __future__ import annotations
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +6,7 @@ from mmdet.datasets import CocoDataset
 from mmengine.registry import init_default_scope
 from mmseg.datasets import PascalVOCDataset
 from mmseg.registry import DATASETS
+from outside_data import realdata
 from PIL import Image
 
 from mmlangseg.sseg.datasets import (ClassFileDataset, ClassNames,
@@ -15,8 +14,7 @@ from mmlangseg.sseg.datasets import (ClassFileDataset, ClassNames,
                                      LVISDataset, PascalVOC20Dataset,
                                      read_class_names, write_class_names)
 
-REAL = Path(os.environ.get('MMLANGSEG_REALDATA',
-                           '/work/shared/realdata')) / 'coco_semseg'
+REAL = realdata('coco_semseg')
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
 LOAD_WIDE = [
     dict(type='LoadImageFromFile'),

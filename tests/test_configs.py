@@ -1,0 +1,35 @@
+"""All files in configs/ belong to a system, which they import and name.
+
+What they build is tested beside the systems: ``test_entry_configs.py`` of
+``test_less``, ``test_semires`` and ``test_sseg``.
+"""
+from __future__ import annotations
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+ROOT = Path(__file__).resolve().parents[1] / 'configs'
+CONFIGS = sorted(ROOT.glob('*.py'))
+# Package and default scope by the start of the name.
+SYSTEMS = dict(
+    less=('mmlangseg.less', 'mmdet3d'),
+    semires=('mmlangseg.semires', 'mmseg'),
+    lavt=('mmlangseg.semires', 'mmseg'),
+    sseg=('mmlangseg.sseg', 'mmseg'))
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_names_its_system(path):
+    package, scope = SYSTEMS[path.stem.partition('_')[0]]
+    config = Config.fromfile(path, import_custom_modules=False)
+    assert config.default_scope == scope
+    assert config.custom_imports == dict(
+        imports=[package], allow_failed_imports=False)
+    assert config.get('test_dataloader') or config.get('train_dataloader')
+    assert config.model.type
+
+
+def test_every_system_has_configs():
+    found = {path.stem.partition('_')[0] for path in CONFIGS}
+    assert found == set(SYSTEMS) and len(CONFIGS) > 90
