@@ -153,6 +153,7 @@ LINES = (cut, flip, drop, double, page, drop_line, double_line, join_lines,
 # Bytes of a pickle are not touched but by cutting: it is a program.
 PICKLE = (cut, append, page)
 IMAGE = (cut, zero, drop, append, page)
+TENSORS = (cut, append, page)  # whose numbers have no checksum
 CODED = (windows_lines, byte_order_mark, utf16)
 
 
@@ -162,7 +163,7 @@ def operations(form: str) -> tuple[Callable, ...]:
         return PICKLE
     if form in ('json', 'lines', 'jsonl'):
         return LINES
-    return IMAGE if form == 'image' else BYTES
+    return dict(image=IMAGE, safetensors=TENSORS).get(form, BYTES)
 
 
 def draw_damage(data: bytes,

@@ -174,16 +174,41 @@ def _image(name: str, suffix: str, title: str, exact: bool) -> Kind:
 
 
 PICTURE_KINDS = (
-    Kind('REFER refs pickle', 'pickle', _make_refer, 'refcoco/refs(unc).p',
-         _refer('refcoco'), _check_refer),
-    Kind('gRefCOCO JSON', 'json', _make_refer, 'gref/grefs(unc).json',
-         _refer('gref'), _check_refer),
-    Kind('REFER instances.json', 'json', _make_refer, 'refcoco/instances.json',
-         _refer('refcoco'), _check_refer),
+    # which names objects of the other file, and that images
+    Kind(
+        'REFER refs pickle',
+        'pickle',
+        _make_refer,
+        'refcoco/refs(unc).p',
+        _refer('refcoco'),
+        _check_refer,
+        names=('instances.json', )),
+    Kind(
+        'gRefCOCO JSON',
+        'json',
+        _make_refer,
+        'gref/grefs(unc).json',
+        _refer('gref'),
+        _check_refer,
+        names=('instances.json', )),
+    Kind(
+        'REFER instances.json',
+        'json',
+        _make_refer,
+        'refcoco/instances.json',
+        _refer('refcoco'),
+        _check_refer,
+        names=('COCO_train2014', )),
     Kind('image list of SemiRES', 'json', _make_refer, 'ids.json',
          _refer('refcoco'), _check_refer),
-    Kind('candidate cache: header', 'json', _make_candidates,
-         'cache/header.json', _read_candidates, _check_candidates),
+    Kind(
+        'candidate cache: header',
+        'json',
+        _make_candidates,
+        'cache/header.json',
+        _read_candidates,
+        _check_candidates,
+        names=('.rle', )),
     Kind(
         'candidate cache: bytes',
         'bytes',
