@@ -62,6 +62,10 @@ toy-semires: env
 		$(TOY_PICTURES)
 	@VENV=$(VENV) tools/analysis_tools/toy_semires.sh
 
+# the table of tests/README.md
+mutations: env
+	@PYTHONPATH=.:tests $(VENV)/bin/python -m mutation --cases 100
+
 test: lint
 	@$(VENV)/bin/python -m pytest
 

@@ -1,6 +1,8 @@
 """The files of LESS: scans and sentences about them."""
 from __future__ import annotations
+import contextlib
 import csv
+import io
 import json
 import os
 from pathlib import Path
@@ -86,14 +88,16 @@ def write_label_table(meta: Path) -> None:
 
 def read_scannet(folder: Path) -> dict:
     """What the converter and the reader of its files make of raw scans."""
-    scannet = load_converter('scannet')
-    table = scannet.read_label_map(scannet.find_meta(folder, scannet.LABELS))
-    scans = scannet.read_split(folder, 'train', False)
     out = folder / 'out'
-    for scan in scans:
-        scannet.convert_scan(folder, out, scan, table)
+    stderr = io.StringIO()
+    with contextlib.redirect_stderr(stderr):
+        failed = load_converter('scannet').main([
+            str(folder), '--out',
+            str(out), '--splits', 'train', '--workers', '1'
+        ])
+    if failed:
+        raise ValueError(stderr.getvalue())
     path = out / 'scannet_infos_train.pkl'
-    scannet.write_split_infos(path, folder, out, scans)
     return {
         scan: _read_processed(info)
         for scan, info in scan_files.read_infos(path, out).items()
