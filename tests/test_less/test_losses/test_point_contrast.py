@@ -161,3 +161,15 @@ def test_equal_features_and_zero_features_are_finite():
 def test_unknown_reduction():
     with pytest.raises(ValueError, match='log_mean.*sum'):
         PointContrast(reduction='sum')
+
+
+def test_whole_squares_go_to_onednn():
+    """The others would each have a kernel of their own made."""
+    squares = list(point_contrast._squares(5, 7, 3))
+    seen = torch.zeros(5, 7)
+    for rows, columns, product in squares:
+        part = seen[rows, columns]
+        part += 1
+        assert (product is point_contrast.onednn_linear) == (
+            part.shape == (3, 3))
+    assert (seen == 1).all() and len(squares) == 6
