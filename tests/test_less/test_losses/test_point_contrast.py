@@ -173,3 +173,10 @@ def test_whole_squares_go_to_onednn():
         assert (product is point_contrast.onednn_linear) == (
             part.shape == (3, 3))
     assert (seen == 1).all() and len(squares) == 6
+
+
+def test_defaults_are_those_of_the_paper(data):
+    expected = torch.stack(
+        [naive(f, m, 0.05, 'log_mean') for f, m in zip(*data)])
+    torch.testing.assert_close(
+        evaluate(PointContrast(), *data)[0], 0.05 * expected.mean())
