@@ -131,7 +131,8 @@ MODEL_KINDS = (
     _text_model('config.json', 'json'),
     _text_model('tokenizer.json', 'json'),
     _text_model('tokenizer_config.json', 'json'),
-    _text_model('model.safetensors', 'safetensors'),
+    # transformers turns numbers of any type into those of the network
+    _text_model('model.safetensors', 'safetensors', lenient=True),
     Kind(
         'GRU words',
         'lines',

@@ -322,7 +322,8 @@ PAIR_KINDS = (
         _make_image_list,
         'list.txt',
         _read_image_list,
-        cut_is_seen=False),
+        cut_is_seen=False,
+        lenient=True),  # images that are missing are named one by one
     Kind('labels.json of label_images', 'json', _make_image_list,
          'labels/labels.json', _open_labels),
     Kind('LVIS JSON', 'json', _make_coco, 'annotations/val.json', _read_lvis,
