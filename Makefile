@@ -1,6 +1,7 @@
 # make demo   environment, toy data, training, testing, pictures
 # make test   environment, lint, tests
 # make lint   style of the code only
+# make mutations     thousands of damaged files, and how they are taken
 # make toy-ablation   the ablation table of LESS on toy rooms
 # make toy-semires   the table of SemiRES on toy pictures
 # make toy-sseg       the table of S-Seg on toy pictures
@@ -16,7 +17,7 @@ TOY_OUT = outputs/less_toy
 TOY_TEST = $(VENV)/bin/python tools/test.py configs/less_toy.py \
 	"$$(cat $(TOY_RUN)/last_checkpoint)" --work-dir $(TOY_RUN)
 
-.PHONY: env demo test lint toy-ablation toy-semires toy-sseg
+.PHONY: env demo test lint mutations toy-ablation toy-semires toy-sseg
 
 # rooms that were not looked at while the settings were chosen
 TOY_FRESH = data/less_toy_fresh
@@ -60,6 +61,10 @@ toy-semires: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py semires \
 		$(TOY_PICTURES)
 	@VENV=$(VENV) tools/analysis_tools/toy_semires.sh
+
+# the table of tests/README.md
+mutations: env
+	@PYTHONPATH=.:tests $(VENV)/bin/python -m mutation --cases 100
 
 test: lint
 	@$(VENV)/bin/python -m pytest

@@ -2,7 +2,6 @@
 from __future__ import annotations
 import io
 import json
-import os
 import tarfile
 from pathlib import Path
 from typing import Iterable
@@ -50,11 +49,3 @@ def pairs(number: int, first: int = 0) -> list[tuple[str, bytes]]:
                      json.dumps(dict(caption=f'json {i}',
                                      key=f'{i:09d}')).encode())]
     return members
-
-
-def realdata(name: str) -> Path:
-    """A folder of the real data beside the checkout."""
-    root = os.environ.get('MMLANGSEG_REALDATA')
-    root = Path(root) if root else \
-        Path(__file__).resolve().parents[2] / 'shared' / 'realdata'
-    return root / name

@@ -105,6 +105,13 @@ def test_one_part_covers_a_pixel():
     assert decode_segmentation(parts, *SIZE).sum() == 1
 
 
+def test_outlines_may_reach_beyond_the_image():
+    """By its longer side, as some of COCO do by a pixel."""
+    outline = [[-80., 0., 80., 0., 80., 80., -80., 80.]]
+    check_segmentation(outline, *SIZE)
+    assert decode_segmentation(outline, *SIZE).all()
+
+
 @pytest.mark.parametrize('segmentation, message', [
     (None, 'it is None, neither polygons nor'),
     ('abc', 'neither polygons nor'),
@@ -113,6 +120,8 @@ def test_one_part_covers_a_pixel():
     ([['a', 'b'] * 3], 'a polygon is not a list of numbers'),
     ([[float('nan')] * 6], 'a polygon has NaN'),
     ([[1e30, 0., 0., 0., 1., 1.]], 'lies far outside'),
+    ([[80.1, 0., 0., 0., 1., 1.]], 'lies far outside'),
+    ([[0., 0., 0., -80.1, 1., 1.]], 'lies far outside'),
     (dict(size=[30, 41], counts=[1230]), r'"size" is \[30, 41\]'),
     (dict(counts=[1200]), r'"size" is None'),
     (dict(size=[30, 40]), '"counts" is neither'),

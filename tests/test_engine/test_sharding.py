@@ -19,7 +19,9 @@ def test_launchers(monkeypatch):
     monkeypatch.setenv('SLURM_STEP_NUM_TASKS', '8')
     monkeypatch.setenv('SLURM_LOCALID', '1')
     assert launched() == (5, 8, 1)
+    # left over from something that was not torchrun
     monkeypatch.setenv('RANK', '2')
+    assert launched() == (5, 8, 1)
     monkeypatch.setenv('WORLD_SIZE', '4')
     assert launched() == (2, 4, 0)  # torchrun inside of slurm
 

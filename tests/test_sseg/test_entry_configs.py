@@ -352,3 +352,45 @@ def test_self_training(path, data):
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper).optimizer
     rates = {group['lr'] for group in optimizer.param_groups}
     assert max(rates) == 1e-4 and len(rates) > 10  # one for each layer
+
+
+def has_loss(model, name):
+    return getattr(model, f'{name}_loss') is not None
+
+
+TOYS = {
+    'sseg_toy':
+    lambda m: has_loss(m, 'contrastive') and has_loss(
+        m, 'mask') and m.similarity == 'cosine',
+    'sseg_toy_relative':
+    lambda m: has_loss(m, 'mask') and m.similarity == 'relative',
+    'sseg_toy_no_contrast':
+    lambda m: has_loss(m, 'mask') and not has_loss(m, 'contrastive'),
+    'sseg_toy_no_masks':
+    lambda m: has_loss(m, 'contrastive') and not has_loss(
+        m, 'mask') and m.pseudo_mask_generator is None,
+    'sseg_toy_random_dino':
+    lambda m: type(m.pseudo_mask_generator.features).__name__ ==
+    'DINOFeatures',
+    'sseg_toy_pooled':
+    lambda m: (m.region_features, m.similarity) == ('pooled', 'cosine'),
+    'sseg_toy_pooled_relative':
+    lambda m: (m.region_features, m.similarity) == ('pooled', 'relative'),
+    'sseg_toy_crop':
+    lambda m: m.region_features == 'crop',
+    'sseg_toy_plus':
+    lambda m: m.decode_head.num_classes == 11,
+}
+
+
+@pytest.mark.parametrize('name', TOYS)
+def test_toys(name, tmp_path):
+    cfg = Config.fromfile(ROOT / f'{name}.py')
+    if 'text_encoder' in cfg.model:
+        (tmp_path / 'words.txt').write_text('a\ndog')
+        cfg.model.text_encoder.vocabulary = str(tmp_path / 'words.txt')
+    assert TOYS[name](MODELS.build(cfg.model))
+
+
+def test_every_toy_is_tested():
+    assert set(TOYS) == {path.stem for path in ROOT.glob('sseg_toy*.py')}

@@ -1,7 +1,6 @@
 """tools/dataset_converters/coco_object.py on made data."""
 from __future__ import annotations
 import json
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -10,12 +9,12 @@ import numpy as np
 import pytest
 from mmdet.datasets import CocoDataset
 from mmengine.registry import init_default_scope
+from outside_data import realdata
 from PIL import Image
 
 from mmlangseg.sseg.datasets import COCOObjectDataset
 
 CONVERTERS = Path(__file__).resolve().parents[2] / 'tools/dataset_converters'
-REAL = Path(os.environ.get('MMLANGSEG_REALDATA', '/work/shared/realdata'))
 # person 0, airplane 4, fire hydrant 10 (value 11 is not used, stop sign is
 # 12), toothbrush 89, first and last stuff, unlabelled
 VALUES = np.array([[0, 4, 10, 12], [89, 91, 181, 255]], np.uint8)
@@ -67,7 +66,7 @@ def test_unlabelled_ignored(converter, root):
 
 def test_table_as_naive(converter):
     """By COCO's own categories, which mmdet lists in order."""
-    instances = REAL / 'coco_refer' / 'refcoco_mini' / 'instances.json'
+    instances = realdata('coco_refer') / 'refcoco_mini' / 'instances.json'
     if not instances.is_file():
         pytest.skip('no real data beside')
     categories = json.loads(instances.read_text())['categories']
@@ -165,6 +164,9 @@ def test_read_by_the_data_set(converter, instances, tmp_path):
 
 @pytest.mark.parametrize('key, value, message', [
     ('category_id', 12, 'annotation 1 has category_id 12'),
+    ('category_id', [1], 'annotation 1 has category_id [1]'),
+    ('category_id', None, '"category_id" is missing'),
+    ('width', None, '"width" is missing in'),
     ('segmentation', [[1, 2, 3]], '"segmentation" of object 0'),
     ('file_name', '../../evil.jpg', 'is not a path inside'),
     ('height', 10**6, 'are not the size of an image'),
@@ -173,8 +175,10 @@ def test_bad_annotations(converter, instances, tmp_path, key, value, message,
                          capsys):
     content = json.loads(instances.read_text())
     part = content['images'][0] if key in (
-        'file_name', 'height') else content['annotations'][0]
+        'file_name', 'height', 'width') else content['annotations'][0]
     part[key] = value
+    if value is None:
+        del part[key]
     instances.write_text(json.dumps(content))
     if key == 'height':
         part['width'] = 10**6
@@ -187,6 +191,7 @@ def test_bad_annotations(converter, instances, tmp_path, key, value, message,
 @pytest.mark.parametrize('text, message', [
     ('{"images": [', 'is truncated'),
     ('[]', 'is truncated or not'),
+    ('{"images": [], "annotations": ""}', 'not a list'),
     ('{"images": [], "annotations": [{"image_id": 3}]}', 'truncated or not'),
 ])
 def test_no_annotations(converter, tmp_path, text, message, capsys):

@@ -1,10 +1,9 @@
 """tools/dataset_converters/own_scans.py on small scans."""
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
+from outside_data import realdata
 from plyfile import PlyData, PlyElement
 from scan_data import load_converter, make_row
 
@@ -12,9 +11,6 @@ from mmlangseg.apis import place_scan, read_scan
 from mmlangseg.less.datasets import (ScanReferDataset, read_annotations,
                                      scan_files)
 
-REALDATA = Path(
-    os.environ.get('MMLANGSEG_REALDATA',
-                   Path(__file__).parents[3] / 'shared' / 'realdata'))
 FIELDS = dict(
     x='f4', y='f4', z='f4', red='u1', green='u1', blue='u1', label='i4')
 
@@ -316,9 +312,9 @@ def test_notes(own_scans, source, capsys):
 
 
 @pytest.mark.skipif(
-    not (REALDATA / 'osd3d').is_dir(), reason='the real scans are not here')
+    not realdata('osd3d').is_dir(), reason='the real scans are not here')
 def test_table_top_scans(own_scans, tmp_path, capsys):
-    source = REALDATA / 'osd3d'
+    source = realdata('osd3d')
     assert own_scans.main([str(source), str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert 'train: 35 scans' in out and 'val: 10 scans' in out

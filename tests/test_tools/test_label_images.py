@@ -229,6 +229,11 @@ def test_labels_made_with_something_else(run, folder, tmp_path):
         assert 'error:' in run(tmp_path, *args)
     printed = run(tmp_path, '--threshold', '0.6')
     assert 'made with other threshold (see labels.json)' in printed
+    kept = (tmp_path / 'labels.json').read_bytes()
+    for damaged in (kept[:-9], b'[]'):
+        (tmp_path / 'labels.json').write_bytes(damaged)
+        assert f'error: {tmp_path / "labels.json"} is not ' in run(tmp_path)
+    (tmp_path / 'labels.json').write_bytes(kept)
     other = sseg_model.build(sseg_model.model_config(tmp_path), seed=1)
     kept = (folder / 'best.pth').read_bytes()
     try:
@@ -247,7 +252,7 @@ def test_one_clear_line_for_bad_input(run, folder, tmp_path):
         (twice / name).touch()
     for message, images, *args in [
         ('none does not exist', 'none'),
-        ("'../secret.jpg' is not a path inside", 'photos', '--list',
+        ("away.txt: '../secret.jpg' is not a path inside", 'photos', '--list',
          tmp_path / 'away.txt'),
         ('empty.txt has no image', 'photos', '--list', tmp_path / 'empty.txt'),
         ('would have the same labels', 'twice'),

@@ -1,5 +1,4 @@
 from __future__ import annotations
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from outside_data import parity
 from PIL import Image, ImageFilter
 
 FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'analysis_tools'
 # Where the outputs of the research code are, if they are there.
-FIXTURES = Path(os.environ.get('MMLANGSEG_PARITY', '/work/shared/parity'))
+FIXTURES = parity()
 sys.path.insert(0, str(FOLDER))
 
 import parity_semires_data  # noqa: E402

@@ -33,7 +33,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from convert_files import report, run_jobs
-from instance_maps import Instance, draw_instances
+from instance_maps import Instance, draw_instances, take, take_list
 
 from mmlangseg.annotation_files import load_json
 from mmlangseg.fileio import resolve_inside, write_bytes
@@ -83,15 +83,16 @@ def convert_instances(image: dict, annotations: list, target: Path) -> None:
         return
     instances = []
     for annotation in annotations:
-        category = annotation['category_id']
-        if category not in LABELS:
+        category = take(annotation, 'category_id')
+        if type(category) is not int or category not in LABELS:
             raise ValueError(f'annotation {annotation.get("id")} has '
                              f'category_id {category!r}, which is none of '
                              'COCO\'s 80')
         instances.append(
-            Instance(LABELS[category], annotation['segmentation'],
+            Instance(LABELS[category], take(annotation, 'segmentation'),
                      bool(annotation.get('iscrowd'))))
-    labels = draw_instances(instances, image['height'], image['width'])
+    labels = draw_instances(instances, take(image, 'height'),
+                            take(image, 'width'))
     write_png(target, labels.astype(np.uint8))
 
 
@@ -110,9 +111,9 @@ def read_instances(path: Path) -> dict:
     """
     try:
         content = load_json(path)
-        images = {image['id']: image for image in content['images']}
+        images = {image['id']: image for image in take_list(content, 'images')}
         objects: dict = {i: [] for i in images}
-        for annotation in content['annotations']:
+        for annotation in take_list(content, 'annotations'):
             objects[annotation['image_id']].append(annotation)
         return {
             image['file_name']: (image, objects[i])

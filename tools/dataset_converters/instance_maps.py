@@ -1,6 +1,6 @@
 """From masks of instances to a label map."""
 from __future__ import annotations
-from typing import NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -20,6 +20,29 @@ class Instance(NamedTuple):
     label: int
     segmentation: list | dict
     crowd: bool = False
+
+
+def take(row: Any, name: str) -> Any:
+    """A field of an image or an annotation.
+
+    Raises:
+        ValueError: It is missing; says which.
+    """
+    if not isinstance(row, dict) or name not in row:
+        raise ValueError(f'"{name}" is missing in {row!r:.80}')
+    return row[name]
+
+
+def take_list(content: Any, name: str) -> list:
+    """A list of an annotation file.
+
+    Raises:
+        ValueError: It is missing, or something else.
+    """
+    rows = take(content, name)
+    if not isinstance(rows, list):
+        raise ValueError(f'"{name}" is {rows!r:.80}, not a list')
+    return rows
 
 
 def draw_instances(instances: Sequence[Instance], height: int,

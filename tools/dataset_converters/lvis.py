@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from coco_object import write_png
 from convert_files import report, run_jobs
-from instance_maps import Instance, draw_instances
+from instance_maps import Instance, draw_instances, take, take_list
 
 from mmlangseg.annotation_files import load_json
 from mmlangseg.fileio import resolve_inside, write_text
@@ -49,7 +49,7 @@ def read_annotations(path: Path) -> dict:
     try:
         content = load_json(path)
         return {
-            key: list(content[key])
+            key: take_list(content, key)
             for key in ('categories', 'images', 'annotations')
         }
     except FileNotFoundError:
@@ -96,15 +96,16 @@ def convert_image(image: dict, annotations: list, num_classes: int,
         return
     instances = []
     for annotation in annotations:
-        label = annotation['category_id']
+        label = take(annotation, 'category_id')
         if type(label) is not int or not 0 < label <= num_classes:
             raise ValueError(f'annotation {annotation.get("id")} has '
                              f'category_id {label!r}, which is no category')
         crowd = bool(annotation.get('iscrowd'))
         instances.append(
             Instance(WIDE_IGNORE_INDEX if crowd else label,
-                     annotation['segmentation'], crowd))
-    labels = draw_instances(instances, image['height'], image['width'])
+                     take(annotation, 'segmentation'), crowd))
+    labels = draw_instances(instances, take(image, 'height'),
+                            take(image, 'width'))
     write_png(target, labels.astype(np.uint16))
 
 

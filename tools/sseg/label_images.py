@@ -22,7 +22,6 @@ torchrun or srun, or with --num-shards and --shard.
 from __future__ import annotations
 import argparse
 import hashlib
-import json
 import os
 import sys
 from pathlib import Path
@@ -33,6 +32,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 import numpy as np
 
+from mmlangseg.annotation_files import load_json
 from mmlangseg.apis import SemanticResult, SSegInferencer
 from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
@@ -117,7 +117,10 @@ def list_images(args: argparse.Namespace) -> dict[Path, Path]:
             f' that ends in {args.img_suffix}' if args.img_suffix else ''))
     jobs = {}
     for name in names:
-        image = Path(resolve_inside(args.images, name))
+        try:
+            image = Path(resolve_inside(args.images, name))
+        except ValueError as error:
+            raise ValueError(f'{args.list}: {error}') from None
         labels = (args.labels / name).with_suffix('.png')
         if jobs.setdefault(labels, image) != image:
             raise ValueError(f'{image} and {jobs[labels]} would have the same '
@@ -174,7 +177,10 @@ class LabelWriter:
             ignore_index=self.ignore_index)
         path = folder / 'labels.json'
         if path.is_file():
-            old = json.loads(path.read_text(encoding='utf-8'))
+            old = load_json(path)
+            if not isinstance(old, dict):
+                raise ValueError(f'{path} is not the header of label maps. '
+                                 'Delete the folder, or name another one')
             differing = [k for k in header if header[k] != old.get(k)]
             if differing:
                 raise ValueError(

@@ -161,3 +161,22 @@ def test_equal_features_and_zero_features_are_finite():
 def test_unknown_reduction():
     with pytest.raises(ValueError, match='log_mean.*sum'):
         PointContrast(reduction='sum')
+
+
+def test_whole_squares_go_to_onednn():
+    """The others would each have a kernel of their own made."""
+    squares = list(point_contrast._squares(5, 7, 3))
+    seen = torch.zeros(5, 7)
+    for rows, columns, product in squares:
+        part = seen[rows, columns]
+        part += 1
+        assert (product is point_contrast.onednn_linear) == (
+            part.shape == (3, 3))
+    assert (seen == 1).all() and len(squares) == 6
+
+
+def test_defaults_are_those_of_the_paper(data):
+    expected = torch.stack(
+        [naive(f, m, 0.05, 'log_mean') for f, m in zip(*data)])
+    torch.testing.assert_close(
+        evaluate(PointContrast(), *data)[0], 0.05 * expected.mean())

@@ -119,15 +119,33 @@ def run_double(model, scenes: list) -> list[torch.Tensor]:
     return model(**batch, mode='tensor')
 
 
-def test_passes_do_not_change_the_prediction(tmp_path):
+def test_passes_do_not_change_the_prediction(tmp_path, monkeypatch):
     results = []
-    for size in (1, 3, 8):
-        model = build(model_config(tmp_path, expressions_per_pass=size))
+    for size, passes in ((1, 5), (3, 2), (8, 1)):
+        model = build(model_config(tmp_path, expressions_per_pass=size)).eval()
+        # as on a GPU: a CPU would take them one by one whatever is set
+        monkeypatch.setattr(model, '_pass_size',
+                            lambda device: model.expressions_per_pass)
+        counts = []
+        model.decoder.register_forward_hook(
+            lambda module, args, masks: counts.append(len(masks.logits)))
         with torch.no_grad():
-            sample = run(model.eval(), [scene(200, 5)], 'predict')[0]
+            sample = run(model, [scene(200, 5)], 'predict')[0]
         results.append(sample.pred_instances_3d.logits)
+        assert len(counts) == passes and sum(counts) == 5
     for other in results[1:]:
         torch.testing.assert_close(results[0], other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_cpu_takes_expressions_one_by_one(tmp_path):
+    model = build(model_config(tmp_path, expressions_per_pass=3)).eval()
+    assert model._pass_size(torch.device('cuda', 1)) == 3
+    counts = []
+    model.decoder.register_forward_hook(
+        lambda module, args, masks: counts.append(len(masks.logits)))
+    with torch.no_grad():
+        run(model, [scene(200, 5)], 'predict')
+    assert counts == [1] * 5
 
 
 def test_the_words_matter(tmp_path):

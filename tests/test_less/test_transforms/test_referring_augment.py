@@ -1,20 +1,15 @@
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmdet3d.structures.points import DepthPoints
+from outside_data import parity
 
 from mmlangseg.less.transforms import (ReferringAugment3D,
                                        apply_rigid_augmentation,
                                        is_view_dependent)
 from mmlangseg.less.transforms.referring_augment import mirror_words
-
-PARITY = Path(
-    os.environ.get('MMLANGSEG_PARITY',
-                   Path(__file__).parents[4] / 'shared' / 'parity'))
 
 
 def sample(*texts, n=200):
@@ -79,11 +74,11 @@ def test_rigid_order():
 
 
 @pytest.mark.skipif(
-    not (PARITY / 'less_augment.npz').is_file(),
+    not parity('less_augment.npz').is_file(),
     reason='the parity fixtures are not here')
 @pytest.mark.parametrize('case', ['free', 'view'])
 def test_parity_with_the_released_code(case):
-    data = np.load(PARITY / 'less_augment.npz')
+    data = np.load(parity('less_augment.npz'))
 
     def get(name):
         return data[f'{case}/{name}']
@@ -92,7 +87,7 @@ def test_parity_with_the_released_code(case):
         get('raw_xyz'), get('theta_xyz_deg'), (get('flip_x'), get('flip_y')),
         get('noise'), get('shift'), float(get('scale')))
     np.testing.assert_allclose(out, get('out_xyz'), atol=2e-6, rtol=0)
-    words = json.loads((PARITY / 'less_config.json').read_text())
+    words = json.loads(parity('less_config.json').read_text())
     sentence = words['view_words_tested'][case == 'view']
     assert is_view_dependent(sentence, 'released') == (case == 'view')
 

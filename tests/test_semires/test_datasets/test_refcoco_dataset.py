@@ -3,21 +3,20 @@ import json
 import os
 import pickle
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from outside_data import realdata
 from refer_data import (HEIGHT, IMAGES, WIDTH, make_instances, make_ref,
                         square, write_instances, write_refer)
 
 from mmlangseg.annotation_files import AnnotationError
 from mmlangseg.semires.datasets import RefCOCODataset, write_image_ids
 
-REAL = Path(os.environ.get('MMLANGSEG_REALDATA',
-                           '/work/shared/realdata')) / 'coco_refer'
+REAL = realdata('coco_refer')
 META_KEYS = ('img_path', 'img_id', 'ref_id', 'sent_id', 'text', 'groups',
              'ori_shape', 'img_shape', 'flip')
 LOAD = dict(type='LoadImageFromFile', imdecode_backend='pillow')

@@ -1,13 +1,13 @@
 """Weak and strong views: RandomGaussianBlur and RandomColorJitter."""
 from __future__ import annotations
 import colorsys
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmseg.models import SegDataPreProcessor
+from outside_data import parity
 from PIL import Image, ImageFilter
 
 from mmlangseg.engine import seeded
@@ -15,7 +15,6 @@ from mmlangseg.semires.transforms import (RandomColorJitter,
                                           RandomGaussianBlur, jitter_float,
                                           jitter_uint8)
 
-FIXTURES = Path(os.environ.get('MMLANGSEG_PARITY', '/work/shared/parity'))
 TOOLS = Path(__file__).resolve().parents[3] / 'tools' / 'analysis_tools'
 MEAN = np.array([123.675, 116.28, 103.53])
 STD = np.array([58.395, 57.12, 57.375])
@@ -185,14 +184,14 @@ class TestStrongView:
 
 
 @pytest.mark.skipif(
-    not (FIXTURES / 'transforms.npz').is_file(),
+    not parity('transforms.npz').is_file(),
     reason='no parity fixtures; set MMLANGSEG_PARITY to their folder')
 def test_parity(monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
     import parity_semires_data
     from parity_report import Report
     report = Report()
-    parity_semires_data.check(FIXTURES, report)
+    parity_semires_data.check(parity(), report)
     assert report.failed == [] and report.count == 10
 
 

@@ -1,5 +1,4 @@
 from __future__ import annotations
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.datasets import PascalVOCDataset
 from mmseg.registry import DATASETS
+from outside_data import realdata
 from PIL import Image
 
 from mmlangseg.sseg.datasets import (ClassFileDataset, ClassNames,
@@ -17,8 +17,7 @@ from mmlangseg.sseg.datasets import (ClassFileDataset, ClassNames,
                                      read_class_names, write_class_names)
 
 CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
-REAL = Path(os.environ.get('MMLANGSEG_REALDATA',
-                           '/work/shared/realdata')) / 'coco_semseg'
+REAL = realdata('coco_semseg')
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
 LOAD_WIDE = [
     dict(type='LoadImageFromFile'),

@@ -10,7 +10,8 @@ import pytest
 from mmengine.dataset import RepeatDataset, pseudo_collate
 from mmengine.registry import HOOKS, init_default_scope
 from mmseg.registry import DATASETS
-from pair_data import pairs, picture, realdata, write_tar
+from outside_data import realdata
+from pair_data import pairs, picture, write_tar
 from torch.utils.data import DataLoader
 
 from mmlangseg.engine import EpochSampler

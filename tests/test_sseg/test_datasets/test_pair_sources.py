@@ -17,6 +17,7 @@ from mmlangseg.sseg.datasets import (PAIR_SOURCES, BrokenPairError,
                                      TarIndexError, TarSource, find_tars)
 from mmlangseg.sseg.datasets.file_limit import raise_file_limit
 from mmlangseg.sseg.datasets.file_pool import FilePool, check_stamp, file_stamp
+from mmlangseg.sseg.datasets.tar_index import index_path, load_tar_index
 
 
 def texts(source) -> list[str]:
@@ -145,8 +146,24 @@ def test_half_characters(tmp_path, escaped, expected):
 def test_no_tar(tars):
     with pytest.raises(FileNotFoundError, match='no file matches .*/x-.*tar'):
         loaded(TarSource('x-*.tar', str(tars)))
-    with pytest.raises(TarIndexError, match='no pair in 1 tars'):
+    with pytest.raises(TarIndexError, match='no pair in 1 tars, .*00001.tar,'):
         loaded(TarSource('00001.tar', str(tars)))
+    os.truncate(tars / '00002.tar', 0)
+    with pytest.raises(
+            TarIndexError, match='00002.tar, which is damaged at byte 0: the'):
+        loaded(TarSource('0000[12].tar', str(tars)))
+
+
+def test_index_is_damaged_behind_its_counts(tars):
+    source = TarSource('00002.tar', str(tars))
+    source.load()
+    index = Path(index_path(tars / '00002.tar'))
+    data = bytearray(index.read_bytes())
+    data[data.index(b'000000002')] ^= 1  # in the keys, which have a checksum
+    index.write_bytes(data)
+    assert load_tar_index(tars / '00002.tar', index, counts_only=True)
+    assert loaded(source).read(0)['key'] == '00002.tar/000000002'
+    assert load_tar_index(tars / '00002.tar', index) is not None
 
 
 def test_names_with_dots_in_a_tar(tmp_path):
@@ -322,7 +339,8 @@ def test_folder(tmp_path):
             key='00001/0')
     ]
     (tmp_path / 'set/00000/1.txt').unlink()
-    with pytest.raises(BrokenPairError, match='cannot be read'):
+    with pytest.raises(
+            BrokenPairError, match='^00000/1.txt: caption cannot be read'):
         source.read(0)
     source = loaded(FolderSource('set', str(tmp_path), captions=['json']))
     assert texts(source) == ['json', 'a cat']

@@ -1,4 +1,5 @@
 from __future__ import annotations
+
 import numpy as np
 import pytest
 from PIL import Image

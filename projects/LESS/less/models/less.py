@@ -161,15 +161,17 @@ class LESS(BaseModel):
                                        [len(part.sentence)])
             return rows.float()
 
-        if scene.features.is_cuda:
-            size = self.expressions_per_pass
-            return torch.cat([
-                segment(slice(start, start + size))
-                for start in range(0, count, size)
-            ])
-        # The features of one expression fit into the cache of a core.
-        return torch.cat(
-            map_on_threads(segment, [slice(i, i + 1) for i in range(count)]))
+        device = scene.features.device
+        size = self._pass_size(device)
+        parts = [slice(i, i + size) for i in range(0, count, size)]
+        if device.type == 'cpu':
+            return torch.cat(map_on_threads(segment, parts))
+        return torch.cat([segment(part) for part in parts])
+
+    def _pass_size(self, device: torch.device) -> int:
+        """Expressions in a pass; on a CPU one, whose features fit into the
+        cache of a core."""
+        return 1 if device.type == 'cpu' else self.expressions_per_pass
 
     def _encode_text(
         self, data_samples: Sequence[Det3DDataSample]

@@ -92,22 +92,27 @@ class FolderSource(PairSource):
 
     def read(self, index: int) -> dict:
         image, caption = self.images[index], self.caption_files[index]
-        key = os.fsencode(image).decode('utf-8', 'backslashreplace')
+        name = _printable(caption)
         try:
             with open(os.path.join(self.folder, caption), 'rb') as file:
                 data = file.read(MAX_CAPTION + 1)
         except OSError as error:
-            raise BrokenPairError(key, 'caption',
+            raise BrokenPairError(name, 'caption',
                                   f'cannot be read: {error}') from None
         if len(data) > MAX_CAPTION:
-            raise BrokenPairError(key, 'caption',
+            raise BrokenPairError(name, 'caption',
                                   f'file has more than {MAX_CAPTION} bytes')
         field = self.json_field if caption.lower().endswith('json') else None
         return dict(
             img_path=os.path.join(self.folder, image),
-            text=read_caption(key, data, json_field=field),
-            key=os.path.splitext(key)[0])
+            text=read_caption(name, data, json_field=field),
+            key=os.path.splitext(_printable(image))[0])
 
     def group_starts(self) -> np.ndarray:
         """Single files have no neighbours."""
         return np.zeros(1, np.int64)
+
+
+def _printable(path: str) -> str:
+    """With what is not UTF-8 escaped."""
+    return os.fsencode(path).decode('utf-8', 'backslashreplace')

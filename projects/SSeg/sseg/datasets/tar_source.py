@@ -19,8 +19,9 @@ from .file_pool import FilePool, check_stamp
 from .index_tars import IndexedTar, index_tars
 from .packed_strings import PackedStrings
 from .pair_source import PAIR_SOURCES, BrokenPairError, PairSource
-from .tar_index import (CAPTION_SUFFIXES, TarCounts, TarIndexError, index_path,
-                        load_tar_index, sum_counts)
+from .tar_index import (CAPTION_SUFFIXES, TarCounts, TarIndexError,
+                        build_tar_index, index_path, load_tar_index,
+                        sum_counts)
 from .tar_members import BLOCK
 
 _RANGE = re.compile(r'\{(\d+)\.\.(\d+)\}')
@@ -130,13 +131,15 @@ class TarSource(PairSource):
 
     def load(self) -> str:
         self.tars = find_tars(self.patterns, self.data_root)
-        counts = sum_counts(self._index())
+        indexed = self._index()
+        counts = sum_counts([result.counts for result in indexed])
         pairs, keys, self.stamps = [], [], []
         for tar in self.tars:
-            index = load_tar_index(tar, index_path(tar, self.index_dir))
-            if index is None:
-                raise TarIndexError(f'{tar} has changed while it was indexed. '
-                                    'Wait until it is complete, start again')
+            path = index_path(tar, self.index_dir)
+            index = load_tar_index(tar, path)
+            if index is None:  # damaged behind the counts, or stale already
+                index = build_tar_index(tar, self.strict)
+                index.save(path)
             chosen = self._choose(index.samples)
             keys.append(index.keys if chosen.all() else PackedStrings.pack(
                 index.keys[i] for i in np.flatnonzero(chosen)))
@@ -147,16 +150,20 @@ class TarSource(PairSource):
         # pairs before each tar
         self.starts = np.cumsum([0] + [len(part) for part in pairs])
         if not len(self):
+            worst = next((r for r in indexed if r.counts.damage), indexed[0])
+            damage = worst.counts.damage and \
+                f', which is damaged {worst.counts.damage}'
             raise TarIndexError(
                 f'{self.patterns!r}: there is no pair in {len(self.tars)} '
-                f'tars, but {_describe(counts)}')
+                f'tars, such as {worst.tar}{damage}, but {_describe(counts)}. '
+                'Download or make them again, or correct "tars"')
         others = counts.pairs - len(self)
         return (f'{len(self)} pairs in {len(self.tars)} tars of '
                 f'{self.patterns!r}; {_describe(counts)}' +
                 (f'; {others} pairs without .{self.captions[0]}'
                  if others else ''))
 
-    def _index(self) -> list[TarCounts]:
+    def _index(self) -> list[IndexedTar]:
         """Index what has no index yet."""
         rank, world_size = get_dist_info()
         reported, done = time.monotonic(), 0
@@ -190,7 +197,7 @@ class TarSource(PairSource):
                 f'{result.counts.pairs} pairs before that are used',
                 logger='current',
                 level=logging.WARNING)
-        return [result.counts for result in results]
+        return results
 
     def _choose(self, samples: np.ndarray) -> np.ndarray:
         """Which samples have a caption of the wanted kind."""
