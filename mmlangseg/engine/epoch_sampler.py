@@ -21,15 +21,19 @@ class EpochSampler(DefaultSampler):
 
     virtual_indices = True
 
-    def __init__(self, dataset: SeededSampleMixin, *args, **kwargs) -> None:
+    def __init__(self,
+                 dataset: SeededSampleMixin,
+                 shuffle: bool = True,
+                 seed: int | None = None,
+                 round_up: bool = True) -> None:
         if not getattr(dataset, 'virtual_indices', False):
             raise TypeError(
                 f'EpochSampler needs a dataset with SeededSampleMixin, but '
                 f'got {type(dataset).__name__}: put '
                 "dict(type='SeededDataset', dataset=...) around it")
-        super().__init__(dataset, *args, **kwargs)
-        # now: workers may start before the training does
-        dataset.sample_seed = self.seed
+        super().__init__(dataset, shuffle, seed, round_up)
+        if seed is not None:  # now: workers may start ahead of the training
+            dataset.sample_seed = seed
 
     def __iter__(self) -> Iterator[int]:
         offset = self.epoch * len(self.dataset)

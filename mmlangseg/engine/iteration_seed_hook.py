@@ -51,7 +51,7 @@ class IterationSeedHook(Hook):
             seed -= get_rank()
         changed = False
         for owner, name in ((sampler, 'seed'), (dataset, 'sample_seed')):
-            if hasattr(owner, name):
+            if getattr(owner, name, None) is not None:
                 changed |= getattr(owner, name) != seed
                 setattr(owner, name, seed)
         loop = getattr(runner, 'train_loop', None)

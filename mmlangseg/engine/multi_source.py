@@ -113,8 +113,8 @@ class MultiSourceEpochSampler(Sampler):
             -(-size // (share * self.world_size))
             for size, share in zip(sizes, shares))
         self.seed = sync_random_seed() if seed is None else seed
-        # now: workers may start before the training does
-        dataset.sample_seed = self.seed
+        if seed is not None:  # now: workers may start ahead of the training
+            dataset.sample_seed = seed
         self.epoch = 0
 
     def __iter__(self) -> Iterator[int]:

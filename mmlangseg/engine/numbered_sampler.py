@@ -45,19 +45,16 @@ class NumberedSampler(Sampler):
         self.dataset = dataset
         self.sampler = sampler
         self.epoch = 0
-        if seed is None:
-            seed = getattr(sampler, 'seed', 0)
-        self.seed = seed
+        if seed is not None:  # now: workers may start ahead of the training
+            dataset.sample_seed = seed
 
     @property
-    def seed(self) -> int:
-        """Seed of the order and of the samples."""
-        return self.dataset.sample_seed
+    def seed(self) -> int | None:
+        """Seed of the order."""
+        return getattr(self.sampler, 'seed', None)
 
     @seed.setter
     def seed(self, seed: int) -> None:
-        # now: workers may start before the training does
-        self.dataset.sample_seed = seed
         if hasattr(self.sampler, 'seed'):
             self.sampler.seed = seed
 
