@@ -56,7 +56,12 @@ def main() -> int:
             for name in names
         }
         for name, job in jobs.items():
-            found = job.result()
+            try:
+                found = job.result()
+            except Exception as error:  # the other kinds go on
+                print(f'{name}: not even undamaged: {error!r}', flush=True)
+                failed += 1
+                continue
             results += found
             bad = [result for result in found if result.outcome not in GOOD]
             failed += len(bad)

@@ -72,10 +72,12 @@ def _dump_npz(tree: Any) -> bytes:
 
 
 def _dump_safetensors(tree: Any) -> bytes:
+    """Without truth values, which transformers takes for 0 and 1."""
     tree = tree if isinstance(tree, dict) else dict(array=tree)
     return save_safetensors({
         str(k): v.contiguous()
-        for k, v in tree.items() if isinstance(v, torch.Tensor)
+        for k, v in tree.items()
+        if isinstance(v, torch.Tensor) and v.dtype != torch.bool
     })
 
 
