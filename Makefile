@@ -66,8 +66,9 @@ toy-semires: env
 mutations: env
 	@PYTHONPATH=.:tests $(VENV)/bin/python -m mutation --cases 100
 
+# a file's tests share what is costly to make, so they stay in one process
 test: lint
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: env
 	@$(VENV)/bin/flake8 $(PYTHON_FILES)
