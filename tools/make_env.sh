@@ -113,7 +113,10 @@ has_cpu_build() {
 exec 3>&1
 step 'build tools' "${uv[@]}" setuptools wheel packaging ninja
 step "$TORCH" install_torch
-# a compiled MMCV has to come after the torch that it is built against
+# mmcv and mmcv-lite hold the same files, so that one has to go first; a
+# compiled MMCV has to come after the torch that it is built against
+"${pip[@]}" uninstall -q -y "$([[ $MMCV == mmcv-lite* ]] && echo mmcv ||
+    echo mmcv-lite)" >>"$LOG" 2>&1
 case $MMCV in
 mmcv==*)
     step "$MMCV; without a wheel it is compiled, which takes 15 minutes" \
