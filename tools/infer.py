@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.command_line import check_checkpoint
 from mmlangseg.light_imports import import_hosts
 from mmlangseg.probability import parse_probability
 
@@ -72,8 +73,7 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if not os.path.isfile(args.config):
         parser.error(f'config {args.config} does not exist')
-    if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
-        parser.error(f'checkpoint {args.checkpoint} does not exist')
+    args.checkpoint = check_checkpoint(parser, 'checkpoint', args.checkpoint)
     if args.scan is None and (args.html or args.scale != 1 or args.align
                               or args.no_center):
         parser.error('--html, --scale, --align and --no-center need --scan')

@@ -12,8 +12,10 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.command_line import check_checkpoint, check_launcher
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine.launch import build_runner, load_config
+from mmlangseg.engine.required_inputs import require_inputs
 from mmlangseg.text import use_saved_words
 
 RECORDING_METRICS = ('ReferringSegMetric', 'WideIoUMetric')
@@ -66,8 +68,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if not os.path.isfile(args.config):
         parser.error(f'config {args.config} does not exist')
-    if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
-        parser.error(f'checkpoint {args.checkpoint} does not exist')
+    check_launcher(parser, args.launcher, 'tools/dist_test.sh')
+    args.checkpoint = check_checkpoint(parser, 'checkpoint', args.checkpoint)
     if args.out is not None and not args.out.endswith('.json'):
         parser.error(f'--out {args.out} must end in .json')
     if args.out is not None:
@@ -160,6 +162,7 @@ def main() -> None:
         set_visualization(cfg, args)
     if args.tta:
         set_tta(cfg)
+    require_inputs(cfg, ['test'])
     build_runner(cfg).test()
 
 

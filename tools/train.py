@@ -17,11 +17,13 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.command_line import check_checkpoint, check_launcher
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import (find_resume_checkpoint, watch_load_from,
                               watch_pretrained)
 from mmlangseg.engine.launch import (build_runner, load_config,
                                      require_gpus_for_sync_bn)
+from mmlangseg.engine.required_inputs import require_inputs
 from mmlangseg.text import use_saved_words
 
 
@@ -66,8 +68,10 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if not os.path.isfile(args.config):
         parser.error(f'config {args.config} does not exist')
-    if args.resume not in (None, 'auto') and not os.path.isfile(args.resume):
-        parser.error(f'--resume: checkpoint {args.resume} does not exist')
+    check_launcher(parser, args.launcher, 'tools/dist_train.sh')
+    if args.resume not in (None, 'auto'):
+        args.resume = check_checkpoint(parser, '--resume: checkpoint',
+                                       args.resume)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
@@ -167,6 +171,7 @@ def main() -> None:
         dict(type='ResumeScheduleHook')
     ]
     require_start(cfg)
+    require_inputs(cfg, ('train', 'val'))
     require_gpus_for_sync_bn(cfg)
     runner = build_runner(cfg)
     watch_pretrained(runner.model)

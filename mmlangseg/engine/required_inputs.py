@@ -1,0 +1,95 @@
+"""What a run reads is there, which is checked before anything is built."""
+from __future__ import annotations
+import os
+from collections.abc import Iterator, Sequence
+
+from mmengine.config import Config
+
+# Of data sets; the first is also what the others are relative to.
+_FILES = ('data_root', 'ann_file', 'info_file', 'image_ids', 'classes_file')
+_NETWORKS = ('HuggingFaceTextEncoder', 'DINOFeatures')
+_HUB_SECONDS = 10
+
+
+def require_inputs(cfg: Config, splits: Sequence[str]) -> None:
+    """Refuse a run whose files or pretrained networks are not there.
+
+    Building a model may take minutes and end in an error of the hub; then
+    the data sets would be read, of which the first names the first file.
+
+    Args:
+        cfg: Of the run.
+        splits: Of ``train``, ``val`` and ``test``, those that are read.
+
+    Raises:
+        SystemExit: Names all that is missing, by its key, and the remedies.
+    """
+    missing = []
+    for split in splits:
+        key = f'{split}_dataloader'
+        missing += _missing_files(cfg.get(key), key)
+    missing += _missing_networks(cfg.get('model'), 'model')
+    if missing:
+        raise SystemExit('\n'.join([
+            f'error: {cfg.filename} reads what is not there:',
+            *(f'  {line}' for line in missing),
+            'How the data are made says the README of the system, under Data; '
+            'what lies elsewhere: --cfg-options KEY=PATH'
+        ]))
+
+
+def _missing_files(node: object, key: str) -> Iterator[str]:
+    """Yield a line for each path of data sets below a node of a config."""
+    if isinstance(node, (list, tuple)):
+        for index, child in enumerate(node):
+            yield from _missing_files(child, f'{key}.{index}')
+    if not isinstance(node, dict):
+        return
+    root = node.get('data_root') or ''
+    for name in _FILES:
+        path = node.get(name)
+        if not isinstance(path, str) or not path or '://' in path:
+            continue
+        if name != 'data_root':
+            path = os.path.join(root, path)
+        if not os.path.exists(path):
+            yield f'{key}.{name}: {path}'
+            if name == 'data_root':  # nothing in it is there, either
+                return
+    for name, child in node.items():
+        yield from _missing_files(child, f'{key}.{name}')
+
+
+def _missing_networks(node: object, key: str) -> Iterator[str]:
+    """Yield a line for each network that is neither here nor on the hub."""
+    if not isinstance(node, dict):
+        return
+    name = node.get('pretrained')
+    if node.get('type') in _NETWORKS and isinstance(name, str):
+        reason = _why_not_loaded(name)
+        if reason:
+            yield (f'{key}.pretrained: {name} is no folder, and {reason}; '
+                   f'download it elsewhere: --cfg-options '
+                   f'{key}.pretrained=FOLDER')
+    for child_name, child in node.items():
+        yield from _missing_networks(child, f'{key}.{child_name}')
+
+
+def _why_not_loaded(name: str) -> str | None:
+    """Say why transformers will not find a network, if it will not."""
+    if os.path.isdir(name):
+        return None
+    from huggingface_hub import (get_hf_file_metadata, hf_hub_url,
+                                 try_to_load_from_cache)
+    from huggingface_hub.errors import HFValidationError
+    try:
+        if isinstance(try_to_load_from_cache(name, 'config.json'), str):
+            return None
+        get_hf_file_metadata(
+            hf_hub_url(name, 'config.json'), timeout=_HUB_SECONDS)
+    except HFValidationError:  # a path, which no model is called
+        return 'there is no such folder'
+    except Exception as error:  # no connection, no such model, no permission
+        return ('the hub was not reached or does not have it '
+                f'({type(error).__name__})')
+    return None
