@@ -127,15 +127,19 @@ def read_text(path: PathLike) -> str:
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ValueError: It is not UTF-8; names it.
+        ValueError: It is not UTF-8, or holds zero bytes; names it.
     """
     try:
-        return Path(path).read_text(encoding='utf-8-sig')
+        text = Path(path).read_text(encoding='utf-8-sig')
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} does not exist') from None
     except UnicodeDecodeError as error:
         raise ValueError(f'{path} is not UTF-8 text: {error}. Save it as '
                          'UTF-8, or download it again') from None
+    if '\0' in text:
+        raise ValueError(f'{path} is not text: it holds zero bytes. Download '
+                         'it again')
+    return text
 
 
 def load_pickle_restricted(path: PathLike, allow: Sequence[str] = ()) -> Any:

@@ -129,7 +129,11 @@ def naming_the_model(pretrained: str, part: str) -> Iterator[None]:
         yield
     except (ImportError, MemoryError):  # not the model's fault
         raise
-    except Exception as error:
+    except BaseException as error:
+        # Rust code of tokenizers panics, which is no Exception.
+        panic = type(error).__name__ == 'PanicException'
+        if not (panic or isinstance(error, Exception)):
+            raise
         lines = str(error).strip().splitlines() or ['']
         reason = f'{type(error).__name__}: {lines[0][:300]}'
         if isinstance(error, OSError) and not os.path.isdir(pretrained):

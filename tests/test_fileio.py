@@ -227,5 +227,8 @@ def test_text_with_a_byte_order_mark(tmp_path):
     path.write_bytes('scene'.encode('utf-16'))
     with pytest.raises(ValueError, match='a.txt is not UTF-8 text.*Save it'):
         read_text(path)
+    path.write_bytes(b'scene\x00000_00\n')
+    with pytest.raises(ValueError, match='a.txt is not text: it holds zero'):
+        read_text(path)
     with pytest.raises(FileNotFoundError, match='b.txt does not exist'):
         read_text(tmp_path / 'b.txt')

@@ -80,7 +80,16 @@ def read_axis_alignment(path: str | os.PathLike) -> np.ndarray | None:
         FileNotFoundError: The file does not exist.
         ValueError: It is not text, or holds no alignment.
     """
-    for line in _read_lines(path):
+    lines = _read_lines(path)
+    if not any('=' in line for line in lines):
+        raise ValueError(f'{path} has no line "name = value", so it is no '
+                         '<scene>.txt of ScanNet. Download it again')
+    return _find_axis_alignment(path, lines)
+
+
+def _find_axis_alignment(path: str | os.PathLike,
+                         lines: list[str]) -> np.ndarray | None:
+    for line in lines:
         name, _, numbers = line.partition('=')
         if name.strip() == 'axisAlignment':
             return _parse_alignment(path, numbers)
@@ -101,9 +110,10 @@ def read_alignment(path: str | os.PathLike) -> np.ndarray:
         FileNotFoundError: The file does not exist.
         ValueError: It holds no such matrix.
     """
-    matrix = read_axis_alignment(path)
+    lines = _read_lines(path)
+    matrix = _find_axis_alignment(path, lines)
     if matrix is None:
-        matrix = _parse_alignment(path, ' '.join(_read_lines(path)))
+        matrix = _parse_alignment(path, ' '.join(lines))
     return matrix
 
 

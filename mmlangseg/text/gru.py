@@ -15,6 +15,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from .features import TextFeatures
 from .words import split_words
 
+_NUMBER = re.compile(r'[-+.\de]*\d[-+.\de]*')
+
 
 @MODELS.register_module()
 class GRUTextEncoder(BaseModule):
@@ -186,6 +188,7 @@ def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
             if vectors and len(values) > len(vectors[0]) > 0:
                 # glove.840B has a few words with blanks inside
                 word, *values = line.rsplit(maxsplit=len(vectors[0]))
+                _check_one_word(path, number, word)
             try:
                 vectors.append(np.array(values, dtype=np.float32))
             except ValueError:
@@ -200,6 +203,9 @@ def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
                 raise ValueError(
                     f'{path}:{number}: the vector of {word!r} is not finite; '
                     'remove the line, or download the file again')
+            if '\0' in word:
+                raise ValueError(f'{path}:{number}: it holds zero bytes and '
+                                 'is not text. Download the file again')
             words.append(word)
     _check_words(path, words, channels=len(vectors[0]) if vectors else 0)
     return words, torch.from_numpy(np.stack(vectors)) if len(
@@ -218,6 +224,14 @@ def _numbered_lines(path: Path, file: TextIO) -> Iterator[tuple[int, str]]:
         ) from None
 
 
+def _check_one_word(path: Path, number: int, word: str) -> None:
+    """Refuse two lines in one, whose numbers would be part of a word."""
+    if any(map(_NUMBER.fullmatch, word.split()[1:])):
+        raise ValueError(
+            f'{path}:{number}: numbers stand before other words, such as in '
+            f'{word[:60]!r}: two lines are one. Download the file again')
+
+
 def _check_words(path: Path, words: list[str], channels: int) -> None:
     """Refuse files of something else than words, all of which would be
     unknown."""
@@ -232,7 +246,7 @@ def _check_words(path: Path, words: list[str], channels: int) -> None:
             f'{path}: none of its {len(words)} lines, such as {words[0]!r}, '
             'is a word of a sentence in small letters: write one word per '
             'line, without marks around it, or name a GloVe text file')
-    if all(re.fullmatch(r'[-+.\de]+', word) for word in words):
+    if all(map(_NUMBER.fullmatch, words)):
         raise ValueError(
             f'{path}: it has numbers in place of words, such as {words[0]!r}: '
             'every line must begin with a word')

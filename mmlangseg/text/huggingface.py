@@ -188,6 +188,7 @@ class HuggingFaceTextEncoder(BaseModule):
         with naming_the_model(name, 'the tokenizer'):
             tokenizer = AutoTokenizer.from_pretrained(
                 name, padding_side='right')
+            tokenizer(['a'])  # some damage is met by the first sentence only
         # transformers makes one without words if there is no file of them
         if len(tokenizer) <= len(tokenizer.all_special_tokens):
             raise ValueError(

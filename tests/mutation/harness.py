@@ -145,6 +145,10 @@ class Bench:
             return TIMEOUT, f'longer than {SECONDS:g} s'
         except Exception as error:  # all that a reader may raise is judged
             return self._judge_error(error)
+        except BaseException as error:  # no Exception: a panic of Rust code
+            if type(error).__name__ != 'PanicException':
+                raise
+            return INTERNAL, ' '.join(f'PanicException: {error}'.split())[:300]
         if same(found, self.expected):
             return READ, ''
         if self.kind.exact or (damage.strict and not self.kind.lenient):

@@ -129,7 +129,8 @@ def _check_checkpoint(result: list) -> Optional[str]:
 
 MODEL_KINDS = (
     _text_model('config.json', 'json'),
-    _text_model('tokenizer.json', 'json'),
+    # tokenizers passes over fields of its file that it cannot read
+    _text_model('tokenizer.json', 'json', lenient=True),
     _text_model('tokenizer_config.json', 'json'),
     # transformers turns numbers of any type into those of the network
     _text_model('model.safetensors', 'safetensors', lenient=True),

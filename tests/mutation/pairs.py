@@ -258,8 +258,14 @@ PAIR_KINDS = (
         _read_tar,
         _check_pairs,
         exact=True),
-    Kind('tar index: fields', 'npz', _make_tar, 'tars/0.tar.index.npz',
-         _read_tar, _check_pairs),
+    Kind(
+        'tar index: fields',
+        'npz',
+        _make_tar,
+        'tars/0.tar.index.npz',
+        _read_tar,
+        _check_pairs,
+        names=('0.tar', )),
     Kind(
         'pairs in a TSV',
         'lines',

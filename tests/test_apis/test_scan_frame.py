@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mmlangseg.apis import place_scan, read_alignment, read_scan
+from mmlangseg.apis.scan_frame import read_axis_alignment
 from mmlangseg.toy.rooms import make_room
 from mmlangseg.toy.scannet_files import write_scan
 
@@ -102,3 +103,13 @@ def test_bad_alignment_files(tmp_path, content):
         read_alignment(path)
     with pytest.raises(FileNotFoundError, match='none.txt does not exist'):
         read_alignment(tmp_path / 'none.txt')
+
+
+def test_scene_file_without_alignment(tmp_path):
+    path = tmp_path / 'scene0000_00.txt'
+    path.write_text('sceneType = Bath\n')
+    assert read_axis_alignment(path) is None
+    for page in ('', '<html><body>404 Not Found</body></html>'):
+        path.write_text(page)
+        with pytest.raises(ValueError, match='00.txt has no line "name = val'):
+            read_axis_alignment(path)

@@ -119,6 +119,8 @@ def test_init_weights_keeps_the_vectors(glove):
     ('the,120\nchair,7\n', r"words.txt: none of its 2 lines, such as 'the,12"),
     ('["the"]\n', 'words.txt: none of its 1 lines'),
     ('The\nCHAIR\n', 'words.txt: none of its 2 lines'),
+    ('the 1 2\nchair 1 2door 1 2\n', 'words.txt:2: numbers stand before'),
+    ('the 1 2\nch\0air 1 2\n', 'words.txt:2: it holds zero bytes'),
     ('12\n7\n', "words.txt: it has numbers in place of words, such as '12'"),
 ])
 def test_malformed_files(tmp_path, content, message):

@@ -1,4 +1,6 @@
 from __future__ import annotations
+import json
+import shutil
 import warnings
 
 import pytest
@@ -238,3 +240,16 @@ def test_missing_weights(folder, tmp_path):
     with pytest.raises(ValueError, match='lacks 16 of .*encoder.layer.2'):
         build(
             pretrained=str(folder), config_overrides=dict(num_hidden_layers=3))
+
+
+def test_tokenizer_that_panics_at_its_first_sentence(folder, tmp_path):
+    """In Rust code, whose panics are no Exception."""
+    shutil.copytree(folder, tmp_path / 'model')
+    path = tmp_path / 'model' / 'tokenizer.json'
+    content = json.loads(path.read_text())
+    tokens = content['post_processor']['special_tokens']
+    tokens['</s>x'] = tokens.pop('</s>')
+    path.write_text(json.dumps(content))
+    encoder = build(pretrained=str(tmp_path / 'model'))
+    with pytest.raises(ValueError, match='model: the tokenizer is damaged'):
+        encoder(['the chair'])

@@ -156,6 +156,8 @@ def change(root, **changes):
     (dict(coco_url=None), 'has neither "coco_url" nor'),
     (dict(id=2000), 'ids are not 1 to their number'),
     (dict(synonyms=None), 'has no "id", "name" or "synonyms"'),
+    (dict(synonyms=[1.5]), 'of a category are not all texts'),
+    (dict(coco_url=[]), 'has neither "coco_url" nor'),
 ])
 def test_bad_annotations(converter, root, changes, message, capsys):
     change(root, **changes)

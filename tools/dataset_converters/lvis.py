@@ -73,6 +73,10 @@ def read_categories(categories: Sequence[dict], path: Path) -> ClassNames:
         raise ValueError(
             f'{path}: a category has no "id", "name" or "synonyms", or the '
             f'ids are not 1 to their number: {error!r}') from None
+    for synonyms in names:
+        if not all(isinstance(name, str) for name in synonyms):
+            raise ValueError(f'{path}: the names {synonyms!r:.80} of a '
+                             'category are not all texts')
     # the file of names separates them by semicolons
     names = tuple(
         tuple(name.replace(';', ',') for name in synonyms)
@@ -82,7 +86,9 @@ def read_categories(categories: Sequence[dict], path: Path) -> ClassNames:
 
 def image_name(image: dict) -> str:
     """Folder and name of an image, without suffix: val2017/000000000139."""
-    source = image.get('coco_url') or image.get('file_name')
+    source = image.get('coco_url')
+    if source is None:
+        source = image.get('file_name')
     if not isinstance(source, str):
         raise ValueError(f'image {image.get("id")} has neither "coco_url" nor '
                          '"file_name"')

@@ -47,6 +47,8 @@ def test_missing_tokens_are_made():
     (dict(description=' ', token=[' ']), '"description" is empty'),
     (dict(token='a chair'), '"token" is not a list'),
     (dict(groups=[1]), '"groups" is not a list'),
+    (dict(object_name=['chair']), '"object_name" is [\'chair\'], neither'),
+    (dict(ann_id=None), '"ann_id" is None, neither text nor a number'),
 ])
 def test_faults_name_row_and_field(tmp_path, change, message):
     path = tmp_path / 'rows.json'

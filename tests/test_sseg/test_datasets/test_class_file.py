@@ -37,6 +37,8 @@ def test_written_and_read(path, background):
     ('1 car\n1 dog\n', 'line 2: id 1 occurs twice'),
     ('car\n', "line 1: 'car' is not"),
     ('1 ;\n', 'line 1'),
+    ('1 car\n2 dog3\tcat\n', 'line 2: \'dog3'),
+    ('1 <html>\n', "line 1: '<html>' cannot be the name of a class"),
     ('1 Cardigan\n2 cardigan\n', 'classes 1 and 2 have the same name'),
     (b'\xff\xfe1', 'not a UTF-8 text file'),
 ])

@@ -117,7 +117,11 @@ def test_errors(load, tmp_path):
         load(np.zeros((2, 2), np.uint8), dict(ori_shape=(2, 3)))
     transform = LoadWideAnnotations()
     whole = (tmp_path / 'labels.png').read_bytes()
-    for name, content in (('text', b'no image'), ('half', whole[:-30])):
+    place = whole.index(b'IDAT') + 8  # their checksum is wrong then
+    pixels = whole[:place] + bytes(1) + whole[place + 1:]
+    assert pixels != whole
+    for name, content in (('text', b'no image'), ('half', whole[:-30]),
+                          ('pixels', pixels)):
         path = tmp_path / name
         path.write_bytes(content)
         with pytest.raises(ValueError, match=f'{name} is not a whole image'):

@@ -25,6 +25,13 @@ def _integer(value: Any, field: str) -> int:
     return number
 
 
+def _name(value: Any, field: str) -> str:
+    if not isinstance(value, (str, int, float)):
+        raise ValueError(f'"{field}" is {value!r:.40}, neither text nor a '
+                         'number')
+    return str(value)
+
+
 def _strings(value: Any, field: str) -> List[str]:
     if (not isinstance(value, (list, tuple))
             or not all(isinstance(item, str) for item in value)):
@@ -75,8 +82,8 @@ def clean_row(row: Any) -> dict:
     return dict(
         scene_id=scene_id,
         object_ids=sorted(set(object_ids)),
-        object_name=str(row.get('object_name', '')),
-        ann_id=str(row['ann_id']),
+        object_name=_name(row.get('object_name', ''), 'object_name'),
+        ann_id=_name(row['ann_id'], 'ann_id'),
         description=description.strip() or ' '.join(token),
         token=token,
         groups=_strings(row.get('groups', []), 'groups'))

@@ -59,6 +59,8 @@ def read_class_names(path: PathLike) -> ClassNames:
         if not names:
             raise ValueError(f'{path}, line {number}: {line[:60]!r} is not '
                              '"id name" or "id name;synonym"')
+        for name in names:
+            check_name(name, f'{path}, line {number}')
         if int(match[1]) in found:
             raise ValueError(f'{path}, line {number}: id {int(match[1])} '
                              'occurs twice')
@@ -93,6 +95,20 @@ def write_class_names(path: PathLike, classes: ClassNames) -> None:
                 raise ValueError(f'{path}: {name!r} cannot be a class name')
         lines.append(f'{index}\t{";".join(names)}\n')
     write_text(path, ''.join(lines))
+
+
+def check_name(name: str, source: str) -> None:
+    """Check that a text can be the name of a class.
+
+    Tabs and zero bytes come from tables and damaged files, angle brackets
+    from the error page of a server.
+
+    Raises:
+        ValueError: It holds such characters; begins with ``source``.
+    """
+    if not name.isprintable() or re.search('[<>]', name):
+        raise ValueError(f'{source}: {name[:60]!r} cannot be the name of a '
+                         'class. Correct the line, or make the file again')
 
 
 def check_distinct(labels: Sequence[str], source: PathLike) -> None:

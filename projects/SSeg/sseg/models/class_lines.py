@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from ..datasets.class_file import check_distinct, check_name
+
 BACKGROUND = 'background'
 
 # So many words in the first line, most of them such, stand for the
@@ -63,6 +65,9 @@ def read_class_lines(path: str | os.PathLike) -> ClassLines:
             'in a file with ids ("1 water, still;sea")')
     mark = ',' if by[','] else ';'
     names = [[name.strip() for name in line.split(mark)] for _, line in rows]
+    for (number, _), row in zip(rows, names):
+        for name in row:
+            check_name(name, f'{path}, line {number}')
     first = names[0]
     alone = len(names) > 1 and [n.casefold() for n in first] == [BACKGROUND]
     words = not alone and _is_background(first)
@@ -71,6 +76,7 @@ def read_class_lines(path: str | os.PathLike) -> ClassLines:
     classes = [row[0] for row in names]
     if words:
         classes[0] = BACKGROUND
+    check_distinct(classes, path)
     many = sum(len(row) > 1 for row in names)
     parts = [f'{path}: {len(names)} classes']
     if many:

@@ -1,5 +1,6 @@
 """Label maps with ids above 255."""
 from __future__ import annotations
+import io
 from typing import Optional, Sequence
 
 import mmcv
@@ -7,6 +8,7 @@ import numpy as np
 from mmcv.transforms import LoadAnnotations
 from mmengine.fileio import get
 from mmseg.registry import TRANSFORMS
+from PIL import Image
 
 from ..datasets.class_file_dataset import WIDE_IGNORE_INDEX
 
@@ -84,6 +86,9 @@ class LoadWideAnnotations(LoadAnnotations):
         """Ids of a file, (H, W) int32."""
         data = get(path, backend_args=self.backend_args)
         try:
+            # Pillow skips the checksums of the pixels when it decodes them.
+            with Image.open(io.BytesIO(data)) as file:
+                file.verify()
             image = mmcv.imfrombytes(
                 data, flag='unchanged', backend=self.imdecode_backend)
         except (OSError, SyntaxError) as error:
