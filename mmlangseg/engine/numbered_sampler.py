@@ -18,8 +18,8 @@ class NumberedSampler(Sampler):
     This one puts the epoch there, and the number of the draw, counted over
     the epochs and the processes, so that no two draws are equal and a resumed
     training has those of the uninterrupted one. An epoch ends with that of
-    the sampler, or after as many draws as there are samples. ``tools/train.py``
-    puts it around samplers that need it.
+    the sampler, or after as many draws as there are samples.
+    ``tools/train.py`` puts it around samplers that need it.
 
     Args:
         dataset: With :class:`SeededSampleMixin`, or one that takes virtual

@@ -118,8 +118,9 @@ def test_other_samplers_deal_each_expression_once(root, kind, world_size,
     for rank in range(world_size):
         for module in ('mmlangseg.engine.numbered_sampler',
                        'mmengine.dataset.sampler'):
-            monkeypatch.setattr(f'{module}.get_dist_info',
-                                lambda rank=rank: (rank, world_size))
+            monkeypatch.setattr(
+                f'{module}.get_dist_info',
+                lambda rank=rank: (rank, world_size))
         sampler = NumberedSampler(dataset, dict(type=kind), seed=0)
         indices = []
         for epoch in range(1 if kind == 'InfiniteSampler' else 4):
