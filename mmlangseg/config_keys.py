@@ -21,6 +21,15 @@ READ_KEYS = ('model', 'data_preprocessor', 'train_dataloader',
 _KNOWN = dict(
     env_cfg=('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'),
     auto_scale_lr=('enable', 'base_batch_size'))
+# Of the settings of parts of a model, which MMEngine's constructor, and ours,
+# look up.
+_PARTWISE = ('custom_keys', 'bias_lr_mult', 'bias_decay_mult',
+             'norm_decay_mult', 'flat_decay_mult', 'dwconv_decay_mult',
+             'dcn_offset_lr_mult', 'bypass_duplicate')
+_CONSTRUCTORS = dict(
+    DefaultOptimWrapperConstructor=_PARTWISE,
+    PartwiseOptimWrapperConstructor=_PARTWISE,
+    PretrainedTextConstructor=(*_PARTWISE, 'pretrained_text_lr'))
 _LISTED = 3
 
 
@@ -92,13 +101,44 @@ def check_keys(cfg: Config, also_read: Sequence[str] = ()) -> None:
     likely = [key for key in read if key != 'tta_pipeline']
     for key in cfg:
         if key in _KNOWN and isinstance(cfg[key], dict):
-            for name in cfg[key]:
-                if name not in (*_KNOWN[key], '_scope_', '_delete_'):
-                    raise ValueError(f'nothing reads {key}.{name}'
-                                     f'{_suggest(name, _KNOWN[key])}')
+            _require_known(cfg[key], _KNOWN[key], key)
         close = difflib.get_close_matches(key, likely, 1, 0.88)
         if key not in read and close and not find_value(cfg, key, also_read):
             raise ValueError(f'nothing reads {key}{_suggest(key, read)}')
+    wrapper = cfg.get('optim_wrapper')
+    if isinstance(wrapper, dict):
+        _check_paramwise(wrapper, 'optim_wrapper')
+
+
+def _check_paramwise(wrapper: dict, path: str) -> None:
+    """Look at the settings of parts, of one optimizer or of several."""
+    if 'optimizer' not in wrapper:
+        for name, part in wrapper.items():
+            if isinstance(part, dict):
+                _check_paramwise(part, f'{path}.{name}')
+        return
+    kind = wrapper.get('constructor', 'DefaultOptimWrapperConstructor')
+    settings = wrapper.get('paramwise_cfg')
+    if kind not in _CONSTRUCTORS or not isinstance(settings, dict):
+        return
+    path = f'{path}.paramwise_cfg'
+    if 'pretrained_text_lr' in settings and \
+            'pretrained_text_lr' not in _CONSTRUCTORS[kind]:
+        raise ValueError(
+            f'{path}.pretrained_text_lr: {kind} does not read it; set '
+            "optim_wrapper.constructor='PretrainedTextConstructor'")
+    _require_known(settings, _CONSTRUCTORS[kind], path)
+    for name, part in settings.get('custom_keys', {}).items():
+        if isinstance(part, dict):
+            _require_known(part, ('lr_mult', 'decay_mult'),
+                           f'{path}.custom_keys.{name}')
+
+
+def _require_known(settings: dict, known: Sequence[str], path: str) -> None:
+    for name in settings:
+        if name not in (*known, '_scope_', '_delete_'):
+            raise ValueError(f'nothing reads {path}.{name}'
+                             f'{_suggest(name, known)}')
 
 
 def read_keys(cfg: Config, also_read: Sequence[str] = ()) -> list[str]:

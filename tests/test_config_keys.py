@@ -68,6 +68,30 @@ def test_misspelled_keys_of_the_file(read, line, message):
         read(text=TEXT + line)
 
 
+@pytest.mark.parametrize('constructor, option, message', [
+    ('Default', 'norm_decay_mul=0', 'paramwise_cfg.norm_decay_mul. Did you '
+     'mean norm_decay_mult'),
+    ('Partwise', 'custom_keys.text.lr_mul=5', 'text.lr_mul.*mean lr_mult'),
+    ('Default', 'pretrained_text_lr=1e-5', 'pretrained_text_lr: Default.* '
+     "does not read it; set .*constructor='PretrainedText"),
+])
+@pytest.mark.parametrize('several', [False, True])
+def test_settings_of_parts(read, constructor, option, message, several):
+    """MMEngine looks them up, and never says that one is misspelled."""
+    name, place = f'{constructor}OptimWrapperConstructor', 'optim_wrapper'
+    wrapper = dict(optimizer=dict(type='SGD'), constructor=name)
+    if several:
+        wrapper, place = dict(g=wrapper, d=wrapper), 'optim_wrapper.d'
+    text = f'{TEXT}optim_wrapper = {wrapper}\n'
+    with pytest.raises(SystemExit, match=f'mine.py: .*{message}'):
+        read(f'{place}.paramwise_cfg.{option}', text=text)
+    read(
+        f'{place}.constructor=PretrainedTextConstructor',
+        f'{place}.paramwise_cfg.pretrained_text_lr=1e-5',
+        f'{place}.paramwise_cfg.custom_keys.text.lr_mult=5',
+        text=text)
+
+
 def test_variables_of_the_file(read):
     assert read(text=TEXT + 'lr = 1e-3\ntest_pipeline = [1]').lr == 1e-3
 

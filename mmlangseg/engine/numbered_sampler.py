@@ -6,7 +6,7 @@ from mmengine.dist import get_dist_info
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
 
-from .seeding import SeededSampleMixin
+from .seeding import SeededSampleMixin, number_draw
 
 
 @DATA_SAMPLERS.register_module()
@@ -15,10 +15,11 @@ class NumberedSampler(Sampler):
 
     MMEngine's ``DefaultSampler`` and ``InfiniteSampler`` yield plain indices,
     with which each sample would have the same augmentation in every epoch.
-    This one yields ``index + draw * len(dataset)``, ``draw`` counting over
+    This one puts the epoch there, and the number of the draw, counted over
     the epochs and the processes, so that no two draws are equal and a resumed
-    training has those of the uninterrupted one. ``tools/train.py`` puts it
-    around samplers that need it.
+    training has those of the uninterrupted one. An epoch ends with that of
+    the sampler, or after as many draws as there are samples.
+    ``tools/train.py`` puts it around samplers that need it.
 
     Args:
         dataset: With :class:`SeededSampleMixin`, or one that takes virtual
@@ -59,9 +60,12 @@ class NumberedSampler(Sampler):
             self.sampler.seed = seed
 
     def __iter__(self) -> Iterator[int]:
-        size, first = len(self.dataset), self.epoch * len(self.sampler)
-        for number, index in enumerate(self.sampler, first):
-            yield index + (number * self.world_size + self.rank) * size
+        size = len(self.dataset)
+        first = self.epoch * len(self.sampler) * self.world_size
+        for number, index in enumerate(self.sampler):
+            place = number * self.world_size + self.rank
+            epoch = self.epoch + place // size
+            yield index + number_draw(epoch, first + place) * size
 
     def __len__(self) -> int:
         return len(self.sampler)

@@ -12,7 +12,6 @@ from mmengine.optim import OptimWrapperDict, _ParamScheduler
 from mmengine.registry import HOOKS
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-_NEEDED = ('meta', 'message_hub', 'optimizer')
 # What a scheduler's state says about its position, not about its curve.
 _POSITION = ('last_step', '_global_step', '_last_value', 'base_values',
              'verbose')
@@ -36,25 +35,24 @@ class ResumeScheduleHook(Hook):
     """
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note what else decides what a training does."""
+        """Note what else decides what a training does, and leave out what
+        cannot be read again: the function that OneCycleLR keeps."""
         checkpoint['meta']['samples_per_iteration'] = _samples(runner)
+        states = checkpoint.get('param_schedulers', [])
+        for part in states.values() if isinstance(states, dict) else [states]:
+            part[:] = [_without_functions(state) for state in part]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Bring the checkpoint to the schedule of the config.
 
+        That it is one of a training, :class:`CheckpointMatchHook` has seen.
+
         Raises:
-            ValueError: It is not the checkpoint of a training, its optimizer
-                has other groups of parameters, or a schedule that follows
-                the scores cannot be moved.
+            ValueError: Its optimizer has other groups of parameters, or a
+                schedule that follows the scores cannot be moved.
         """
         if not runner._resume:
             return
-        missing = [key for key in _NEEDED if key not in checkpoint]
-        if missing:
-            raise ValueError(
-                f'--resume: the checkpoint has no {", ".join(missing)}. A '
-                'training can only start from it, with --cfg-options '
-                'load_from=FILE in place of --resume')
         meta = checkpoint['meta']
         epochs, iters = meta['epoch'], meta['iter']
         length = len(runner.train_dataloader)
@@ -160,10 +158,17 @@ def _changed_schedules(schedulers: Sequence[_ParamScheduler],
         own = scheduler.state_dict()
         found += [
             f'{name} of {type(scheduler).__name__} {old.get(name)} -> {value}'
-            for name, value in own.items()
+            for name, value in _without_functions(own).items()
             if name not in _POSITION and old.get(name) != value
         ]
     return found
+
+
+def _without_functions(state: dict) -> dict:
+    return {
+        name: value
+        for name, value in state.items() if not callable(value)
+    }
 
 
 def _run_up(groups: Sequence[dict], schedulers: Sequence[_ParamScheduler],

@@ -8,8 +8,9 @@ from typing import Any, Iterator
 import numpy as np
 import torch
 
-# Whether a data set further out has seeded the sample that is being read.
-_seeded_outside: ContextVar[bool] = ContextVar('seeded', default=False)
+# Epoch of the sample that is being read; None where none has been seeded.
+_epoch: ContextVar[int | None] = ContextVar('epoch', default=None)
+_DRAWS = 2**32  # more than a training has epochs
 
 
 @contextmanager
@@ -42,6 +43,17 @@ def seed_all(*keys: int) -> None:
     torch.default_generator.manual_seed(int(words[2]))
 
 
+def number_draw(epoch: int, draw: int) -> int:
+    """What stands for the epoch in the virtual index of a sample that may be
+    drawn several times in one.
+
+    Args:
+        epoch: The epoch, that is, which pass over the data.
+        draw: A number that no other draw of the sample has.
+    """
+    return epoch + draw * _DRAWS
+
+
 class SeededSampleMixin:
     """Make each sample of a dataset a function of (seed, epoch, index).
 
@@ -57,24 +69,33 @@ class SeededSampleMixin:
 
     A wrapper, such as MMEngine's ``RepeatDataset``, takes plain indices and
     has its own: :class:`SeededDataset` around it seeds the samples, and what
-    is inside draws from that.
+    is inside draws from that, and reads the epoch from ``sample_epoch``.
     """
 
     sample_seed: int = 0
     virtual_indices = True
 
+    @property
+    def sample_epoch(self) -> int:
+        """Epoch of the sample that is being read, 0 in between.
+
+        The same for all samples of a pass over the data, for what is dealt
+        out among them.
+        """
+        return _epoch.get() or 0
+
     def __getitem__(self, index: int) -> Any:
-        if _seeded_outside.get():
+        if _epoch.get() is not None:  # seeded further out
             return super().__getitem__(index)
-        epoch, index = divmod(index, len(self))
-        if epoch < 0:  # an index counted from the end
-            epoch = 0
-        with seeded(self.sample_seed, epoch, index):
-            token = _seeded_outside.set(True)
+        draw, index = divmod(index, len(self))
+        if draw < 0:  # an index counted from the end
+            draw = 0
+        with seeded(self.sample_seed, draw, index):
+            token = _epoch.set(draw % _DRAWS)
             try:
                 return super().__getitem__(index)
             finally:
-                _seeded_outside.reset(token)
+                _epoch.reset(token)
 
     def __iter__(self) -> Iterator[Any]:
         # without it iteration would run through the epochs for ever

@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import NumberedSampler, SeededDataset, SeededSampleMixin
 from mmlangseg.engine.launch import build_runner
+from mmlangseg.engine.seeding import number_draw
 
 SIZE = 6
 
@@ -184,7 +185,9 @@ def test_processes_never_share_a_draw(monkeypatch):
         for epoch in range(3):
             sampler.set_epoch(epoch)
             found += [divmod(index, SIZE) for index in sampler]
-    assert sorted(draw for draw, _ in found) == list(range(18))
+    draws = [divmod(draw, number_draw(0, 1)) for draw, _ in found]
+    assert sorted(number for number, _ in draws) == list(range(18))
+    assert all(epoch == number // SIZE for number, epoch in draws)
     assert set(Counter(i for _, i in found).values()) == {3}
 
 

@@ -57,6 +57,14 @@ SCHEDULES = dict(
     ],
     exponential=[dict(type='ExponentialLR', gamma=0.95, by_epoch=True)],
     poly_by_epoch=[dict(type='PolyLR', power=1., by_epoch=True)],
+    one_cycle=[
+        dict(
+            type='OneCycleLR',
+            eta_max=0.02,
+            total_steps=8,
+            by_epoch=True,
+            convert_to_iter_based=True)
+    ],
 )
 
 
@@ -224,7 +232,7 @@ def test_schedules_that_follow_the_scores(train, tmp_path):
 def test_weights_alone_are_no_training(train, tmp_path):
     path = tmp_path / 'weights.pth'
     torch.save(dict(state_dict=ToyLineModel().state_dict()), path)
-    with pytest.raises(ValueError, match='no meta, .*optimizer.*load_from='):
+    with pytest.raises(ValueError, match='lacks meta.*optimizer.*load_from='):
         train('resumed', SCHEDULES['poly'], load_from=str(path))
 
 

@@ -290,6 +290,14 @@ def test_one_scan_does_not_take_the_others_along(scanrefer, root, capsys):
     assert 'row 0: object_id 8 has no points in scene scene0000_00' in error
 
 
+def test_objects_without_points_are_annotated(scanrefer, root):
+    """The chair that is left is no more unique than before."""
+    rows = [make_row('scene0000_00', i, object_name='chair') for i in (0, 8)]
+    status, written = convert(scanrefer, root, rows)
+    assert status == 0
+    assert [row['groups'] for row in written] == [['multiple']]
+
+
 NR3D = [
     nr3d_row(
         'the chair on the left',

@@ -223,11 +223,13 @@ def convert(args: argparse.Namespace) -> None:
         if unknown:
             print(f'note: {unknown} rows have no stimulus_id, so that they '
                   'are neither "easy" nor "hard" in the results')
-    rows = check_scans(args.source, rows, infos, args.data_root, info_file)
+    usable = check_scans(args.source, rows, infos, args.data_root, info_file)
     if args.format == 'scanrefer':
         table = args.label_table or (args.data_root / 'meta_data' /
                                      'scannetv2-labels.combined.tsv')
+        # objects without points are annotated, too
         add_unique_groups(rows, read_scanrefer_classes(table))
+    rows = usable
     name = args.name or FORMATS[args.format]
     out = args.out or (args.data_root / 'annotations' /
                        f'{args.format}_{args.split}.json')

@@ -1,14 +1,18 @@
 import json
 import pickle
+from collections import Counter
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from scan_data import make_row, write_scans
 
 from mmlangseg.annotation_files import AnnotationError
+from mmlangseg.engine import NumberedSampler, SeededDataset
 from mmlangseg.less.datasets import ScanReferDataset, scan_files
 
 PIPELINE = [
@@ -101,6 +105,55 @@ def test_dealt_anew_each_epoch(root):
     assert sorted(sum(first, [])) == sorted(sum(second, []))
     dataset.sample_seed = 1
     assert first != expressions(dataset, 0)
+
+
+@pytest.mark.parametrize('kind', ['DefaultSampler', 'InfiniteSampler'])
+@pytest.mark.parametrize('world_size', [1, 2])
+def test_other_samplers_deal_each_expression_once(root, kind, world_size,
+                                                  monkeypatch):
+    """Although no two of their draws are seeded alike."""
+    dataset = build(root, expressions_per_scene=3)
+    size = len(dataset)
+    by_rank = []
+    for rank in range(world_size):
+        for module in ('mmlangseg.engine.numbered_sampler',
+                       'mmengine.dataset.sampler'):
+            monkeypatch.setattr(
+                f'{module}.get_dist_info',
+                lambda rank=rank: (rank, world_size))
+        sampler = NumberedSampler(dataset, dict(type=kind), seed=0)
+        indices = []
+        for epoch in range(1 if kind == 'InfiniteSampler' else 4):
+            sampler.set_epoch(epoch)
+            indices += islice(sampler, 4 * size)
+        by_rank.append(indices)
+    if kind == 'DefaultSampler':  # and of its epochs, the last is filled up
+        size = world_size * len(sampler)
+    drawn = [i for several in zip(*by_rank) for i in several]
+    deals = []
+    for first in range(0, 4 * size, size):
+        samples = [dataset[i] for i in drawn[first:first + len(dataset)]]
+        deals.append({
+            tuple(e['ann_id'] for e in sample['expressions'])
+            for sample in samples
+        })
+        seen = [(sample['scene_id'], e['ann_id']) for sample in samples
+                for e in sample['expressions']]
+        assert len(seen) == len(set(seen)) == SENTENCES
+    assert deals[0] != deals[1]
+
+
+@pytest.mark.parametrize('wrapper', ['RepeatDataset', 'ConcatDataset'])
+def test_dealt_anew_inside_wrappers(root, wrapper):
+    inner = build(root, expressions_per_scene=3)
+    wrapped = dict(
+        RepeatDataset=lambda: RepeatDataset(inner, 2),
+        ConcatDataset=lambda: ConcatDataset([inner, inner]))[wrapper]()
+    dataset = SeededDataset(wrapped)
+    first, second = expressions(dataset, 0), expressions(dataset, 1)
+    assert sorted(map(sorted, first)) != sorted(map(sorted, second))
+    for epoch in first, second:
+        assert set(Counter(sum(epoch, [])).values()) == {2}
 
 
 def test_tests_do_not_depend_on_the_epoch(root):

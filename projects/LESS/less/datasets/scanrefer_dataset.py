@@ -133,7 +133,6 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
         self.expressions_per_scene = expressions_per_scene
         self.text = text
         self._cache = ScanCache(cache_scenes)
-        self._epoch = 0
         self._scenes: List[bytes] = []
         prefix = dict(pts='points', pts_instance_mask='instance_mask')
         prefix.update(data_prefix or {})
@@ -205,12 +204,6 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
             ann_id=row['ann_id'],
             groups=row['groups'])
 
-    def __getitem__(self, index: int) -> dict:
-        # The mixin strips the epoch from the index; dealing the expressions
-        # needs it, with the same result for all samples of a scan.
-        self._epoch = max(index // len(self), 0)
-        return super().__getitem__(index)
-
     def get_data_info(self, idx: int) -> dict:
         """The sample's annotation, with the scan's arrays."""
         data = super().get_data_info(idx)
@@ -218,7 +211,8 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
         info, expressions = pickle.loads(self._scenes[scene])
         order = np.arange(len(expressions))
         if not self.test_mode:
-            seed = (self.sample_seed, self._epoch, scene)
+            # the same for all samples of a scan
+            seed = (self.sample_seed, self.sample_epoch, scene)
             order = np.random.default_rng(seed).permutation(order)
         chosen = np.array_split(order, data.pop('chunks'))[data.pop('chunk')]
         expressions = [expressions[i] for i in chosen]

@@ -70,7 +70,6 @@ class ImageTextDataset(SeededSampleMixin, BaseDataset):
             self.sources.append(PAIR_SOURCES.build(config))
             self.weights.append(weight)
         self.broken = BrokenPairs()
-        self._epoch = 0
         self._broken_in_a_row = 0
         super().__init__(
             data_root=data_root,
@@ -99,7 +98,6 @@ class ImageTextDataset(SeededSampleMixin, BaseDataset):
         return range(self._first_samples[-1])
 
     def __getitem__(self, index: int) -> dict:
-        self._epoch = max(0, index // len(self))
         self._broken_in_a_row = 0
         return super().__getitem__(index)
 
@@ -125,7 +123,7 @@ class ImageTextDataset(SeededSampleMixin, BaseDataset):
         if draws % pairs == 0:
             return place % pairs
         # Counted through all epochs, in steps that spread over the source.
-        return (self._epoch * draws + place) * _step(pairs) % pairs
+        return (self.sample_epoch * draws + place) * _step(pairs) % pairs
 
     def prepare_data(self, idx: int) -> Optional[dict]:
         """Read a sample and run the pipeline.
