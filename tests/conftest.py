@@ -8,6 +8,9 @@ os.environ.setdefault('MPLBACKEND', 'Agg')
 os.environ.setdefault('HF_HUB_OFFLINE', '1')
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
+# Gives mmcv-lite what mmcv.ops needs: a test may import MMSegmentation first.
+import mmlangseg  # noqa: E402,F401
+
 
 @pytest.fixture(scope='module', autouse=True)
 def default_scope_of_the_module_only():

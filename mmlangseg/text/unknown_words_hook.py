@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
+from torch import nn
 
 from .unknown_words import describe_unknown, unknown_words
 
@@ -89,8 +90,10 @@ class UnknownWordsHook(Hook):
             'guesses')
 
 
-def _bare(model):
-    return model.module if is_model_wrapper(model) else model
+def _bare(model: nn.Module) -> nn.Module:
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model
 
 
 def _sentences(sample: BaseDataElement) -> Iterator[str]:

@@ -4,6 +4,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+from mmengine.model import BaseModel, BaseTTAModel
 from mmengine.registry import HOOKS, MODELS
 from mmengine.structures import BaseDataElement
 from text_folder import write_text_folder
@@ -75,6 +76,28 @@ def test_hook(encoder, split):
     message, = runner.logger.messages
     assert message.startswith(
         "the text encoder does not know 'okapi', 'zebra'; masks of the 2 ")
+
+
+def test_classes_under_augmentation():
+    """tools/test.py --tta wraps the model."""
+
+    class Views(BaseTTAModel):
+
+        def merge_preds(self, views):
+            return views
+
+    class Segmentor(BaseModel):
+
+        def forward(self):
+            return None
+
+        def describe_unknown_classes(self):
+            return 'zebra'
+
+    hook = HOOKS.build(dict(type='UnknownWordsHook'))
+    runner = SimpleNamespace(model=Views(Segmentor()), logger=Log())
+    hook.before_test_epoch(runner)
+    assert runner.logger.messages == ['zebra']
 
 
 def test_nothing_to_say(encoder):

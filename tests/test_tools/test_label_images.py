@@ -94,6 +94,12 @@ def test_labels_of_a_folder(run, folder, inferencer, tmp_path):
     assert header['threshold'] == 0.5
 
 
+def test_unknown_words_are_named(run, tmp_path):
+    """Once for all images: a training would learn the guesses."""
+    said = run(tmp_path, '--classes', 'red,zebra')
+    assert said.count("warning: the text encoder does not know 'zebra'") == 1
+
+
 def test_confidence_and_threshold(run, folder, inferencer, tmp_path):
     run(tmp_path, '--threshold', '0.4', '--min-confidence', '0.5')
     result = inferencer(folder / 'photos' / 'a' / '3.png', threshold=0.4)

@@ -254,6 +254,9 @@ def main() -> None:
                 if model.vocabulary.background else None))
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')
+    warning = model.describe_unknown_classes()
+    if warning:
+        print(f'warning: {warning}', file=sys.stderr, flush=True)
     mine = dict(sorted(jobs.items())[args.shard::args.num_shards])
     failures = run(
         inferencer,

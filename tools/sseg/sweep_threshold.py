@@ -206,6 +206,9 @@ def sweep(args: argparse.Namespace) -> dict:
     if args.max_images:
         keep_evenly_spaced(dataset, args.max_images)
     images.dataset = dataset
+    warning = model.describe_unknown_classes()
+    if warning:
+        print(f'warning: {warning}', file=sys.stderr, flush=True)
     loader = Runner.build_dataloader(images)
     # only the best class is wanted, whatever its probability
     model.set_vocabulary(

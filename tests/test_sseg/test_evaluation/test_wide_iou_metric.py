@@ -71,6 +71,15 @@ def naive_miou(samples, num_classes=NUM_CLASSES, ignore=IGNORE):
     return 100 * np.mean(scores)
 
 
+def test_a_class_is_not_ignored():
+    """Of more than 255 classes the default would leave one out."""
+    samples = random_samples(1)
+    with pytest.raises(
+            ValueError, match="WideIoUMetric is the class 'class "
+            "255'"):
+        evaluate(WideIoUMetric(), samples)
+
+
 def test_as_naive_and_as_mmseg():
     samples = random_samples()
     scores = evaluate(WideIoUMetric(ignore_index=IGNORE), samples)
@@ -204,6 +213,7 @@ def test_output(tmp_path, num_classes, mode, reduced, format_only):
     metric = METRICS.build(
         dict(
             type='WideIoUMetric',
+            ignore_index=IGNORE,
             output_dir=str(tmp_path / 'out'),
             format_only=format_only))
     scores = evaluate(metric, [sample], num_classes)

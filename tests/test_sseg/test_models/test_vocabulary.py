@@ -133,6 +133,49 @@ def test_an_ambiguous_file(tmp_path, text):
         Vocabulary.parse(path)
 
 
+@pytest.mark.parametrize('text, message', [
+    ('cat,dog,grass\n', 'names.txt is one line with commas'),
+    ('"cat"\n"dog"\n', "names.txt, line 1: '\"cat\"' is not a name"),
+    ('dog\n"traffic light, red", lamp\n', 'names.txt, line 2: '),
+    ("['cat',\n'dog']\n", 'names.txt, line 1: '),
+    ("cat\n'dog'\n", 'names.txt, line 2: '),
+    ('1,cat\n2,dog\n', "names.txt, line 1: '1,cat' is not a name"),
+    ('1: cat\n2: dog\n', "names.txt, line 1: '1: cat' is not a name"),
+    ('1. cat\n2. dog\n', 'names.txt, line 1: '),
+    ('cat\tkitten\ndog\n', 'names.txt, line 1: '),
+    ('# animals\ncat\n', 'names.txt, line 1: '),
+    ('cat\n,\n', 'names.txt, line 2: '),
+    ('cat\ndog\nCat\n', "names.txt: the class 'Cat' is given twice"),
+])
+def test_files_of_other_kinds(tmp_path, text, message):
+    """Else quotes and ids are letters of the names, and one line with commas
+    one class."""
+    path = tmp_path / 'names.txt'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        Vocabulary.parse(path)
+
+
+@pytest.mark.parametrize('text', [
+    'cat, kitten,\ndog,\n', 'cat,\r\ndog,\r\n', 'cat;kitten;\ndog\n',
+    'cat;;kitten\ndog\n'
+])
+def test_marks_without_a_name_behind_them(tmp_path, text):
+    path = tmp_path / 'names.txt'
+    path.write_bytes(text.encode())
+    vocabulary = Vocabulary.parse(path)
+    assert vocabulary.labels == ('cat', 'dog')
+    assert vocabulary.prompt_names[1] == ('dog', )
+    assert vocabulary.prompt_names[0] in (('cat', ), ('cat', 'kitten'))
+
+
+def test_names_that_look_odd(tmp_path):
+    path = tmp_path / 'names.txt'
+    odd = ("jack-o'-lantern", '7', '3.5 inch disk', 't-shirt (red)', '50%')
+    path.write_text('\n'.join(odd))
+    assert Vocabulary.parse(path).labels == odd
+
+
 def test_a_thousand_names(tmp_path):
     path = tmp_path / 'names.txt'
     path.write_text('\n'.join(f'kind {i}' for i in range(1000)))
@@ -148,6 +191,7 @@ def test_a_thousand_names(tmp_path):
     ('cat,dog,', 'empty name'),
     ('cat;,dog', 'empty name'),
     ('cat,dog, Cat', "'Cat' is given twice: as number 1 and 3"),
+    ('"cat","dog"', "'\"cat\"' is not the name of a class"),
 ])
 def test_bad_lists(text, message):
     with pytest.raises(ValueError, match=message):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from image_kinds import encode_png
 from mmengine.registry import init_default_scope
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
@@ -69,6 +70,30 @@ def test_ids_that_the_data_set_ignores(load):
     ids = np.array([[0, 1, 255, 65535]], np.uint16)
     labels = load(ids, dict(reduce_zero_label=True, ignore_ids=(255, )))
     assert labels.tolist() == [[65535, 0, 65535, 65535]]
+
+
+@pytest.mark.parametrize('depth', [1, 2, 4])
+def test_grey_of_few_bits(tmp_path, depth):
+    """Decoders spread the values over 8 bits: 3 of 2 bits would be 255."""
+    ids = np.arange(2**depth, dtype=np.uint8)[None]
+    path = tmp_path / 'labels.png'
+    bits = np.unpackbits(ids[..., None], -1)[..., -depth:].reshape(1, -1)
+    path.write_bytes(
+        encode_png(np.packbits(bits, 1), depth, 0, size=ids.shape[::-1]))
+    results = LoadWideAnnotations()(dict(seg_map_path=str(path)))
+    assert results['gt_seg_map'].tolist() == ids.tolist()
+
+
+def test_ignored_label_of_the_data_set(load):
+    """Else label 0 is moved to the class of the number 255."""
+    ids = np.array([[0, 1, 300]], np.uint16)
+    info = dict(reduce_zero_label=True, ignore_index=65535)
+    assert load(ids, info).tolist() == [[65535, 0, 299]]
+    with pytest.raises(
+            ValueError,
+            match='ignore_index=255. belongs to a data '
+            'set with ignore_index=65535'):
+        load(ids, info, ignore_index=255)
 
 
 def test_label_map(load):

@@ -68,7 +68,10 @@ class ClassFileDataset(BaseSegDataset):
     def load_data_list(self) -> list[dict]:
         """One entry per image."""
         data_list = [
-            dict(info, ignore_ids=self._ignore_ids)
+            dict(
+                info,
+                ignore_ids=self._ignore_ids,
+                ignore_index=self.ignore_index)
             for info in super().load_data_list()
         ]
         if not data_list:

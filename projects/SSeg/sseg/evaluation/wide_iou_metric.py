@@ -34,8 +34,9 @@ class WideIoUMetric(IoUMetric):
       classes mmseg keeps 19 kB per image.
     - ``output_dir`` gets 16-bit PNGs if there are more than 256 labels.
     - ``out_file`` gets one record per image.
-    - Labels and predictions that are no class are an error. mmseg counts them
-      nowhere, so that a wrong ``ignore_index`` or vocabulary is not seen.
+    - Labels and predictions that are no class are an error, and so is an
+      ``ignore_index`` that is one. mmseg counts them nowhere, so that a wrong
+      ``ignore_index`` or vocabulary is not seen.
     - Classes that no pixel has, and more than half of the pixels ignored
       without the data set's saying so, are warned of; see
       :func:`check_coverage`.
@@ -153,6 +154,12 @@ class WideIoUMetric(IoUMetric):
                 "the data set's vocabulary, and the same background")
         if self.format_only:
             return
+        if 0 <= self.ignore_index < num_classes:
+            raise ValueError(
+                f'ignore_index={self.ignore_index} of WideIoUMetric is the '
+                f'class {self.dataset_meta["classes"][self.ignore_index]!r}, '
+                'which would not be scored: set it to that of the data set '
+                'and of LoadWideAnnotations, such as 65535')
         label = sample['gt_sem_seg']['data']
         path = sample.get('seg_map_path', sample.get('img_path'))
         if label.shape != prediction.shape:

@@ -1,6 +1,7 @@
 """Files with one class per line, of this project and of others."""
 from __future__ import annotations
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,10 @@ _STUFF = frozenset(
     'building cloud clouds door window ceiling curtain stair stairs floor '
     'hill rail fence ground field rock snow street sidewalk plant bush '
     'bridge platform cabinet shelf desk bed lamp wardrobe'.split())
+
+# Marks of other kinds of files: quotes, lists, comments, columns, ids.
+_NO_NAME = re.compile(
+    r'["\[#].*|.*["\]]|\'.*\'|.*\t.*|\d+\s*[:=].*|\d+[.)]\s.*')
 
 
 class ClassLines(NamedTuple):
@@ -45,8 +50,8 @@ def read_class_lines(path: str | os.PathLike) -> ClassLines:
     is chosen like any other, by its words.
 
     Raises:
-        ValueError: The file is no text, has no class, or has both ``;`` and
-            ``,``.
+        ValueError: The file is no text, has no class, has both ``;`` and
+            ``,``, is one line with commas, or has something else than names.
     """
     try:
         lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
@@ -64,7 +69,12 @@ def read_class_lines(path: str | os.PathLike) -> ClassLines:
             'synonyms. Use one of them; a name that holds a comma may stand '
             'in a file with ids ("1 water, still;sea")')
     mark = ',' if by[','] else ';'
-    names = [[name.strip() for name in line.split(mark)] for _, line in rows]
+    if by[','] and len(rows) == 1:
+        raise ValueError(
+            f'{path} is one line with commas, so that it is not clear whether '
+            'they separate classes or synonyms: write one class per line; '
+            'synonyms of a single class stand behind ";"')
+    names = [_split(path, i, line, mark) for i, line in rows]
     for (number, _), row in zip(rows, names):
         for name in row:
             check_name(name, f'{path}, line {number}')
@@ -87,6 +97,26 @@ def read_class_lines(path: str | os.PathLike) -> ClassLines:
         parts.append(f'of which the first is the background by its words '
                      f'({", ".join(first[:4])} ...), without a threshold')
     return ClassLines(classes, names, alone, ', '.join(parts))
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may be the name of a class, and not a part of a file
+    of another kind, such as a quoted name."""
+    return not _NO_NAME.fullmatch(text.strip())
+
+
+def _split(path: str | os.PathLike, number: int, line: str,
+           mark: str) -> list[str]:
+    """The names of a line, which may end in the mark."""
+    names = [name.strip() for name in line.split(mark) if name.strip()]
+    numbered = len(names) > 1 and names[0].isdecimal()
+    if not names or numbered or not all(map(is_name, (line, *names))):
+        raise ValueError(
+            f'{path}, line {number}: {line.strip()[:60]!r} is not a name, or '
+            f'names separated by "{mark}". Write one class per line, without '
+            'quotes, brackets, tabs and comments; an id stands before a '
+            'blank, in all lines or none ("1 cat")')
+    return names
 
 
 def _is_background(names: list[str]) -> bool:

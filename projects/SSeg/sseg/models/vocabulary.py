@@ -5,7 +5,7 @@ from typing import Sequence
 
 from mmengine.logging import print_log
 
-from .class_lines import BACKGROUND, read_class_lines
+from .class_lines import BACKGROUND, is_name, read_class_lines
 from .templates import get_templates
 
 SYNONYMS = ('mean', 'max')
@@ -99,12 +99,22 @@ class Vocabulary:
             rows = spec.split(',') if spec.strip() else []
             names = [row.split(';') for row in rows]
             classes = [row[0] for row in names]
-        return cls(
-            classes=classes,
-            prompt_names=names,
-            templates=templates,
-            background=background,
-            synonyms=synonyms)
+            wrong = [n for row in names for n in row if not is_name(n)]
+            if wrong:
+                raise ValueError(
+                    f'{wrong[0]!r} is not the name of a class: write names '
+                    'without quotes and brackets, as in cat,dog,grass')
+        try:
+            return cls(
+                classes=classes,
+                prompt_names=names,
+                templates=templates,
+                background=background,
+                synonyms=synonyms)
+        except ValueError as error:
+            if not os.path.isfile(spec):
+                raise
+            raise ValueError(f'{spec}: {error}') from None
 
     @property
     def labels(self) -> tuple[str, ...]:

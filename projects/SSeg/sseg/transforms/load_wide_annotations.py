@@ -12,6 +12,9 @@ from PIL import Image
 
 from ..datasets.class_file_dataset import WIDE_IGNORE_INDEX
 
+# The header of a PNG has bits per channel and kind at these places.
+_PNG, _BIT_DEPTH, _COLOR_TYPE = b'\x89PNG', 24, 25
+
 
 @TRANSFORMS.register_module()
 class LoadWideAnnotations(LoadAnnotations):
@@ -25,8 +28,8 @@ class LoadWideAnnotations(LoadAnnotations):
 
     Required keys: ``seg_map_path``; ``reduce_zero_label`` (bool),
     ``label_map`` (dict of int to int or None), ``ignore_ids`` (ids in the
-    file, of :class:`ClassFileDataset`), ``ori_shape``, ``img_path`` if they
-    are there.
+    file) and ``ignore_index`` of :class:`ClassFileDataset`, ``ori_shape``,
+    ``img_path`` if they are there.
 
     Added keys: ``gt_seg_map`` (H, W) int32, entered in ``seg_fields``.
 
@@ -39,7 +42,8 @@ class LoadWideAnnotations(LoadAnnotations):
 
     Raises:
         ValueError: The file is no image, has another number of channels, or
-            is not as large as the image.
+            is not as large as the image; or the data set ignores another
+            label.
     """
 
     def __init__(self,
@@ -59,6 +63,13 @@ class LoadWideAnnotations(LoadAnnotations):
 
     def _load_seg_map(self, results: dict) -> None:
         """Load the ids and turn them into labels."""
+        wanted = results.get('ignore_index', self.ignore_index)
+        if wanted != self.ignore_index:
+            raise ValueError(
+                f'LoadWideAnnotations(ignore_index={self.ignore_index}) '
+                f'belongs to a data set with ignore_index={wanted}, so that '
+                'ignored pixels would be of a class: give both, and the '
+                'metric, the same')
         path = results['seg_map_path']
         ids = self._decode(path)
         if results.get('ori_shape', ids.shape)[:2] != ids.shape:
@@ -66,7 +77,8 @@ class LoadWideAnnotations(LoadAnnotations):
                 f'{path} has {ids.shape} pixels, but the image '
                 f'{results["ori_shape"][:2]} (height, width): '
                 f'{results.get("img_path")}. Save the label map at the size '
-                'of the image')
+                'of the image; if it was drawn before the image is turned as '
+                'EXIF says, set LoadImage(ignore_orientation=True)')
         ignored = np.isin(ids, (*self.ignore_ids, self.ignore_index,
                                 *results.get('ignore_ids', ())))
         if results.get('reduce_zero_label'):
@@ -106,10 +118,18 @@ class LoadWideAnnotations(LoadAnnotations):
         if self.rgb:
             image = image.astype(np.int32)  # in the order BGR
             return image[..., 2] + 256 * image[..., 1] + 65536 * image[..., 0]
-        return image.astype(np.int32)
+        return image.astype(np.int32) // _grey_step(data)
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(rgb={self.rgb}, '
                 f'ignore_ids={self.ignore_ids}, '
                 f'ignore_index={self.ignore_index}, '
                 f'backend_args={self.backend_args})')
+
+
+def _grey_step(data: bytes) -> int:
+    """By how much the values of an image are spread: Pillow makes 0, 85, 170
+    and 255 of the numbers 0 to 3 in a grey PNG of 2 bits."""
+    if data[:4] != _PNG or data[_COLOR_TYPE] != 0:
+        return 1
+    return {2: 85, 4: 17}.get(data[_BIT_DEPTH], 1)
