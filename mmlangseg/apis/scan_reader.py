@@ -76,7 +76,7 @@ def _split(name: str | Path,
            array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Take (N, 3) or (N, 6) apart."""
     if (array.ndim != 2 or array.shape[1] not in (3, 6)
-            or not np.issubdtype(array.dtype, np.number)):
+            or array.dtype.kind not in 'iuf'):
         raise ValueError(
             f'{name}: expected numbers of shape (N, 6), x y z r g b, or '
             f'(N, 3), got {array.dtype} of shape {array.shape}')
