@@ -52,7 +52,7 @@ def _read_header(content: bytes) -> tuple[dict, bytes]:
     header, start = {}, 0
     while 'DATA' not in header:
         end = content.index(b'\n', start)
-        line = content[start:end].decode('ascii').split('#')[0].split()
+        line = content[start:end].split(b'#')[0].decode('ascii').split()
         start = end + 1
         if line:
             header[line[0].upper()] = line[1:]

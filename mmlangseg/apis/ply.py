@@ -1,5 +1,6 @@
 """Reading the vertices of PLY files."""
 from __future__ import annotations
+import io
 import os
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Sequence
@@ -52,10 +53,12 @@ def read_ply(path: str | os.PathLike) -> np.ndarray:
     try:
         with open(path, 'rb') as file:
             _check_size(path, file)
+            header_bytes = file.tell()
         try:
-            data = PlyData.read(str(path), known_list_len=_TRIANGLES)
+            data = PlyData.read(
+                _readable(path, header_bytes), known_list_len=_TRIANGLES)
         except PlyParseError:
-            data = PlyData.read(str(path))
+            data = PlyData.read(_readable(path, header_bytes))
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} does not exist') from None
     except _BadPly as error:
@@ -135,6 +138,22 @@ def _check_size(path: Path, file: BinaryIO) -> None:
                 f'at least {element.row_bytes} bytes each, but only {left} '
                 'bytes are left. Export or download it again')
         left -= element.count * element.row_bytes
+
+
+def _readable(path: Path, header_bytes: int) -> str | BinaryIO:
+    """What plyfile reads of a file: it itself, or, as plyfile takes ASCII
+    only, a copy without the other letters of its comments."""
+    with open(path, 'rb') as file:
+        header = file.read(header_bytes)
+        if header.isascii():
+            return str(path)
+        body = file.read()
+    lines = [
+        line.decode('ascii', 'ignore').encode() if line.startswith(
+            (b'comment', b'obj_info')) else line
+        for line in header.splitlines(keepends=True)
+    ]
+    return io.BytesIO(b''.join(lines) + body)
 
 
 def _read_header(path: Path, file: BinaryIO) -> tuple[bool, list[_Element]]:

@@ -93,6 +93,30 @@ def test_ply(tmp_path, cloud, text):
     np.testing.assert_allclose(points, np.c_[xyz, rgb], rtol=1e-6)
 
 
+@pytest.mark.parametrize('newline', [b'\n', b'\r\n'])
+@pytest.mark.parametrize('text', [False, True])
+def test_comments_in_any_language(tmp_path, cloud, text, newline):
+    path = write_ply(tmp_path / 'a.ply', *cloud, text=text)
+    header, end, body = path.read_bytes().partition(b'end_header\n')
+    header = header.replace(
+        b'1.0\n', '1.0\ncomment Büro, 2. Stöck, 部屋\n'
+        'obj_info \ufeff\n'.encode())
+    content = header + end + (body if text else b'')
+    path.write_bytes(
+        content.replace(b'\n', newline) + (b'' if text else body))
+    assert np.array_equal(read_scan(path), np.concatenate(cloud, 1))
+
+
+def test_comments_of_pcd(tmp_path):
+    path = tmp_path / 'a.pcd'
+    path.write_text(
+        '# .PCD aus dem Büro\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\n'
+        'POINTS 1\nDATA ascii\n1 2 3\n',
+        encoding='utf-8')
+    with pytest.warns(UserWarning, match='no colours'):
+        assert read_scan(path)[0, :3].tolist() == [1, 2, 3]
+
+
 @pytest.mark.parametrize('names',
                          [('r', 'g', 'b'),
                           ('diffuse_red', 'diffuse_green', 'diffuse_blue')])
@@ -193,6 +217,11 @@ def test_without_colors_becomes_grey_with_a_warning(tmp_path, cloud):
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         as_points(np.c_[xyz, rgb])
+
+
+def test_complex_numbers_are_no_coordinates():
+    with pytest.raises(ValueError, match='complex64'):
+        as_points(np.ones((4, 6), np.complex64))
 
 
 def test_bad_files(tmp_path, cloud):

@@ -167,6 +167,19 @@ def test_not_finite_points(own_scans, source, capsys):
     assert status == 0 and scan_files.scan_size(out, 'b') == 38
 
 
+def test_colors_of_points_that_are_dropped(own_scans, source, capsys):
+    write_ply(
+        source / 'b.ply',
+        types=dict(red='f4', green='f4', blue='f4'),
+        x=np.where(np.arange(40) == 3, np.nan, 0.5),
+        red=np.where(np.arange(40) == 3, np.nan, 200.))
+    status, out = run(own_scans, source, '--drop-invalid')
+    assert status == 0 and scan_files.scan_size(out, 'b') == 39
+    write_ply(source / 'b.ply', x=np.nan)
+    status, _ = run(own_scans, source, '--drop-invalid')
+    assert status == 1 and '40 of 40 points' in capsys.readouterr().err
+
+
 def test_missing_colours(own_scans, source, capsys):
     write_ply(source / 'b.ply', drop=['green'])
     error = fails(own_scans, source, capsys)

@@ -63,17 +63,18 @@ def read_scan(path: Path,
         offset that was subtracted, (3,), metres.
     """
     vertices = read_ply(path)
+    finite = np.isfinite(stack_properties(path, vertices,
+                                          COORDINATES)).all(axis=1)
+    if not finite.all():
+        if not (args.drop_invalid and finite.any()):
+            raise ScanError(
+                f'{path}: {int((~finite).sum())} of {len(vertices)} points '
+                'have NaN or infinite coordinates; remove them, or pass '
+                '--drop-invalid')
+        vertices = vertices[finite]  # their colours may be no numbers either
     xyz = stack_properties(path, vertices, COORDINATES)
     rgb = read_colors(path, vertices, args.grey)
     labels = read_labels(path, vertices, args.label)
-    finite = np.isfinite(xyz).all(axis=1)
-    if not finite.all():
-        if not args.drop_invalid:
-            raise ScanError(
-                f'{path}: {int((~finite).sum())} of {len(xyz)} points have '
-                'NaN or infinite coordinates; remove them, or pass '
-                '--drop-invalid')
-        xyz, rgb, labels = xyz[finite], rgb[finite], labels[finite]
     xyz, offset = place_scan(path, xyz, args.scale, center=args.center)
     return np.column_stack([xyz, rgb, labels]), offset
 

@@ -7,7 +7,6 @@ _base_ = './refcoco.py'
 
 data_root = _base_.data_root
 lists = 'refcoco/splits/refcoco_unc_train_1pct_seed0'
-candidates = 'data/refer/candidates'
 meta_keys = _base_.meta_keys
 
 load_pipeline = _base_.train_pipeline[:-1]
@@ -29,7 +28,7 @@ unsup_pipeline = [
         type='mmdet.MultiBranch',
         branch_field=['sup', 'unsup_teacher', 'unsup_student'],
         unsup_teacher=[
-            dict(type='LoadMaskCandidates', cache=candidates),
+            dict(type='LoadMaskCandidates', cache='data/refer/candidates'),
             dict(type='PackSegInputs', meta_keys=(*meta_keys, 'candidates')),
         ],
         unsup_student=[

@@ -97,6 +97,11 @@ def test_each_expression_once(root, per_scene, length, test_mode):
         assert flat == sorted(flat)
 
 
+def test_unknown_folders(root):
+    with pytest.raises(ValueError, match="no 'pts_semantic', only .'pts'"):
+        build(root, data_prefix=dict(pts_semantic='semantic_mask'))
+
+
 def test_dealt_anew_each_epoch(root):
     dataset = build(root, expressions_per_scene=3)
     first, second = expressions(dataset, 0), expressions(dataset, 1)

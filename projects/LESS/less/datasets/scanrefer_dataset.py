@@ -135,6 +135,10 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
         self._cache = ScanCache(cache_scenes)
         self._scenes: List[bytes] = []
         prefix = dict(pts='points', pts_instance_mask='instance_mask')
+        strange = sorted((data_prefix or {}).keys() - prefix.keys())
+        if strange:
+            raise ValueError(f'data_prefix has no {strange[0]!r}, only '
+                             f'{sorted(prefix)}')
         prefix.update(data_prefix or {})
         self._folders = prefix
         super().__init__(
