@@ -169,7 +169,7 @@ def test_images_are_not_turned(converter, root, names):
 def test_same_names_without_synonym(converter, root, names, capsys):
     names.write_text('\n'.join(f'{s} thing' for s in SYNSETS))
     assert run(converter, root, names) == 1
-    assert "have the same name 'thing'" in capsys.readouterr().err
+    assert "the class 'thing' is given twice" in capsys.readouterr().err
 
 
 def damage(root, kind):

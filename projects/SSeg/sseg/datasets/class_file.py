@@ -111,17 +111,20 @@ def check_name(name: str, source: str) -> None:
                          'class. Correct the line, or make the file again')
 
 
-def check_distinct(labels: Sequence[str], source: PathLike) -> None:
+def check_distinct(labels: Sequence[str],
+                   source: PathLike | None = None) -> None:
     """Check that names differ by more than capitals.
 
     Text encoders do not tell capitals apart, so such classes would be one.
 
     Raises:
-        ValueError: Two are the same; says which.
+        ValueError: Two are the same; says which, behind ``source``.
     """
+    prefix = '' if source is None else f'{source}: '
     first: dict[str, int] = {}
     for index, label in enumerate(labels, 1):
         other = first.setdefault(label.casefold(), index)
         if other != index:
-            raise ValueError(f'{source}: classes {other} and {index} have the '
-                             f'same name {label!r}. Give one another name')
+            raise ValueError(
+                f'{prefix}the class {label!r} is given twice: as number '
+                f'{other} and {index}. Give one another name')

@@ -5,6 +5,7 @@ from typing import Sequence
 
 from mmengine.logging import print_log
 
+from ..datasets.class_file import check_distinct
 from .class_lines import BACKGROUND, is_name, read_class_lines
 from .templates import get_templates
 
@@ -147,13 +148,8 @@ def _checked_names(names: Sequence[str]) -> tuple[str, ...]:
         raise ValueError(f'classes must be a list of names, not {names!r}')
     if not names:
         raise ValueError('the vocabulary is empty: give at least one class')
-    names, first = tuple(_checked_name(name) for name in names), {}
-    for i, name in enumerate(names):
-        # text encoders do not tell capitals apart
-        if name.casefold() in first:
-            raise ValueError(f'the class {name!r} is given twice: as number '
-                             f'{first[name.casefold()] + 1} and {i + 1}')
-        first[name.casefold()] = i
+    names = tuple(_checked_name(name) for name in names)
+    check_distinct(names)
     return names
 
 
