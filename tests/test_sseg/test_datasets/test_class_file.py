@@ -39,7 +39,8 @@ def test_written_and_read(path, background):
     ('1 ;\n', 'line 1'),
     ('1 car\n2 dog3\tcat\n', 'line 2: \'dog3'),
     ('1 <html>\n', "line 1: '<html>' cannot be the name of a class"),
-    ('1 Cardigan\n2 cardigan\n', "'cardigan' is given twice: as number 1 and 2"),
+    ('1 Cardigan\n2 cardigan\n',
+     "'cardigan' is given twice: as number 1 and 2"),
     (b'\xff\xfe1', 'not a UTF-8 text file'),
 ])
 def test_malformed(path, text, message):
