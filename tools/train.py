@@ -22,7 +22,8 @@ from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import (find_resume_checkpoint, watch_load_from,
                               watch_pretrained)
 from mmlangseg.engine.launch import (build_runner, load_config,
-                                     require_gpus_for_sync_bn)
+                                     require_gpus_for_sync_bn,
+                                     warn_of_idle_keys)
 from mmlangseg.engine.required_inputs import require_inputs
 from mmlangseg.text import use_saved_words
 
@@ -174,6 +175,7 @@ def main() -> None:
     require_inputs(cfg, ('train', 'val'))
     require_gpus_for_sync_bn(cfg)
     runner = build_runner(cfg)
+    warn_of_idle_keys(runner.model, cfg.get('optim_wrapper') or {})
     watch_pretrained(runner.model)
     if cfg.get('load_from') and not cfg.get('resume'):
         watch_load_from(runner.model, cfg.load_from)

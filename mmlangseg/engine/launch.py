@@ -1,5 +1,6 @@
 """What tools/train.py and tools/test.py have in common."""
 from __future__ import annotations
+import logging
 import os
 from pathlib import Path
 
@@ -86,6 +87,18 @@ def require_gpus_for_sync_bn(cfg: Config) -> None:
             'on GPUs only, and this run would use CPUs. For statistics of '
             'each process: --cfg-options '
             f'{keys[0]}={"None" if keys[0] == "sync_bn" else "BN"}')
+
+
+def warn_of_idle_keys(model: torch.nn.Module, optim_wrapper: dict) -> None:
+    """Name the ``custom_keys`` of an optimizer that meet no parameter, so
+    that their rates and decays have no effect."""
+    keys = (optim_wrapper.get('paramwise_cfg') or {}).get('custom_keys') or {}
+    names = [name for name, _ in model.named_parameters()]
+    idle = [key for key in keys if not any(key in name for name in names)]
+    if idle:
+        print_log(
+            f'optim_wrapper.paramwise_cfg.custom_keys: no parameter of the '
+            f'model has {idle[0]!r} in its name', 'current', logging.WARNING)
 
 
 def _find_sync_bn(node: object, path: str) -> list[str]:

@@ -37,6 +37,8 @@ class GRUTextEncoder(BaseModule):
             brings its own.
         num_layers (int): GRU layers.
         freeze_vectors (bool): Keep the vectors of a GloVe file.
+        pretrained_vectors (bool): Whether words that are given have vectors
+            of a GloVe file in the checkpoint that is loaded next.
     """
 
     # what a checkpoint may have in another size
@@ -47,13 +49,15 @@ class GRUTextEncoder(BaseModule):
                  hidden_channels: int = 128,
                  embed_dims: int = 300,
                  num_layers: int = 1,
-                 freeze_vectors: bool = False) -> None:
+                 freeze_vectors: bool = False,
+                 pretrained_vectors: bool = False) -> None:
         super().__init__()
         if isinstance(vocabulary, str):
             self.words, vectors = _read_vocabulary(Path(vocabulary))
         else:
             self.words, vectors = list(vocabulary), None
         self.has_vectors = vectors is not None
+        self.is_pretrained = self.has_vectors or pretrained_vectors
         if vectors is not None:
             embed_dims = vectors.shape[1]
         # 0 is padding, 1 any unknown word.
@@ -119,7 +123,7 @@ class GRUTextEncoder(BaseModule):
 
     def pretrained_parameters(self) -> Iterator[nn.Parameter]:
         """The vectors, if they come from a GloVe file."""
-        return iter([self.vectors.weight] if self.has_vectors else [])
+        return iter([self.vectors.weight] if self.is_pretrained else [])
 
     def forward(self, texts: list[str]) -> TextFeatures:
         """Encode S sentences; see :class:`TextFeatures`."""
@@ -140,6 +144,16 @@ class GRUTextEncoder(BaseModule):
             words=words,
             word_mask=(ids > 0).to(device),
             sentence=torch.cat([last[-2], last[-1]], dim=1))
+
+
+def has_word_vectors(path: str | Path) -> bool:
+    """Whether a file of words is there and has vectors behind them."""
+    try:
+        with open(path, encoding='utf-8-sig') as file:
+            line = next(filter(str.strip, file), '')
+    except (OSError, UnicodeDecodeError):
+        return False
+    return len(line.split()) > 1
 
 
 def words_of_state(state: Tensor, vectors: Tensor, prefix: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from mmengine.runner import CheckpointLoader
 
 from mmlangseg.engine import plain_state
-from .gru import words_of_state
+from .gru import has_word_vectors, words_of_state
 
 
 def use_saved_words(model: dict,
@@ -40,6 +40,10 @@ def use_saved_words(model: dict,
                     words = words_of_state(value, vectors, prefix)
                 except ValueError as error:
                     raise ValueError(f'{source}: {error}') from None
+                file = config.get('vocabulary')
+                if isinstance(file, str) and has_word_vectors(file):
+                    # a training that is resumed keeps their learning rate
+                    config['pretrained_vectors'] = True
                 config['vocabulary'] = words
                 config['embed_dims'] = vectors.shape[1]
 

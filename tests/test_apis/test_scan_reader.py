@@ -102,8 +102,7 @@ def test_comments_in_any_language(tmp_path, cloud, text, newline):
         b'1.0\n', '1.0\ncomment Büro, 2. Stöck, 部屋\n'
         'obj_info \ufeff\n'.encode())
     content = header + end + (body if text else b'')
-    path.write_bytes(
-        content.replace(b'\n', newline) + (b'' if text else body))
+    path.write_bytes(content.replace(b'\n', newline) + (b'' if text else body))
     assert np.array_equal(read_scan(path), np.concatenate(cloud, 1))
 
 

@@ -9,7 +9,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmlangseg.engine import launch
-from mmlangseg.engine.launch import build_runner, require_gpus_for_sync_bn
+from mmlangseg.engine.launch import (build_runner, require_gpus_for_sync_bn,
+                                     warn_of_idle_keys)
 
 
 @pytest.fixture
@@ -126,3 +127,17 @@ def test_synchronized_batch_norm_needs_gpus(monkeypatch):
     monkeypatch.setattr(launch, 'get_device', lambda: 'cuda')
     for values in given:
         require_gpus_for_sync_bn(Config(dict(launcher='pytorch', **values)))
+
+
+def test_keys_that_meet_no_parameter(monkeypatch):
+    said = []
+    monkeypatch.setattr(launch, 'print_log',
+                        lambda text, *_: said.append(text))
+    model = torch.nn.ModuleDict(dict(text_encoder=torch.nn.Linear(1, 1)))
+    for keys in (None, {}, dict(text_encoder=dict(lr_mult=5.)), {'.bias': {}}):
+        warn_of_idle_keys(model, dict(paramwise_cfg=dict(custom_keys=keys)))
+    warn_of_idle_keys(model, {})
+    assert not said
+    keys = dict(txt_encoder=dict(lr_mult=5.))
+    warn_of_idle_keys(model, dict(paramwise_cfg=dict(custom_keys=keys)))
+    assert "no parameter of the model has 'txt_encoder'" in said[0]

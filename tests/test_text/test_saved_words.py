@@ -40,6 +40,23 @@ def test_words_and_channels(state, tmp_path, as_file):
     assert encoder.vectors.weight.shape == (4, 6)
 
 
+def test_vectors_of_a_resumed_training_are_pretrained(state, tmp_path):
+    """They keep their own learning rate."""
+    path = tmp_path / 'glove.txt'
+    path.write_text('\nchair 1 2 3 4 5 6\nred 6 5 4 3 2 1\n')
+    for file, pretrained in ((path, True), (tmp_path / 'words.txt', False),
+                             (tmp_path / 'gone.txt', False)):
+        model = dict(
+            text_encoder=dict(
+                type='GRUTextEncoder', vocabulary=str(file),
+                hidden_channels=4))
+        use_saved_words(model, state)
+        encoder = MODELS.build(model['text_encoder'])
+        found = list(encoder.pretrained_parameters())
+        assert len(found) == pretrained
+        assert all(each is encoder.vectors.weight for each in found)
+
+
 EXTRA = 'student.text_encoder._extra_state'
 VECTORS = 'student.text_encoder.vectors.weight'
 
