@@ -1,17 +1,8 @@
 # Mean teacher that learns only from the pixels its teacher is sure of.
-_base_ = './semires_refcoco_iom_1pct.py'
+_base_ = './semires_refcoco_baseline_1pct.py'
 
 model = dict(
-    refiner=dict(_delete_=True, type='KeepPseudoLabel'),
+    refiner=dict(trusted=False),
     pseudo_label_loss=dict(
         pixel_weight=dict(
             _delete_=True, type='ConfidenceFilter', threshold=0.9)))
-
-# Masks are taken as they are, so no candidates of SAM are needed.
-unsup_pipeline = _base_.unsup_pipeline
-unsup_pipeline[-1].unsup_teacher = [
-    transform for transform in unsup_pipeline[-1].unsup_teacher
-    if transform.type != 'LoadMaskCandidates'
-]
-train_dataloader = dict(
-    dataset=dict(sources=dict(unlabelled=dict(pipeline=unsup_pipeline))))

@@ -10,9 +10,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 # Other formats of Pillow run foreign programs.
 FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF')
+# Of their files, in small letters; what else is in a folder is no image.
+SUFFIXES = frozenset('.jpg .jpeg .png .webp .gif .bmp .tif .tiff'.split())
 # 400 MB as RGB. Pillow itself refuses images of more than 179 megapixels.
 MAX_PIXELS = 1 << 27
 _DEEP_GREY = ('I;16', 'I;16L', 'I;16B', 'I;16N', 'I')
+_ORIENTATION = 0x0112  # tag of EXIF, 1 for an image that stands upright
 _BIT_DEPTH = 24  # where the header of a PNG has it
 
 
@@ -87,12 +90,14 @@ def decode_image(data: bytes,
     """
     if not data:
         raise ImageFileError(f'{name} is empty. Download or copy it again')
-    formats = FORMATS
-    if ignore_orientation:  # which Pillow itself gives to TIFF files
-        formats = tuple(form for form in FORMATS if form != 'TIFF')
     try:
-        with _open(data, formats) as image:
+        with _open(data) as image:
             _check_size(image.size, name, max_pixels, min_size)
+            if ignore_orientation and image.format == 'TIFF' \
+                    and image.getexif().get(_ORIENTATION, 1) != 1:
+                raise ImageFileError(
+                    f'{name} is a TIFF with an orientation, which Pillow '
+                    'cannot ignore. Convert it to .png as it is stored')
             image.load()
             if not ignore_orientation:
                 _turn(image)
@@ -109,7 +114,7 @@ def decode_image(data: bytes,
             f'max_pixels={max_pixels}. Make it smaller') from None
     except UnidentifiedImageError:  # whose text names an object of Python
         raise ImageFileError(
-            f'{name} is none of {", ".join(formats)}, or damaged from the '
+            f'{name} is none of {", ".join(FORMATS)}, or damaged from the '
             'beginning on. Download it again, or convert it to .jpg, .jpeg, '
             '.png or .webp') from None
     except Exception as error:  # a damaged file raises almost anything
@@ -118,10 +123,10 @@ def decode_image(data: bytes,
                              'Download or copy it again') from error
 
 
-def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
+def _open(data: bytes) -> Image.Image:
     with warnings.catch_warnings():  # `max_pixels` is the limit
         warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-        return Image.open(io.BytesIO(data), formats=formats)
+        return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
 def _check_size(size: tuple[int, int], name: str, max_pixels: int,

@@ -110,8 +110,7 @@ def test_all_paths_agree(name, tmp_path):
         for loader in loaders
     }
     for title, config in configs.items():
-        if config.get('ignore_orientation') and (turned
-                                                 or name.endswith('.tiff')):
+        if config.get('ignore_orientation') and turned:
             continue
         sample = TRANSFORMS.build(config)(dict(img_path=str(path)))
         assert sample['img_shape'] == sample['ori_shape'] == rgb.shape[:2]
@@ -145,7 +144,7 @@ def test_orientation_of_tiff():
     """Pillow turns it at once: what was stored cannot be had."""
     data = encode(RGB, 'TIFF', exif=exif(6))
     assert np.array_equal(decode_image(data), np.rot90(RGB, -1))
-    with pytest.raises(ImageFileError, match='none of JPEG.*BMP, or damaged'):
+    with pytest.raises(ImageFileError, match='is a TIFF with an orientation'):
         decode_image(data, ignore_orientation=True)
 
 

@@ -324,6 +324,8 @@ def test_bad_arguments(arguments, message, run, photos, tmp_path, monkeypatch):
 @pytest.mark.parametrize('names, message', [
     (['a.png'], 'a.png has no number'),
     (['a1.png', 'b01.png'], 'b01.png has the number of a1.png'),
+    (['a1.png', 'b01.TIF'], 'b01.TIF has the number of a1.png'),
+    (['a1.tiff', 'b01.gif'], 'b01.gif has the number of a1.tiff'),
     (['notes.txt'], 'there is no image'),
 ])
 def test_folders_without_ids(names, message, run, tmp_path):

@@ -30,7 +30,7 @@ import numpy as np
 from mmlangseg.cfg_options import CfgOptions
 from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
-from mmlangseg.image_files import read_image
+from mmlangseg.image_files import SUFFIXES, read_image
 from mmlangseg.progress import Progress
 from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, RESIZE_RULES,
                                           CandidateCache, Candidates,
@@ -41,7 +41,6 @@ from mmlangseg.semires.datasets import (find_images, find_refs_file,
 from mmlangseg.visualization import write_png
 
 MAX_DIGITS = 18  # of an id in a file of the cache
-SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp'}
 
 
 def parse_args() -> argparse.Namespace:

@@ -37,13 +37,12 @@ from mmlangseg.apis import SemanticResult, SSegInferencer
 from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.fileio import read_text, resolve_inside, write_json
+from mmlangseg.image_files import SUFFIXES
 from mmlangseg.probability import parse_probability
 from mmlangseg.progress import Progress
 from mmlangseg.sseg.datasets import (WIDE_IGNORE_INDEX, ClassNames,
                                      write_class_names)
 from mmlangseg.visualization import write_png
-
-SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp'}
 
 
 def parse_args() -> argparse.Namespace:

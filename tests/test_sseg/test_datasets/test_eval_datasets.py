@@ -165,6 +165,41 @@ def test_own_data(tmp_path):
         ClassFileDataset(data_prefix=dict(prefix, img_path='empty'), **common)
 
 
+@pytest.fixture
+def three_photos(tmp_path):
+    """One that ends as data sets expect, and two others; labels beside."""
+    for name in ('a.jpg', 'b.JPG', 'c.webp'):
+        save_image(tmp_path / name)
+    save(tmp_path / 'a.png', np.zeros((4, 6), np.uint8))
+    (tmp_path / 'classes.txt').write_text('0 background\n1 cat\n')
+    return dict(
+        classes_file='classes.txt',
+        data_root=str(tmp_path),
+        data_prefix=dict(img_path='', seg_map_path=''))
+
+
+def test_images_left_out_are_named(three_photos, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmlangseg.sseg.datasets.class_file_dataset.print_log',
+                        lambda text, *_: said.append(text))
+    assert len(ClassFileDataset(**three_photos)) == 1
+    message, = said
+    assert '2 images, such as b.JPG, do not end in .jpg' in message
+
+
+def test_lists_of_images(three_photos, tmp_path):
+    path = tmp_path / 'val.txt'
+    path.write_bytes(b'\xef\xbb\xbf\r\na\r\n\r\n')
+    dataset = ClassFileDataset(ann_file='val.txt', **three_photos)
+    assert len(dataset) == 1  # a blank line is no image
+    assert dataset.get_data_info(0)['img_path'] == str(tmp_path / 'a.jpg')
+    path.write_bytes('a\n'.encode('utf-16'))
+    with pytest.raises(ValueError, match='val.txt is not UTF-8'):
+        ClassFileDataset(ann_file='val.txt', **three_photos)
+    with pytest.raises(FileNotFoundError, match='none.txt does not exist'):
+        ClassFileDataset(ann_file='none.txt', **three_photos)
+
+
 def test_label_300_of_own_pairs(tmp_path, monkeypatch):
     """Not 44, by the config as it is."""
     root = tmp_path / 'data/own_pairs'

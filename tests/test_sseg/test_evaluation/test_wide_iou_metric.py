@@ -165,6 +165,20 @@ def test_a_share_that_the_data_set_ignores_is_not_named(warnings):
     assert not warnings
 
 
+def test_no_data_set_ignores_nearly_all(warnings):
+    """Maps of 0 and 255 with a stray pixel, and classes without background:
+    both values are ignored."""
+    label = np.full((10, 10), 255)
+    label[0, 0] = 0
+    metric = WideIoUMetric()
+    metric.dataset_meta = dict(classes=['a'], reduce_zero_label=True)
+    sample = make_sample(np.zeros((10, 10), int), label)
+    metric.process({}, [sample.to_dict()])
+    metric.evaluate(1)
+    assert len(warnings) == 1
+    assert '99.0 % of the pixels are ignored' in warnings[0]
+
+
 def test_nothing_to_score():
     sample = make_sample([[0, 0]], [[255, 255]])
     with pytest.raises(ValueError, match='all 2 pixels .* are ignored'):

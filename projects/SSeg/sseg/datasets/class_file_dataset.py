@@ -1,11 +1,17 @@
 """Images with label maps, and a file with the names of their classes."""
 from __future__ import annotations
+import logging
+import os
+from pathlib import Path
 from typing import Optional
 
 from mmengine.fileio import join_path
+from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from mmlangseg.fileio import read_text
+from mmlangseg.image_files import SUFFIXES
 from .class_file import BACKGROUND, read_class_names
 
 # Above every id of a 16-bit label map. 255 will not do where it is a class.
@@ -36,8 +42,8 @@ class ClassFileDataset(BaseSegDataset):
 
     Raises:
         FileNotFoundError: A file is missing, or there is no image.
-        ValueError: ``classes_file`` is malformed, or ``ignore_index`` is a
-            class.
+        ValueError: ``classes_file`` is malformed, ``ann_file`` is not UTF-8,
+            or ``ignore_index`` is a class.
     """
 
     def __init__(self,
@@ -66,21 +72,48 @@ class ClassFileDataset(BaseSegDataset):
             **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """One entry per image."""
-        data_list = [
-            dict(
-                info,
-                ignore_ids=self._ignore_ids,
-                ignore_index=self.ignore_index)
-            for info in super().load_data_list()
-        ]
+        """One entry per line of ``ann_file`` that has a name, or per image of
+        the folder."""
+        listed = bool(self.ann_file) and not os.path.isdir(self.ann_file)
+        if listed and '://' not in self.ann_file:
+            read_text(self.ann_file)  # or an error with its name
+        data_list = []
+        for info in super().load_data_list():
+            # MMEngine takes the byte order mark of a list for a letter.
+            paths = {
+                key: info[key].replace('\ufeff', '')
+                for key in ('img_path', 'seg_map_path') if key in info
+            }
+            if os.path.basename(paths['img_path']) != self.img_suffix:
+                data_list.append(
+                    dict(
+                        info,
+                        **paths,
+                        ignore_ids=self._ignore_ids,
+                        ignore_index=self.ignore_index))
         if not data_list:
             raise FileNotFoundError(
                 f'there is no image *{self.img_suffix} in '
                 f'{self.data_prefix["img_path"]}. Correct data_root, '
                 'data_prefix or img_suffix')
-        for key in ('img_path', 'seg_map_path'):
-            # MMEngine takes the byte order mark of a list for a letter.
-            if key in data_list[0]:
-                data_list[0][key] = data_list[0][key].replace('\ufeff', '')
+        if not listed:
+            self._name_left_out(data_list)
         return data_list
+
+    def _name_left_out(self, data_list: list[dict]) -> None:
+        """Warn of images in the folder that end otherwise."""
+        folder = Path(self.data_prefix['img_path'])
+        # label maps may lie beside the images
+        known = {
+            Path(path)
+            for info in data_list
+            for path in (info['img_path'], info.get('seg_map_path', ''))
+        }
+        others = sorted(
+            path.relative_to(folder).as_posix() for path in folder.rglob('*')
+            if path.suffix.lower() in SUFFIXES and path not in known)
+        if others:
+            print_log(
+                f'{folder}: {len(others)} images, such as {others[0]}, do not '
+                f'end in {self.img_suffix} and are left out: rename them, or '
+                'set img_suffix', 'current', logging.WARNING)

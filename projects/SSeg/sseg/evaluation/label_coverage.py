@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import Sequence
 
 _SHOWN = 10  # names in a message
-_SHARE = 0.5  # ignored pixels beyond reason
+# Ignored pixels beyond reason, also where a data set ignores a class.
+_SHARE, _SHARE_BY_DESIGN = 0.5, 0.95
 
 
 def check_coverage(names: Sequence[str],
@@ -17,11 +18,11 @@ def check_coverage(names: Sequence[str],
         pixels: With each class as their label, (C, ).
         ignored: Pixels without a label.
         by_design: Whether the data set ignores a class on purpose, such as
-            the background.
+            the background, which may be most of an image.
 
     Returns:
         list[str]: One warning each of the classes that no pixel has, and of
-        an ignored share of more than a half.
+        an ignored share of more than a half, or 95 % by design.
 
     Raises:
         ValueError: No pixel has a label.
@@ -43,7 +44,7 @@ def check_coverage(names: Sequence[str],
             f'{len(names)} classes, whose scores say nothing: {shown}' +
             (f' and {more} more' if more > 0 else ''))
     share = ignored / (ignored + total)
-    if share > _SHARE and not by_design:
+    if share > (_SHARE_BY_DESIGN if by_design else _SHARE):
         warnings.append(
             f'{100 * share:.1f} % of the pixels are ignored. Are the label '
             'maps of 0 and 255? They must have the number of the class at '

@@ -37,8 +37,8 @@ class WideIoUMetric(IoUMetric):
     - Labels and predictions that are no class are an error, and so is an
       ``ignore_index`` that is one. mmseg counts them nowhere, so that a wrong
       ``ignore_index`` or vocabulary is not seen.
-    - Classes that no pixel has, and more than half of the pixels ignored
-      without the data set's saying so, are warned of; see
+    - Classes that no pixel has, and more than half of the pixels ignored (95 %
+      where the data set ignores a class), are warned of; see
       :func:`check_coverage`.
 
     Args:
