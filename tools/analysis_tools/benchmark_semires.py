@@ -79,7 +79,11 @@ def semires_step(candidates: int, image_size: int) -> list[Comparison]:
 
     def step(refine: Callable) -> list[Tensor]:
         # the teacher has random weights, a usual mask stands in for its own
-        model.refiner = lambda mask, candidates: refine()
+        def refined(mask, candidates) -> Refinement:
+            return refine()
+
+        refined.uses_candidates = False  # there is no pipeline to load them
+        model.refiner = refined
         losses = model(**model.data_preprocessor(batch, True), mode='loss')
         optimizer.zero_grad()
         (losses['sup_loss'] + losses['unsup_loss']).backward()
@@ -89,7 +93,7 @@ def semires_step(candidates: int, image_size: int) -> list[Comparison]:
     def refine_plain() -> Refinement:
         mask = plain_iom(
             load_released(files.released, size), torch.from_numpy(pseudo))
-        return Refinement(mask.numpy() > 0, matched=True)
+        return Refinement(mask.numpy() > 0, trusted=True)
 
     def refine(refiner: Callable) -> Refinement:
         return refiner(pseudo, files.cache.load(0))

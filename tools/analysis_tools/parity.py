@@ -16,6 +16,8 @@ sys.path.insert(0, str(HERE))
 
 from parity_report import Report
 
+import mmlangseg  # noqa: F401  provides what mmcv-lite lacks
+
 # System: module with `check(folder, report)`.
 SYSTEMS = {'less': 'parity_less', 'semires': 'parity_semires'}
 
