@@ -1,5 +1,7 @@
 """A small LAVT and random images for it, shared by the tests of the model."""
 from __future__ import annotations
+
+import mmlangseg  # noqa: F401  isort:skip  before mmcv.ops, for mmcv-lite
 from pathlib import Path
 
 import torch

@@ -1,5 +1,7 @@
 """A small S-Seg and random images for it, shared by the tests."""
 from __future__ import annotations
+
+import mmlangseg  # noqa: F401  isort:skip  before mmcv.ops, for mmcv-lite
 from pathlib import Path
 
 import numpy as np

@@ -1,5 +1,7 @@
 """SAM with random weights, small enough for a test."""
 from __future__ import annotations
+
+import mmlangseg  # noqa: F401  isort:skip  before mmcv.ops, for mmcv-lite
 import sys
 import types
 from functools import partial
