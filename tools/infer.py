@@ -9,6 +9,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmengine.config import Config
+
+from mmlangseg.cfg_options import CfgOptions
 from mmlangseg.command_line import check_checkpoint
 from mmlangseg.light_imports import import_hosts
 from mmlangseg.probability import parse_probability
@@ -69,6 +72,13 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='write a 3D viewer for the browser, too; with --scan')
     parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=CfgOptions,
+        metavar='KEY=VALUE',
+        help='override values of the config, for example '
+        'model.data_preprocessor.voxel_size=0.01')
+    parser.add_argument(
         '--device', help='such as cuda:0 or cpu, a GPU if there is one')
     args = parser.parse_args()
     if not os.path.isfile(args.config):
@@ -84,12 +94,23 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def config_of(args: argparse.Namespace) -> Config | str:
+    """The config, changed by ``--cfg-options``."""
+    if not args.cfg_options:
+        return args.config
+    from mmlangseg.config_keys import read_config
+    return read_config(args.config, args.cfg_options)
+
+
 def infer_scan(args: argparse.Namespace) -> None:
     """Run LESS and print a line per sentence."""
     from mmlangseg.apis import LESSInferencer, read_alignment
     align = None if args.align is None else read_alignment(args.align)
     inferencer = LESSInferencer(
-        args.config, args.checkpoint, args.device, center=not args.no_center)
+        config_of(args),
+        args.checkpoint,
+        args.device,
+        center=not args.no_center)
     results = inferencer(
         args.scan,
         args.text,
@@ -106,7 +127,8 @@ def infer_scan(args: argparse.Namespace) -> None:
 def infer_image(args: argparse.Namespace) -> None:
     """Run LAVT or SemiRES and print a line per sentence."""
     from mmlangseg.apis import SemiRESInferencer
-    inferencer = SemiRESInferencer(args.config, args.checkpoint, args.device)
+    inferencer = SemiRESInferencer(
+        config_of(args), args.checkpoint, args.device)
     for result in inferencer(args.image, args.text, args.out):
         print(f'{result.mask.sum():8,} pixels, score {result.score:.2f}: '
               f'{result.text}')
@@ -116,7 +138,7 @@ def infer_image(args: argparse.Namespace) -> None:
 def infer_classes(args: argparse.Namespace) -> None:
     """Run S-Seg and print a line per class that the image has."""
     from mmlangseg.apis import SSegInferencer
-    inferencer = SSegInferencer(args.config, args.checkpoint, args.device)
+    inferencer = SSegInferencer(config_of(args), args.checkpoint, args.device)
     result = inferencer(
         args.image, args.classes, threshold=args.threshold, out_dir=args.out)
     for found in result.classes:
@@ -131,9 +153,16 @@ def warn(text: str) -> None:
         print(f'warning: {text}', file=sys.stderr, flush=True)
 
 
-def main() -> None:
+def main(alone: bool = False) -> None:
+    """Run the tool.
+
+    Args:
+        alone: Whether nothing else runs in this process, which may then do
+            without what :func:`import_hosts` leaves out.
+    """
     args = parse_args()
-    import_hosts()
+    if alone:
+        import_hosts(*([] if args.scan is None else ['mmdet3d.models']))
     try:
         if args.scan is not None:
             infer_scan(args)
@@ -147,4 +176,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    main(alone=True)

@@ -1,9 +1,10 @@
 """Text above pictures: the sentence and what is known about the mask."""
 from __future__ import annotations
 import os
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Sequence
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -12,10 +13,14 @@ INK, GREY, PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 ALARM = (170, 30, 0)
 
 
+@lru_cache(maxsize=16)
 def load_font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """Open DejaVu Sans, which comes with matplotlib."""
     name = 'DejaVuSans-Bold.ttf' if bold else 'DejaVuSans.ttf'
-    folder = os.path.join(matplotlib.get_data_path(), 'fonts', 'ttf')
+    # importing matplotlib takes longer than drawing a picture
+    folder = os.path.join(
+        os.path.dirname(find_spec('matplotlib').origin), 'mpl-data', 'fonts',
+        'ttf')
     return ImageFont.truetype(os.path.join(folder, name), size)
 
 

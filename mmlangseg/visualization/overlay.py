@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from .colors import GT_COLOR, PRED_COLOR
+from .enlarge import display_scale, enlarge
 from .header import add_header
 
 
@@ -33,9 +34,10 @@ def draw_overlay(image: np.ndarray,
         warning: Put below all of it, in another colour.
 
     Returns:
-        np.ndarray: uint8 RGB image, the sentence above.
+        np.ndarray: uint8 RGB image, the sentence above. Small images are
+        enlarged.
     """
-    out = paint_masks(image, pred, gt)
+    out = _paint_enlarged(image, pred, gt)
     legend = []
     if pred is not None:
         legend.append(('predicted', PRED_COLOR))
@@ -47,6 +49,17 @@ def draw_overlay(image: np.ndarray,
     return add_header(out, text, note, legend, warning=warning)
 
 
+def _paint_enlarged(image: np.ndarray, *masks:
+                    Optional[np.ndarray]) -> np.ndarray:
+    """:func:`paint_masks` of an enlarged image, its outlines thin."""
+    _check_shapes(image, *masks)
+    scale = display_scale(image)
+    return paint_masks(
+        enlarge(image, scale),
+        *(mask if mask is None else enlarge(np.asarray(mask), scale)
+          for mask in masks))
+
+
 def paint_masks(image: np.ndarray,
                 pred: Optional[np.ndarray] = None,
                 gt: Optional[np.ndarray] = None) -> np.ndarray:
@@ -55,10 +68,7 @@ def paint_masks(image: np.ndarray,
     Returns:
         np.ndarray: uint8 RGB (H, W, 3).
     """
-    for name, mask in (('pred', pred), ('gt', gt)):
-        if mask is not None and np.shape(mask) != image.shape[:2]:
-            raise ValueError(f'{name} has the shape {np.shape(mask)}, the '
-                             f'image {image.shape[:2]}')
+    _check_shapes(image, pred, gt)
     out = image.astype(np.float32)
     filled, color = (pred, PRED_COLOR) if pred is not None else (gt, GT_COLOR)
     if filled is not None:
@@ -72,6 +82,13 @@ def paint_masks(image: np.ndarray,
         if mask is not None:
             outline_mask(out, mask, color)
     return out
+
+
+def _check_shapes(image: np.ndarray, *masks: Optional[np.ndarray]) -> None:
+    for name, mask in zip(('pred', 'gt'), masks):
+        if mask is not None and np.shape(mask) != image.shape[:2]:
+            raise ValueError(f'{name} has the shape {np.shape(mask)}, the '
+                             f'image {image.shape[:2]}')
 
 
 def mask_iou(first: np.ndarray, second: np.ndarray) -> float:

@@ -1,8 +1,8 @@
 """Draw points into images with a depth test, in NumPy, without a display."""
 from __future__ import annotations
 
+import cv2
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 
@@ -109,7 +109,10 @@ def splat(pixels: np.ndarray, depth: np.ndarray, size: tuple[int, int],
     nearest = nearest.reshape(height, width)[inner]
     # Between the discs of a near surface, far ones shine through: small gaps
     # take a point beside them.
-    closed = ndimage.grey_opening(nearest, size=7)
+    # OpenCV is ten times as fast as SciPy; float32 numbers 2^24 points.
+    closed = cv2.morphologyEx(
+        nearest.astype(np.float32 if len(order) < 2**24 else np.float64),
+        cv2.MORPH_OPEN, np.ones((7, 7), np.uint8)).astype(np.intp)
     depths = np.append(depth[order], np.inf)
     gap = max(float(np.ptp(depth)) / 40, 1e-9) if len(depth) else 0.
     with np.errstate(invalid='ignore'):  # inf - inf, where nothing is seen
@@ -145,16 +148,21 @@ def shade(depth: np.ndarray, radius: float) -> np.ndarray:
     Returns:
         np.ndarray: (height, width) factors in (0, 1].
     """
-    occlusion = np.zeros_like(depth)
+    depth = (depth / radius).astype(np.float32)
+    occlusion, gap = np.zeros_like(depth), np.empty_like(depth)
     for reach in (2, 5):
         for axis in (0, 1):
             for step in (-reach, reach):
-                other = np.roll(depth, step, axis)
                 with np.errstate(invalid='ignore'):
-                    gap = np.nan_to_num((depth - other) / radius, nan=0.)
-                # small gaps are the slope of a surface, large ones edges
-                occlusion += np.clip(gap - 0.01, 0, 0.08)
-    return np.exp(-2.5 * occlusion)
+                    np.subtract(depth, np.roll(depth, step, axis), out=gap)
+                # small gaps are the slope of a surface, large ones edges;
+                # fmax takes 0 for the NaN where nothing is seen at either
+                gap -= 0.01
+                np.fmax(gap, 0, out=gap)
+                np.minimum(gap, 0.08, out=gap)
+                occlusion += gap
+    occlusion *= -2.5
+    return np.exp(occlusion, out=occlusion)
 
 
 def outline(covered: np.ndarray, width: int) -> np.ndarray:
@@ -168,7 +176,11 @@ def outline(covered: np.ndarray, width: int) -> np.ndarray:
         np.ndarray: bool (height, width).
     """
     pad = 2 * width
-    region = ndimage.binary_closing(
-        np.pad(covered, pad), iterations=width)[pad:-pad, pad:-pad]
-    region = ndimage.binary_fill_holes(region)
-    return ndimage.binary_dilation(region, iterations=width) & ~region
+    region = np.pad(covered, pad).astype(np.uint8)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    region = cv2.morphologyEx(region, cv2.MORPH_CLOSE, cross, iterations=width)
+    beyond = region.copy()
+    cv2.floodFill(beyond, None, (0, 0), 1)  # all but the holes
+    region |= 1 - beyond
+    region = np.ascontiguousarray(region[pad:-pad, pad:-pad])
+    return cv2.dilate(region, cross, iterations=width) > region

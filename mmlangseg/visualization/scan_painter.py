@@ -1,7 +1,9 @@
 """Pictures of a scan with the referred object, from three sides."""
 from __future__ import annotations
+from functools import cached_property
 from typing import Optional
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -12,6 +14,7 @@ from .rasterizer import Camera, outline, point_spacing, shade, splat
 SUPERSAMPLING = 2
 MAX_POINTS = 200000  # more do not show at the sizes drawn
 MAX_RADIUS = 12  # of a point's disc, in supersampled pixels
+_MARGIN = 2 * MAX_RADIUS  # of a disc and of the gaps that are closed
 OBLIQUE = 38  # elevation of the oblique view in degrees
 AZIMUTHS = (-60, -120, -15, -165, 30, 150, 75, 105)  # the front ones first
 
@@ -136,18 +139,19 @@ class ScanPainter:
                color: tuple[int, int, int], lined: np.ndarray,
                focus: np.ndarray) -> np.ndarray:
         """Paint one view, uint8 (height, width, 3)."""
-        index, depth_image = view.index, view.depth_image
+        index, shading = view.index, view.shading
         if focus.any():
             alone = view.splat(focus) >= 0
             if np.append(focus, False)[index].sum() < 0.5 * alone.sum():
                 plane = np.percentile(view.depth[focus], 2)
                 index = view.splat(view.depth >= plane -
                                    0.02 * view.camera.radius)
-                depth_image = np.append(view.depth, np.inf)[index]
+                shading = view.shade(index)
                 name += ', cut open'
         rgb = highlight(self.rgb, filled, color)
-        image = np.append(rgb, [[255, 255, 255]], 0)[index].astype(np.float32)
-        image *= shade(depth_image, view.camera.radius)[..., None]
+        rgb = np.append(rgb, [[255, 255, 255]], 0).astype(np.float32)
+        image = rgb.take(index, axis=0)
+        image *= shading[..., None]
         if filled.any():
             hidden = view.splat(filled) >= 0
             hidden &= ~np.append(filled, False)[index]
@@ -156,8 +160,9 @@ class ScanPainter:
             line = outline(view.splat(lined) >= 0, 2 * SUPERSAMPLING)
             image[line] = GT_COLOR
         height, width = self.size
-        image = image.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, 3)
-        picture = Image.fromarray(image.mean((1, 3)).astype(np.uint8))
+        image = cv2.resize(
+            image, (width, height), interpolation=cv2.INTER_AREA)
+        picture = Image.fromarray(image.astype(np.uint8))
         ImageDraw.Draw(picture).text((MARGIN, height - 26),
                                      name,
                                      GREY,
@@ -180,9 +185,27 @@ class _View:
         self.index = splat(self.pixels, self.depth, camera.size, self.radius)
         self.depth_image = np.append(self.depth, np.inf)[self.index]
 
+    @cached_property
+    def shading(self) -> np.ndarray:
+        """Factors (height, width) of the image with all points."""
+        return self.shade(self.index)
+
+    def shade(self, index: np.ndarray) -> np.ndarray:
+        """Factors (height, width) of an image of point indices."""
+        depth = np.append(self.depth, np.inf)[index]
+        return shade(depth, self.camera.radius)
+
     def splat(self, some: np.ndarray) -> np.ndarray:
         """The image's point indices if only some, bool (N,), existed."""
         chosen = np.flatnonzero(some)
-        index = splat(self.pixels[chosen], self.depth[chosen],
-                      self.camera.size, self.radius[chosen])
-        return np.append(chosen, -1)[index]
+        image = np.full(self.camera.size, -1)
+        if not len(chosen):
+            return image
+        # What is drawn is near the points, which are often few.
+        pixels = self.pixels[chosen]
+        low = np.clip(pixels.min(0) - _MARGIN, 0, self.camera.size)
+        high = np.clip(pixels.max(0) + _MARGIN, low, self.camera.size)
+        index = splat(pixels - low, self.depth[chosen], tuple(high - low),
+                      self.radius[chosen])
+        image[low[0]:high[0], low[1]:high[1]] = np.append(chosen, -1)[index]
+        return image

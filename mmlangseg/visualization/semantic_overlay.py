@@ -4,14 +4,13 @@ import colorsys
 from functools import lru_cache
 from typing import Optional, Sequence
 
-import cv2
 import numpy as np
 
 from mmlangseg.nearest import resize_nearest
+from .enlarge import MIN_WIDTH, display_scale, enlarge
 from .header import PAPER, add_header, load_font
 
 BACKGROUND = 'background'
-MIN_WIDTH = 320  # of a panel: narrower images are enlarged, or get a margin
 MAX_LEGEND = 24
 _GAP = 8
 # saturation and brightness, of which neighbours in number take different ones
@@ -97,13 +96,12 @@ def draw_labels(image: np.ndarray,
     present, hidden = _legend(maps, names)
     if hidden:
         note = f'{note}  {hidden} smaller classes are not listed'.strip()
-    size = _panel_size(image)
+    scale = display_scale(image)
     captioned = any(caption for caption, _ in panels)
     columns = []
     for caption, labels in panels:
         panel = image if labels is None else paint_labels(image, labels, names)
-        panel = cv2.resize(panel, size, interpolation=cv2.INTER_NEAREST)
-        panel = _widen(panel, MIN_WIDTH)
+        panel = _widen(enlarge(panel, scale), MIN_WIDTH)
         if captioned:
             panel = add_header(panel, '', caption)
         columns += [panel, np.full((len(panel), _GAP, 3), PAPER, np.uint8)]
@@ -141,13 +139,6 @@ def _shorten(name: str) -> str:
     while font.getlength(name) > MIN_WIDTH - 80:
         name = name[:-1]
     return f'{name}...'
-
-
-def _panel_size(image: np.ndarray) -> tuple[int, int]:
-    """Width and height at which an image is shown."""
-    height, width = image.shape[:2]
-    scale = max(1, min(round(MIN_WIDTH / width), 640 // height))
-    return width * scale, height * scale
 
 
 def _widen(panel: np.ndarray, width: int) -> np.ndarray:

@@ -74,6 +74,17 @@ def test_one_clear_line_for_bad_input(folder, tmp_path, run_tool):
     assert not (tmp_path / 'out').exists()
 
 
+def test_cfg_options(folder, tmp_path, run_tool):
+    """The remedies of the README change a config; here, another model."""
+    args = (folder / 'tiny.py', folder / 'best.pth', '--image',
+            folder / 'street.png', '--text', 'man', '--out', tmp_path / 'out')
+    printed = run_tool(*args, '--cfg-options', 'modle.type=LAVT')
+    assert 'tiny.py' in printed and 'modle' in printed
+    printed = run_tool(*args, '--cfg-options', 'default_scope=mmdet3d')
+    assert "has default_scope='mmdet3d'" in printed
+    assert not (tmp_path / 'out').exists()
+
+
 @pytest.fixture
 def run_tool(monkeypatch, capsys):
     """Run the tool in this process; gives the message it stops with."""

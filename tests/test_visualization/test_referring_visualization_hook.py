@@ -174,11 +174,14 @@ def test_overlay():
     mask = np.zeros((40, 60), bool)
     mask[10:30, 10:30] = True
     out = draw_overlay(image, 'the square', pred=mask)
-    body = out[-40:].astype(int)
-    assert body[20, 20, 0] > body[20, 20, 2] + 60
-    assert body[35, 50].tolist() == [160, 160, 160]
-    lined = draw_overlay(image, 'the square', pred=~mask, gt=mask)[-40:]
-    assert lined[10, 15].tolist() == [0, 110, 255]
+    assert out.shape[1] == 300  # enlarged five times
+    body = out[-200:].astype(int)
+    assert body[100, 100, 0] > body[100, 100, 2] + 60
+    assert body[175, 250].tolist() == [160, 160, 160]
+    lined = draw_overlay(image, 'the square', pred=~mask, gt=mask)[-200:]
+    assert lined[50, 75].tolist() == [0, 110, 255]
+    wide = draw_overlay(np.full((40, 400, 3), 128, np.uint8), 'the square')
+    assert wide.shape[1] == 400 and (wide[-40:] == 128).all()
     with pytest.raises(ValueError, match='gt has the shape'):
         draw_overlay(image, 'x', gt=mask.T)
 

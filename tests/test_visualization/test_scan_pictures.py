@@ -169,3 +169,20 @@ def test_html_is_self_contained_and_escapes_sentences(tmp_path):
     assert evil not in page and '\\u003c/script>' in page
     assert '/*DATA*/' not in page
     assert 'http' not in page and 'src=' not in page
+
+
+def test_few_points_are_drawn_where_all_would_be():
+    """Only the neighborhood of the points is drawn, also at the border."""
+    random = np.random.default_rng(0)
+    xyz = random.random((3000, 3))
+    painter = ScanPainter(xyz, np.full_like(xyz, 100))
+    view = painter._view(-90, 90, False)
+    inside = np.linalg.norm(xyz - 0.5, axis=1) < 0.1
+    border = xyz[:, 0] > 0.98
+    for some in (inside, border, np.zeros(3000, bool)):
+        chosen = np.flatnonzero(some)
+        whole = splat(view.pixels[chosen], view.depth[chosen],
+                      view.camera.size, view.radius[chosen])
+        expected = np.append(chosen, -1)[whole]
+        assert np.array_equal(view.splat(some), expected)
+        assert (expected >= 0).any() == some.any()

@@ -5,6 +5,7 @@ from typing import Optional
 import numpy as np
 
 from mmlangseg.visualization.colors import GT_COLOR, PRED_COLOR
+from mmlangseg.visualization.enlarge import enlarge
 from mmlangseg.visualization.header import add_header
 from mmlangseg.visualization.overlay import mask_iou, outline_mask, paint_masks
 from ..candidates import Candidates, draw_candidates
@@ -39,11 +40,11 @@ def draw_pseudo_label(image: np.ndarray,
     """
     scale = -(-PANEL // min(image.shape[:2]))  # small pictures are enlarged
     size = tuple(scale * side for side in image.shape[:2])
-    large = _enlarge(image, scale)
-    outline = None if truth is None else _enlarge(truth, scale)
+    large = enlarge(image, scale)
+    outline = None if truth is None else enlarge(truth, scale)
 
     def masks(mask: np.ndarray) -> np.ndarray:
-        return paint_masks(large, _enlarge(mask, scale), outline)
+        return paint_masks(large, enlarge(mask, scale), outline)
 
     painted, number = large.copy(), 0
     if candidates:
@@ -89,7 +90,3 @@ def _quality(mask: np.ndarray, truth: Optional[np.ndarray]) -> str:
     if truth is None:
         return f'{np.count_nonzero(mask)} pixels'
     return f'IoU with the truth {100 * mask_iou(mask, truth):.1f} %'
-
-
-def _enlarge(array: np.ndarray, scale: int) -> np.ndarray:
-    return array.repeat(scale, 0).repeat(scale, 1)
