@@ -13,8 +13,7 @@ def onednn_linear(x: Tensor,
 
     oneDNN uses AVX-512 on every vendor's processors. The BLAS behind
     ``torch.mm``, Intel's, does so on Intel's only: on AMD it was measured at
-    0.45 of oneDNN's speed, on Intel ahead of it, and on a processor of AMD
-    without AVX-512 at 1.1 of it. oneDNN compiles a kernel for
+    0.45 of oneDNN's speed, on Intel ahead of it. oneDNN compiles a kernel for
     every new shape, which takes longer than a small product: call this with
     few different shapes only.
 
@@ -42,7 +41,6 @@ def uses_onednn(x: Tensor) -> bool:
 def _has_onednn_linear() -> bool:
     return (torch.backends.mkldnn.is_available()
             and hasattr(torch.ops.mkldnn, '_linear_pointwise')
-            and 'AVX512' in torch.backends.cpu.get_cpu_capability()
             and not _is_intel())
 
 

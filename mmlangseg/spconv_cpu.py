@@ -20,7 +20,7 @@ threads (2.3.8, the newest release in November 2026, is affected).
 
 from __future__ import annotations
 import functools
-from typing import Iterator, NamedTuple, Sequence
+from typing import Iterator, NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,15 +28,14 @@ from torch import Tensor
 from .onednn import onednn_linear, uses_onednn
 from .spconv_tables import of_any_volume
 
-# Pairs per gather - multiply - sum step: enough for long products, and few
-# enough for its two buffers to stay in a cache of megabytes.
-_PAIRS_PER_STEP = 2**13
-# oneDNN compiles a kernel for every new shape, which takes longer than a
-# small product. It therefore gets products of one length only, and only where
-# its kernels are well ahead.
+# Pairs per gather - multiply - scatter step. oneDNN compiles a kernel for
+# every new shape, which takes longer than a small product. It therefore gets
+# steps of one length only, and only where its kernels are well ahead.
 _ONEDNN_ROWS = 1024
 _ONEDNN_MIN_CHANNELS = 48
 _ONEDNN_MIN_PRODUCTS = 2**25
+# Elsewhere the two buffers of a step should stay in a cache of megabytes.
+_BYTES_PER_STEP = 3 * 2**19
 
 
 def repair_spconv_cpu() -> None:
@@ -97,7 +96,7 @@ def _indice_conv(features: Tensor,
                  act_alpha: float = 0.0,
                  act_beta: float = 0.0,
                  act_type=None) -> Tensor:
-    """Sparse convolution as gather, multiply and sum.
+    """Sparse convolution as gather, multiply, scatter-add.
 
     Args:
         features (Tensor): (N_in, C_in), any floating dtype.
@@ -121,12 +120,13 @@ def _indice_conv(features: Tensor,
     else:
         out = features.new_zeros((num_activate_out, weights.shape[0]),
                                  dtype=_sum_dtype(features.dtype))
+    plan, steps = _plan(features, weights, indice_pairs, indice_pair_num,
+                        inverse, subm)
+    gathered = features.new_empty((plan.rows, features.shape[1]))
     by_position = weights.transpose(0, 1).contiguous()  # (K, C_out, C_in)
-    products = _Products(features, by_position, indice_pair_num, subm)
-    for step in _steps(indice_pairs, indice_pair_num, num_activate_out,
-                       products.pairs, inverse, subm):
-        rows = products.gather(features, step)
-        step.add_to(out, products.multiply(rows, step))
+    for source, target, parts in steps:
+        _gather(features, source, gathered)
+        _scatter_add(out, target, plan.product(gathered, parts, by_position))
     return out.to(features.dtype)
 
 
@@ -151,161 +151,134 @@ def _indice_conv_backward(features: Tensor,
         grad_weights[:, centre] = out_bp.t() @ features
     else:
         grad_in = torch.zeros_like(features, dtype=_sum_dtype(dtype))
+    plan, steps = _plan(features, weights, indice_pairs, indice_pair_num,
+                        inverse, subm)
+    gathered_in = features.new_empty((plan.rows, features.shape[1]))
+    gathered_out = features.new_empty((plan.rows, out_bp.shape[1]))
     by_position = weights.permute(1, 2, 0).contiguous()  # (K, C_in, C_out)
-    # From the outputs back to the inputs; a submanifold table goes there if
-    # its kernel is turned round.
-    order = range(len(by_position))[::-1] if subm else range(len(by_position))
-    products = _Products(out_bp, by_position, indice_pair_num, subm)
-    for step in _steps(indice_pairs, indice_pair_num, len(features),
-                       products.pairs, not inverse and not subm, subm):
-        g = products.gather(out_bp, step)
-        step.add_to(grad_in, products.multiply(g, step, order))
-        x = features[step.rows].index_select(0, step.target)
-        for k, part in step.parts:
-            grad_weights[:, order[k]] += g[part].t() @ x[part]
+    for source, target, parts in steps:
+        x = _gather(features, source, gathered_in)
+        g = _gather(out_bp, target, gathered_out)
+        _scatter_add(grad_in, source,
+                     plan.product(gathered_out, parts, by_position))
+        for k, part in parts:
+            grad_weights[:, k] += g[part].t() @ x[part]
     return (grad_in.to(dtype),
             grad_weights.to(filters.dtype).reshape(filters.shape))
 
 
+class _Rows(NamedTuple):
+    """Input or output rows of the pairs of a step."""
+
+    index: Tensor  # (P,) int64: index_add_ is much slower with int32
+    first: int
+    last: int
+    shifted: Tensor  # index - first
+
+    @classmethod
+    def of(cls, index: Tensor) -> _Rows:
+        first, last = (int(v) for v in index.aminmax())
+        return cls(index, first, last, index - first)
+
+
 class _Step(NamedTuple):
-    """The pairs of a range of output rows, by kernel position."""
+    """Pairs that are computed at once."""
 
-    rows: slice
-    parts: list[tuple[int, slice]]  # kernel position, its pairs in the step
-    source: Tensor  # (P,) int32 input row of every pair
-    target: Tensor  # (P,) int32 output row of every pair, from rows.start
-    by_target: Tensor  # (P,) int32 order of the pairs by output row
-    offsets: Tensor  # int32, where the pairs of each output row start in it
+    source: _Rows
+    target: _Rows
+    parts: list[tuple[int, slice]]  # kernel position, pairs within the step
 
-    def add_to(self, out: Tensor, products: Tensor) -> None:
-        """Add the products (P, C) of the pairs to their rows of ``out``.
 
-        A sum by output rows takes a fraction of the time of ``index_add_``.
+class _StepPlan(NamedTuple):
+    """How the pairs are cut into gather - multiply - scatter steps."""
+
+    rows: int  # pairs per step
+    onednn: bool  # products of exactly `rows` rows, by oneDNN
+
+    @classmethod
+    def choose(cls, features: Tensor, weights: Tensor,
+               counts: list[int]) -> _StepPlan:
+        """Plan for weights (C_out, K, C_in) and pairs per kernel position."""
+        channels = weights.shape[0], weights.shape[2]
+        # A step with less than half of its rows is not worth the fixed length
+        typical = sum(counts) / len(counts)
+        if (uses_onednn(features) and min(channels) >= _ONEDNN_MIN_CHANNELS
+                and 2 * typical > _ONEDNN_ROWS):
+            return cls(_ONEDNN_ROWS, True)
+        row_bytes = max(channels) * features.element_size()
+        return cls(max(1, _BYTES_PER_STEP // row_bytes), False)
+
+    def cut(self, counts: list[int]) -> Iterator[tuple[slice, list]]:
+        """Yield the pairs of each step, as a slice, and its parts.
+
+        oneDNN's steps have one part; the others are filled with the pairs of
+        several positions, or the calls would take longer than the work of a
+        small table.
         """
-        out[self.rows] += torch.embedding_bag(
-            products.to(out.dtype), self.by_target, self.offsets, mode=0)[0]
+        start, filled, parts = 0, 0, []
+        for k, count in enumerate(counts):
+            while count:
+                n = min(count, self.rows - filled)
+                parts.append((k, slice(filled, filled + n)))
+                filled, count = filled + n, count - n
+                if filled == self.rows or self.onednn:
+                    yield slice(start, start + filled), parts
+                    start, filled, parts = start + filled, 0, []
+        if parts:
+            yield slice(start, start + filled), parts
 
-
-class _Products:
-    """Gathers the rows of a step and multiplies them, in buffers.
-
-    Args:
-        features (Tensor): (N, C), of which rows are gathered.
-        weights (Tensor): (K, C_out, C).
-        counts (Tensor): (K,) number of pairs, see :func:`_indice_conv`.
-        subm (bool): Whether they are those of a submanifold table.
-    """
-
-    def __init__(self, features: Tensor, weights: Tensor, counts: Tensor,
-                 subm: bool) -> None:
-        self.weights = weights
-        channels = weights.shape[1:]
-        # A product of less than half of its length is not worth it.
-        typical = sum(_pair_counts(counts, subm)) / len(weights)
-        self.onednn = (
-            uses_onednn(features) and min(channels) >= _ONEDNN_MIN_CHANNELS
-            and 2 * typical > _ONEDNN_ROWS)
-        self.pairs = _PAIRS_PER_STEP
+    def product(self, buffer: Tensor, parts: list, weights: Tensor) -> Tensor:
+        """Products of a step's rows with ``weights`` (K, C_out, C_in)."""
         if self.onednn:
-            self.pairs = max(self.pairs, _ONEDNN_ROWS * len(weights))
-        self._gathered = features.new_empty((0, channels[1]))
-        self._multiplied = features.new_empty((0, channels[0]))
-
-    def gather(self, features: Tensor, step: _Step) -> Tensor:
-        """Input rows (P, C) of a step; the next call overwrites them."""
-        count = len(step.source)
-        if count > len(self._multiplied):
-            # behind them is room for the last product of oneDNN
-            self._gathered = features.new_zeros(
-                (count + _ONEDNN_ROWS * self.onednn, features.shape[1]))
-            self._multiplied = self._multiplied.new_empty(
-                (count, self._multiplied.shape[1]))
-        rows = self._gathered[:count]
-        return torch.index_select(features, 0, step.source, out=rows)
-
-    def multiply(self,
-                 rows: Tensor,
-                 step: _Step,
-                 order: Sequence[int] | None = None) -> Tensor:
-        """Products (P, C_out) of gathered rows with the weights of their
-        positions, or of those that ``order`` names instead."""
-        out = self._multiplied[:len(rows)]
-        for k, part in step.parts:
-            weight = self.weights[k if order is None else order[k]]
-            if not self.onednn:
-                torch.mm(rows[part], weight.t(), out=out[part])
-                continue
-            for start in range(part.start, part.stop, _ONEDNN_ROWS):
-                stop = min(start + _ONEDNN_ROWS, part.stop)
-                # Rows of other positions behind these are cut off again.
-                block = self._gathered[start:start + _ONEDNN_ROWS]
-                out[start:stop] = onednn_linear(block, weight)[:stop - start]
+            (k, part), = parts
+            # Rows left of an earlier step behind these are cut off again.
+            if 2 * part.stop > self.rows:
+                return onednn_linear(buffer, weights[k])[part]
+            return buffer[part] @ weights[k].t()
+        out = buffer.new_empty((parts[-1][1].stop, weights.shape[1]))
+        for k, part in parts:
+            torch.mm(buffer[part], weights[k].t(), out=out[part])
         return out
 
 
-def _steps(table: Tensor, counts: Tensor, num_out: int, pairs: int,
-           inverse: bool, subm: bool) -> list[_Step]:
-    """Cut the pairs of a table (2, K, N) into steps of about ``pairs``.
+def _plan(features: Tensor, weights: Tensor, table: Tensor, counts: Tensor,
+          inverse: bool, subm: bool) -> tuple[_StepPlan, list[_Step]]:
+    """Cut the pairs of a table (2, K, N) into steps.
 
     They are kept with the table, which all layers of a level and all
     sentences of a scene share.
     """
-    kept = table.__dict__.setdefault('_mmlangseg_steps', {})
-    if (pairs, inverse) not in kept:
-        kept[pairs, inverse] = list(
-            _cut(
-                table.flip(0) if inverse else table,
-                _pair_counts(counts, subm), num_out, pairs))
-    return kept[pairs, inverse]
-
-
-def _cut(table: Tensor, counts: list[int], num_out: int,
-         pairs: int) -> Iterator[_Step]:
-    """Yield the steps of a table whose positions have ``counts`` pairs."""
-    if not sum(counts):
-        return
-    size = -(-pairs * num_out // sum(counts))  # output rows of a step
-    source, target = (
-        torch.cat([rows[:n] for rows, n in zip(side, counts)])
-        for side in table)
-    position = torch.repeat_interleave(
-        torch.arange(len(counts)), torch.tensor(counts))
-    group = target // size * len(counts) + position
-    order = group.argsort(stable=True)
-    source, target = source[order], target[order]
-    steps = -(-num_out // size)
-    filled = torch.bincount(group, minlength=steps * len(counts))
-    start = 0
-    for i, part_sizes in enumerate(filled.view(steps, -1).tolist()):
-        first, count = i * size, sum(part_sizes)
-        if not count:
-            continue
-        parts, end = [], 0
-        for k, n in enumerate(part_sizes):
-            if n:
-                parts.append((k, slice(end, end + n)))
-                end += n
-        rows = slice(first, min(first + size, num_out))
-        local = target[start:start + count] - first
-        ends = torch.bincount(local, minlength=rows.stop - first).cumsum(0)
-        yield _Step(rows, parts, source[start:start + count].clone(), local,
-                    local.argsort(stable=True).int(),
-                    torch.cat([ends.new_zeros(1), ends[:-1]]).int())
-        start += count
-
-
-def _pair_counts(counts: Tensor, subm: bool) -> list[int]:
-    """Pairs of every kernel position, but for the center of a submanifold
-    kernel, the identity, which is left to the caller.
-
-    A submanifold table counts the pairs of the first half of the kernel only;
-    the second half mirrors them.
-    """
-    listed = counts.tolist()
+    counts = counts.tolist()
     if subm:
-        half = len(listed) // 2
-        listed = listed[:half] + [0] + listed[:half][::-1]
-    return listed
+        # A submanifold table counts the pairs of the first half of the kernel
+        # only; the second half mirrors them, and the centre, the identity, is
+        # left to the caller.
+        half = len(counts) // 2
+        counts = counts[:half] + [0] + counts[:half][::-1]
+    plan = _StepPlan.choose(features, weights, counts)
+    kept = table.__dict__.setdefault('_mmlangseg_steps', {})
+    if (plan, inverse) not in kept:
+        source, target = (
+            torch.cat([rows[:n] for rows, n in zip(side, counts)]).long()
+            for side in (table.flip(0) if inverse else table))
+        kept[plan, inverse] = [
+            _Step(_Rows.of(source[rows]), _Rows.of(target[rows]), parts)
+            for rows, parts in plan.cut(counts)
+        ]
+    return plan, kept[plan, inverse]
+
+
+def _gather(values: Tensor, rows: _Rows, buffer: Tensor) -> Tensor:
+    out = buffer[:len(rows.index)]
+    torch.index_select(values, 0, rows.index, out=out)
+    return out
+
+
+def _scatter_add(out: Tensor, rows: _Rows, values: Tensor) -> None:
+    """``out[rows] += values``, on the narrowest slice of ``out``: the cost of
+    ``index_add_`` grows with the rows of the tensor it is called on."""
+    out[rows.first:rows.last + 1].index_add_(0, rows.shifted,
+                                             values.to(out.dtype))
 
 
 def _sum_dtype(dtype: torch.dtype) -> torch.dtype:

@@ -161,15 +161,15 @@ def test_products_by_either_library(voxels, threads, monkeypatch, onednn):
     monkeypatch.setattr(spconv_cpu, '_ONEDNN_ROWS', 64)
     monkeypatch.setattr(spconv_cpu, '_ONEDNN_MIN_CHANNELS', IN)
     monkeypatch.setattr(spconv_cpu, '_ONEDNN_MIN_PRODUCTS', 0)
-    monkeypatch.setattr(spconv_cpu, '_PAIRS_PER_STEP', 200)
+    monkeypatch.setattr(spconv_cpu, '_BYTES_PER_STEP', 64 * 4 * OUT)
     steps = []
-    multiply = spconv_cpu._Products.multiply
+    product = spconv_cpu._StepPlan.product
 
-    def counted(self, rows, step, *args):
-        steps.extend([self.onednn] * len(step.parts))
-        return multiply(self, rows, step, *args)
+    def counted(self, *args):
+        steps.append(self.onednn)
+        return product(self, *args)
 
-    monkeypatch.setattr(spconv_cpu._Products, 'multiply', counted)
+    monkeypatch.setattr(spconv_cpu._StepPlan, 'product', counted)
     layer = spconv.SubMConv3d(IN, OUT, 3, padding=1, bias=False)
     compare([layer],
             lambda x: conv3d(x, dense_weight(layer), padding=1),
