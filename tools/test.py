@@ -5,15 +5,21 @@ import os
 import sys
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict
-
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+from mmlangseg.console import hold_warnings, show_held_warnings
+
+if __name__ == '__main__':  # before the libraries warn on import
+    hold_warnings()
+
+from mmengine.config import Config, ConfigDict
+
 from mmlangseg.cfg_options import CfgOptions
 from mmlangseg.command_line import check_checkpoint, check_launcher
 from mmlangseg.compat import repair_checkpoint_loading
+from mmlangseg.engine import CheckpointError
 from mmlangseg.engine.launch import build_runner, load_config
 from mmlangseg.engine.required_inputs import require_inputs
 from mmlangseg.text import use_saved_words
@@ -54,6 +60,11 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='override values of the config, for example '
         'test_dataloader.num_workers=0 or "key=[a b, c]"')
+    parser.add_argument(
+        '--verbose',
+        action='store_true',
+        help='show all that the log file holds: environment, config, hooks, '
+        'deprecations')
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -143,6 +154,8 @@ def set_tta(cfg: Config) -> None:
 
 def main() -> None:
     args = parse_args()
+    if args.verbose:
+        show_held_warnings()
     repair_checkpoint_loading()
     cfg = load_config(
         args.config,
@@ -163,8 +176,11 @@ def main() -> None:
     if args.tta:
         set_tta(cfg)
     require_inputs(cfg, ['test'])
-    build_runner(cfg).test()
+    build_runner(cfg, verbose=args.verbose).test()
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except CheckpointError as error:
+        raise SystemExit(str(error)) from None

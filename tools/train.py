@@ -6,21 +6,26 @@ import os
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
+
+from mmlangseg.console import hold_warnings, show_held_warnings
+
+if __name__ == '__main__':  # before the libraries warn on import
+    hold_warnings()
+
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 
-ROOT = Path(__file__).resolve().parent.parent
-if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
-    sys.path.insert(0, str(ROOT))
-
 from mmlangseg.cfg_options import CfgOptions
 from mmlangseg.command_line import check_checkpoint, check_launcher
 from mmlangseg.compat import repair_checkpoint_loading
-from mmlangseg.engine import (find_resume_checkpoint, watch_load_from,
-                              watch_pretrained)
+from mmlangseg.engine import (CheckpointError, find_resume_checkpoint,
+                              watch_load_from, watch_pretrained)
 from mmlangseg.engine.launch import (build_runner, load_config,
                                      require_gpus_for_sync_bn,
                                      warn_of_idle_keys)
@@ -55,6 +60,11 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='override values of the config, for example '
         'train_cfg.max_epochs=3 or "key=[a b, c]"')
+    parser.add_argument(
+        '--verbose',
+        action='store_true',
+        help='show all that the log file holds: environment, config, hooks, '
+        'deprecations')
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -152,6 +162,8 @@ def require_start(cfg: Config) -> None:
 
 def main() -> None:
     args = parse_args()
+    if args.verbose:
+        show_held_warnings()
     repair_checkpoint_loading()
     cfg = load_config(
         args.config,
@@ -174,7 +186,7 @@ def main() -> None:
     require_start(cfg)
     require_inputs(cfg, ('train', 'val'))
     require_gpus_for_sync_bn(cfg)
-    runner = build_runner(cfg)
+    runner = build_runner(cfg, verbose=args.verbose)
     warn_of_idle_keys(runner.model, cfg.get('optim_wrapper') or {})
     watch_pretrained(runner.model)
     if cfg.get('load_from') and not cfg.get('resume'):
@@ -183,4 +195,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except CheckpointError as error:
+        raise SystemExit(str(error)) from None

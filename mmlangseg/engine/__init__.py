@@ -2,6 +2,7 @@
 from .checkpoint_backend import AtomicBackend
 from .checkpoint_check import (CheckpointMatchHook, plain_state,
                                require_matching_checkpoint)
+from .checkpoint_origin import CheckpointError
 from .epoch_sampler import EpochSampler
 from .iteration_seed_hook import IterationSeedHook
 from .multi_source import MultiSourceDataset, MultiSourceEpochSampler
@@ -11,14 +12,17 @@ from .patience_hook import PatienceHook
 from .pretrained import watch_load_from, watch_pretrained
 from .resume import find_resume_checkpoint
 from .resume_schedule_hook import ResumeScheduleHook
+from .run_summary_hook import RunSummaryHook
 from .seeded_dataset import SeededDataset
 from .seeding import SeededSampleMixin, seeded
+from .timed_logger_hook import TimedLoggerHook
 
 __all__ = [
-    'AtomicBackend', 'CheckpointMatchHook', 'EpochSampler',
+    'AtomicBackend', 'CheckpointError', 'CheckpointMatchHook', 'EpochSampler',
     'IterationSeedHook', 'MultiSourceDataset', 'MultiSourceEpochSampler',
     'NumberedSampler', 'PartwiseOptimWrapperConstructor', 'PatienceHook',
-    'ResumeScheduleHook', 'SeededDataset', 'SeededSampleMixin',
-    'find_resume_checkpoint', 'plain_state', 'require_matching_checkpoint',
-    'seeded', 'watch_load_from', 'watch_pretrained'
+    'ResumeScheduleHook', 'RunSummaryHook', 'SeededDataset',
+    'SeededSampleMixin', 'TimedLoggerHook', 'find_resume_checkpoint',
+    'plain_state', 'require_matching_checkpoint', 'seeded', 'watch_load_from',
+    'watch_pretrained'
 ]

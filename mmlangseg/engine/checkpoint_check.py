@@ -9,6 +9,8 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from .checkpoint_origin import (CheckpointError, describe_differences,
+                                describe_origin)
 from .checkpoint_values import (is_weight, require_sound_weights,
                                 require_training_state, same_size)
 
@@ -57,8 +59,8 @@ def require_matching_checkpoint(model: nn.Module,
         source: The file, for the message.
 
     Raises:
-        ValueError: A weight is missing or superfluous, or has another size;
-            or see :func:`require_sound_weights`.
+        CheckpointError: A weight is missing or superfluous, or has another
+            size; or see :func:`require_sound_weights`.
     """
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
@@ -66,27 +68,25 @@ def require_matching_checkpoint(model: nn.Module,
     known = model.state_dict()
     wanted = {n: value for n, value in known.items() if is_weight(value)}
     resized = _resized_on_load(model, state)
-    wrong = {}
-    for name, own in wanted.items():
-        found = state.get(name)
-        if found is None:
-            wrong[name] = f'should be {tuple(own.shape)}, but is missing'
-        elif isinstance(found, Tensor) and not same_size(
-                found, own, any_length=name in resized):
-            wrong[name] = (f'should be {tuple(own.shape)}, but is '
-                           f'{tuple(found.shape)}')
+    wrong = {
+        name: own
+        for name, own in wanted.items()
+        if state.get(name) is None or isinstance(state[name], Tensor)
+        and not same_size(state[name], own, any_length=name in resized)
+    }
     surplus = {
-        name: f'{tuple(value.shape)} has no place in it'
+        name: value
         for name, value in state.items()
         if is_weight(value) and name not in known and not _ASIDE.search(name)
     }
     if wrong or surplus:
-        first, what = next(iter((wrong or surplus).items()))
-        raise ValueError(
+        raise CheckpointError(
             f'{source} is of another model than {type(model).__name__} '
             f'of this config: {len(wrong)} of {len(wanted)} weights are '
             f'missing or differ in size, {len(surplus)} others have no place '
-            f'in it; {first} {what}. Give the config that it was trained with')
+            f'in it; {describe_differences(state, wrong, surplus)}.'
+            f'{describe_origin(checkpoint)} Give the config that it was '
+            'trained with, or another checkpoint')
     require_sound_weights(state, wanted, source)
 
 
@@ -98,14 +98,14 @@ def plain_state(checkpoint: dict, source: str = 'the checkpoint') -> dict:
         source: The file, for the message.
 
     Raises:
-        ValueError: It holds something else.
+        CheckpointError: It holds something else.
     """
     state = checkpoint
     if isinstance(checkpoint, dict):
         state = checkpoint.get('state_dict', checkpoint)
     if not isinstance(state, dict) or not all(
             isinstance(name, str) for name in state):
-        raise ValueError(
+        raise CheckpointError(
             f'{source} has no weights by name: it must be a dict of them,'
             f' or have one as `state_dict`, but is {type(state).__name__}')
     plain = OrderedDict(

@@ -4,6 +4,8 @@ from typing import Mapping, Sequence
 
 from torch import Tensor
 
+from .checkpoint_origin import CheckpointError
+
 _REMEDY = ('the file is damaged, was not written by a training, or that '
            'training diverged: take another checkpoint')
 
@@ -21,14 +23,14 @@ def require_sound_weights(state: Mapping[str, object],
         source: The file, for the message.
 
     Raises:
-        ValueError: A weight is no tensor of floating point numbers, is not
-            finite, or is a negative variance.
+        CheckpointError: A weight is no tensor of floating point numbers, is
+            not finite, or is a negative variance.
     """
     for name, own in wanted.items():
         if name in state:
             problem = _problem(name, state[name], own)
             if problem is not None:
-                raise ValueError(f'{source}: {name} {problem}; {_REMEDY}')
+                raise CheckpointError(f'{source}: {name} {problem}; {_REMEDY}')
 
 
 def _problem(name: str, value: object, own: Tensor) -> str | None:
@@ -57,7 +59,7 @@ def require_training_state(checkpoint: Mapping[str, object],
         source: The file, for the message.
 
     Raises:
-        ValueError: The progress of the training or one of the parts is
+        CheckpointError: The progress of the training or one of the parts is
             missing; MMEngine would start the optimizer and the schedulers
             anew without a word.
     """
@@ -68,7 +70,7 @@ def require_training_state(checkpoint: Mapping[str, object],
         for key in ('epoch', 'iter') if not isinstance(progress.get(key), int)
     ] + [part for part in parts if part not in checkpoint]
     if missing:
-        raise ValueError(
+        raise CheckpointError(
             f'{source} cannot be resumed: it lacks {", ".join(missing)}. It '
             'holds weights only; to begin a new training with them, leave out '
             f'--resume and give --cfg-options load_from={source}')

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from mmlangseg.config_keys import read_config
 from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.text import use_pretrained_encoders
+from .tool_runner import ToolRunner
 
 
 def load_config(path: str,
@@ -40,8 +41,14 @@ def load_config(path: str,
     return cfg
 
 
-def build_runner(cfg: Config) -> Runner:
-    """Build the runner of a config, on the CPU as well."""
+def build_runner(cfg: Config, verbose: bool = True) -> Runner:
+    """Build the runner of a config, on the CPU as well.
+
+    Args:
+        cfg: The config.
+        verbose: Whether the console shows all that the log file holds, in
+            place of what one reads.
+    """
     for split in ('train', 'val', 'test'):
         loader = cfg.get(f'{split}_dataloader')
         if isinstance(loader, dict):  # not one that is built already
@@ -53,13 +60,14 @@ def build_runner(cfg: Config) -> Runner:
     sentences = _count_sentences(cfg) if scaled else 1
     if get_device() == 'cpu':
         keep_freed_memory()
+        _use_gloo(cfg)
         if cfg.launcher == 'pytorch':
             _launch_on_cpu(cfg)
     deterministic = cfg.get('randomness', {}).get('deterministic')
     if deterministic:  # read when cuBLAS starts
         os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else \
-        Runner.from_cfg(cfg)
+        (Runner if verbose else ToolRunner).from_cfg(cfg)
     if scaled:  # not in `cfg`: the file that is kept of it stays in sentences
         base = runner.auto_scale_lr['base_batch_size'] / sentences
         runner.auto_scale_lr = dict(enable=True, base_batch_size=base)
@@ -197,6 +205,13 @@ def _sentences_per_sample(dataset: dict) -> set[int]:
     if 'datasets' in dataset:
         return set().union(*map(_sentences_per_sample, dataset['datasets']))
     return {dataset.get('expressions_per_scene', 1)}
+
+
+def _use_gloo(cfg: Config) -> None:
+    """NCCL is for GPUs."""
+    dist_cfg = (cfg.get('env_cfg') or {}).get('dist_cfg') or {}
+    if dist_cfg.get('backend') == 'nccl':
+        dist_cfg['backend'] = 'gloo'
 
 
 def _launch_on_cpu(cfg: Config) -> None:

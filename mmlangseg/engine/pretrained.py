@@ -1,13 +1,18 @@
 """Pretrained weights are loaded, converted or refused, never left out."""
 from __future__ import annotations
 import functools
+import logging
+import os
 import re
 from typing import Mapping
 
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
+from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from .checkpoint_origin import (CheckpointError, describe_differences,
+                                describe_origin)
 from .checkpoint_values import is_weight, require_sound_weights, same_size
 from .swin_names import convert_swin, fit_windows, is_original_swin
 
@@ -21,8 +26,8 @@ def watch_pretrained(model: nn.Module) -> None:
     The backbones of MMSegmentation load whatever names agree and say nothing
     of the rest: of a file with other names nothing. A Swin with the names of
     its original code is converted. All else is refused in ``init_weights``
-    by a ValueError if less than half of a part is found, a size differs, or
-    the file has a layer for some blocks and not for others. What may be
+    by a CheckpointError if less than half of a part is found, a size differs,
+    or the file has a layer for some blocks and not for others. What may be
     missing after that, such as the norms of outputs, is logged.
 
     Args:
@@ -93,13 +98,13 @@ def _fill(key: str, source: str, module: nn.Module,
     wrong = [n for n in own if n in state_dict and n not in found]
     missing = [n for n in own if n not in found]
     if wrong:
-        raise ValueError(
+        raise CheckpointError(
             f'{where}: {wrong[0]} is {tuple(state_dict[wrong[0]].shape)}, '
             f'{kind} needs {tuple(own[wrong[0]].shape)}: the checkpoint is '
             'of a network of another size')
     if sum(own[n].numel() for n in found) < sum(own[n].numel()
                                                 for n in missing):
-        raise ValueError(
+        raise CheckpointError(
             f'{where}: {len(found)} of the {len(own)} weights of {kind} are '
             f'in it, under these names and with these sizes; {missing[0]} '
             f'{tuple(own[missing[0]].shape)} is not, but '
@@ -113,7 +118,7 @@ def _fill(key: str, source: str, module: nn.Module,
         if _LISTED.search(n) and _NUMBER.sub('#', n) in layers
     ]
     if partly:
-        raise ValueError(
+        raise CheckpointError(
             f'{where}: {partly[0]} is missing, though other layers have it: '
             f'the checkpoint is of a network with fewer layers than {kind} '
             'has by this config')
@@ -130,14 +135,32 @@ def _begin_with(source: str, module: nn.Module,
     own = module.state_dict()
     saved = {n: v for n, v in state_dict.items() if is_weight(v)}
     found = _fitting(saved, own)
+    kind = type(module).__name__
     if 2 * len(found) < len(saved) or not saved:
         example = next((n for n in saved if n not in found), 'nothing')
-        raise ValueError(
+        raise CheckpointError(
             f'load_from={source}: {len(found)} of its {len(saved)} weights '
-            f'have a place in {type(module).__name__}; {example} has none. It '
-            'is of another model, or has the names of other code: name '
-            'another checkpoint, or convert it (tools/model_converters)')
+            f'have a place in {kind}; {example} has none. It is of another '
+            'model, or has the names of other code.'
+            f'{_describe_origin_of(source)} Name another checkpoint, or '
+            'convert it (tools/model_converters)')
     require_sound_weights(saved, {n: own[n] for n in found}, source)
+    initial = {n: v for n, v in own.items() if is_weight(v) and n not in found}
+    surplus = {n: v for n, v in saved.items() if n not in own}
+    if initial or surplus:
+        print_log(
+            f'load_from={source}: {len(found)} of its {len(saved)} weights '
+            f'are taken; {len(initial)} of {kind} keep their initial values, '
+            f'{len(surplus)} have no place in it: '
+            f'{describe_differences(saved, initial, surplus)}. All are in '
+            'the log file', 'current', logging.WARNING)
+
+
+def _describe_origin_of(source: str) -> str:
+    """What a file says of its model; its meta was not loaded into that."""
+    if not os.path.isfile(source):
+        return ''
+    return describe_origin(CheckpointLoader.load_checkpoint(source, 'cpu'))
 
 
 def _fitting(state: Mapping[str, Tensor], own: Mapping[str,

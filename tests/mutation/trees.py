@@ -70,7 +70,7 @@ def _another(value: Any, rng: np.random.Generator) -> Any:
     if isinstance(value, np.ndarray):
         changes = (value[:len(value) // 2], value.ravel(), value.astype(str),
                    value.astype(complex), value[None], value.tolist(),
-                   np.full_like(value, -1),
+                   np.full(value.shape, -1).astype(value.dtype),
                    value.astype(np.float64) * math.nan, value[..., :2])
         return changes[int(rng.integers(len(changes)))]
     if isinstance(value, torch.Tensor):

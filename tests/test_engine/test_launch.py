@@ -141,3 +141,13 @@ def test_keys_that_meet_no_parameter(monkeypatch):
     keys = dict(txt_encoder=dict(lr_mult=5.))
     warn_of_idle_keys(model, dict(paramwise_cfg=dict(custom_keys=keys)))
     assert "no parameter of the model has 'txt_encoder'" in said[0]
+
+
+@pytest.mark.parametrize('device, backend', [('cpu', 'gloo'),
+                                             ('cuda', 'nccl')])
+def test_nccl_is_for_gpus(monkeypatch, device, backend):
+    monkeypatch.setattr(launch, 'get_device', lambda: device)
+    monkeypatch.setattr(Runner, 'from_cfg', lambda cfg: cfg)
+    cfg = Config(
+        dict(launcher='none', env_cfg=dict(dist_cfg=dict(backend='nccl'))))
+    assert build_runner(cfg).env_cfg.dist_cfg.backend == backend

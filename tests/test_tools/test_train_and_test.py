@@ -167,3 +167,32 @@ def test_resume_from_weights_alone(config, trained, tmp_path):
     options = ['--work-dir', tmp_path, '--resume', path]
     out = tool('train.py', config, *options, code=1)
     assert f'{path} cannot be resumed: it lacks meta.epoch' in out
+
+
+@pytest.mark.parametrize('options', [[], ['--verbose']])
+def test_console_is_short(config, tmp_path, options):
+    out = tool('train.py', config, '--work-dir', tmp_path, *options,
+               '--cfg-options', 'train_cfg.max_epochs=1')
+    file, = tmp_path.glob('*/*.log')
+    kept = file.read_text()
+    for aside in ('System environment:', 'Config:\n', 'Hooks will be'):
+        assert aside in kept
+        assert (aside in out) == bool(options)
+    assert (str(file) in out) != bool(options)
+    assert 'Epoch(train)' in out
+    if not options:
+        assert len(out.splitlines()) < 40, out
+
+
+def test_checkpoint_of_another_model_is_one_message(config, tmp_path):
+    path = tmp_path / 'other.pth'
+    torch.save(
+        dict(
+            state_dict={'stem.weight': torch.ones(3)},
+            meta=dict(cfg="model = dict(type='SSeg')")), path)
+    out = tool(
+        'test.py', config, path, '--work-dir', tmp_path / 'test', code=1)
+    assert 'Traceback' not in out
+    last = out.splitlines()[-1]
+    assert '4 of 4 weights are missing' in last
+    assert 'The file says: model SSeg.' in last
