@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-# MMEngine's log: "Iter(train) [ 50/450]  ...  eta: 0:03:02"; or "1 day, 2:00:00"
+# MMEngine's log: "Iter(train) [ 50/450]  ...  eta: 0:03:02"
 _TRAINING = re.compile(r'\((train|val|test)\).*?\[ *(\d+)/(\d+)\].*?'
                        r'eta: (?:(\d+) days?, )?(\d+):(\d\d):(\d\d)')
 # MMEngine's ProgressBar: "[>>> ] 389/400, 43.2 task/s, elapsed: 9s, ETA:  0s"
