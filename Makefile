@@ -1,4 +1,4 @@
-# make demo   environment, toy data, training, testing, pictures
+# make demo   environment, then all three systems on toy data, with pictures
 # make test   environment, lint, tests
 # make lint   style of the code only
 # make mutations     thousands of damaged files, and how they are taken
@@ -12,10 +12,6 @@ export VENV
 export CUDA_VISIBLE_DEVICES =
 PYTHON_FILES = mmlangseg projects configs tools tests setup.py
 TOY_DATA = data/less_toy
-TOY_RUN = work_dirs/less_toy
-TOY_OUT = outputs/less_toy
-TOY_TEST = $(VENV)/bin/python tools/test.py configs/less_toy.py \
-	"$$(cat $(TOY_RUN)/last_checkpoint)" --work-dir $(TOY_RUN)
 
 .PHONY: env demo test lint mutations toy-ablation toy-semires toy-sseg
 
@@ -27,20 +23,9 @@ ABLATION = train_cfg.max_epochs=1 train_cfg.val_interval=1
 env:
 	@tools/make_env.sh
 
-# --resume: an interrupted demo continues, a finished one is only tested
+# what is finished is skipped, what was interrupted goes on
 demo: env
-	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less $(TOY_DATA)
-	@PATH="$(abspath $(VENV))/bin:$$PATH" tools/dist_train.sh \
-		configs/less_toy.py 2 --work-dir $(TOY_RUN) --resume \
-		--cfg-options train_dataloader.batch_size=1
-	@echo "drawing the predictions of two rooms into $(TOY_OUT)/pictures"
-	@mkdir -p $(TOY_OUT)
-	@$(TOY_TEST) --show-dir $(TOY_OUT)/pictures \
-		--cfg-options test_dataloader.dataset.indices=2 \
-		>$(TOY_OUT)/pictures.log 2>&1 || (tail $(TOY_OUT)/pictures.log; false)
-	@$(TOY_TEST) --out $(TOY_OUT)/results.json
-	@echo "pictures: $(TOY_OUT)/pictures, per sentence: $(TOY_OUT)/results.json"
-	@echo "delete $(TOY_RUN) to train again"
+	@VENV=$(VENV) $(VENV)/bin/python tools/demo.py
 
 # the ablation table of projects/LESS/README.md
 toy-ablation: env

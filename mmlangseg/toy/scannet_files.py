@@ -150,21 +150,30 @@ def _write_mesh(path: Path, vertices: np.ndarray, colours: np.ndarray,
                 faces: np.ndarray) -> None:
     vertex = np.empty(
         len(vertices),
-        dtype=[(name, 'f4') for name in 'xyz'] +
+        dtype=[(name, '<f4') for name in 'xyz'] +
         [(name, 'u1') for name in ('red', 'green', 'blue', 'alpha')])
     for axis, name in enumerate('xyz'):
         vertex[name] = vertices[:, axis]
     for channel, name in enumerate(('red', 'green', 'blue')):
         vertex[name] = colours[:, channel]
     vertex['alpha'] = 255
-    face = np.empty(len(faces), dtype=[('vertex_indices', 'i4', (3, ))])
-    face['vertex_indices'] = faces
+    face = np.empty(len(faces), [('count', 'u1'), ('indices', '<i4', (3, ))])
+    face['count'] = 3
+    face['indices'] = faces
     elements = [
         PlyElement.describe(vertex, 'vertex'),
-        PlyElement.describe(face, 'face', len_types={'vertex_indices': 'u1'})
+        PlyElement.describe(
+            np.empty(len(faces), [('vertex_indices', 'i4', (3, ))]),
+            'face',
+            len_types={'vertex_indices': 'u1'})
     ]
+    header = PlyData(elements, byte_order='<').header
     with atomic_path(path) as tmp:
-        PlyData(elements, byte_order='<').write(str(tmp))
+        # plyfile writes lists one by one, which takes half of the whole set
+        with open(tmp, 'wb') as file:
+            file.write(f'{header}\n'.encode())
+            file.write(vertex.tobytes())
+            file.write(face.tobytes())
 
 
 def scanrefer_rows(scene: str, room: Room, object_ids: List[int],

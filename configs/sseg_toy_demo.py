@@ -1,0 +1,10 @@
+# S-Seg of `make demo`: sseg_toy.py with 500 steps in place of 4,000.
+_base_ = './sseg_toy.py'
+
+loader = dict(num_workers=0, persistent_workers=False)
+train_dataloader = loader
+val_dataloader = loader
+test_dataloader = loader
+train_cfg = dict(max_epochs=2, val_interval=2)
+default_hooks = dict(logger=dict(interval=10))
+del loader

@@ -1,0 +1,160 @@
+"""The parts of tools/demo.py: toy data, trainings and pictures."""
+from __future__ import annotations
+import json
+from pathlib import Path
+from typing import Callable, Sequence
+
+from mmlangseg.demo import Part
+
+OUT = Path('outputs/demo')
+RUNS = Path('work_dirs/demo')
+SSEG_IMAGE = 'data/sseg_toy/eval/images/val/00000.jpg'
+THINGS = 'apple,ball,star,heart,moon,crate,dice,tent,donut,wheel'
+KINDS = ('kind', 'colour', 'relation')  # of sentences about toy rooms
+
+
+def data(system: str, name: str, seconds: float) -> Part:
+    """Make a toy set, as README.md says."""
+    folder = Path('data') / name
+    return Part(
+        system,
+        'toy data',
+        lambda: ('tools/dataset_converters/make_toy.py', name.split('_')[0],
+                 str(folder)),
+        seconds,
+        # made anew where somebody has made another one in its place
+        inputs=(folder / 'toy.json', ),
+        outputs=(folder / 'toy.json', ))
+
+
+def training(system: str,
+             config: str,
+             seconds: float,
+             data_part: Part,
+             *,
+             name: str = 'training',
+             start: Path | None = None,
+             weights: str | None = None) -> Part:
+    """Train a config, and test it on held-out data at the end.
+
+    With ``weights``, the name of its last checkpoint, it is only the start
+    of another training, and not tested.
+    """
+    run = RUNS / Path(config).stem
+    file = run.name + '.json'
+    words = ['tools/train.py', config, '--work-dir', str(run)]
+    options = [f'load_from={start}'] if start else []
+    if weights is None:
+        options.append(f'val_evaluator.out_file={OUT / file}')
+    return Part(
+        system,
+        name,
+        lambda: (*words, *(['--cfg-options', *options] if options else [])),
+        seconds,
+        configs=(Path(config), ),
+        inputs=data_part.outputs + ((start, ) if start else ()),
+        outputs=(run / 'last_checkpoint',
+                 run / weights if weights else OUT / file),
+        work_dir=run,
+        resume=('--resume', ))
+
+
+def sentences(results: Path, key: str) -> tuple[str, list[dict]]:
+    """The first scan or image of the results, and up to three sentences.
+
+    Args:
+        results: JSON that the metric has written.
+        key: ``scene_id`` or ``img_path``.
+
+    Returns:
+        Its name and the records of sentences: of LESS one of each kind.
+    """
+    records = json.loads(results.read_text(encoding='utf-8'))['records']
+    name = records[0][key]
+    records = [record for record in records if record[key] == name]
+    if key == 'scene_id':
+        firsts = [[r for r in records if kind in r['groups']][:1]
+                  for kind in KINDS]
+        records = [record for first in firsts for record in first]
+    return name, records[:3]
+
+
+def pictures(train: Part, seconds: float, command: Callable[[], Sequence[str]],
+             output: str) -> Part:
+    """Run tools/infer.py on what was held out."""
+    config = str(train.configs[0])
+    checkpoint = train.outputs[0]
+    folder = OUT / train.system.lower().replace('-', '')
+
+    def words() -> list[str]:
+        return [
+            'tools/infer.py', config,
+            str(checkpoint), '--out',
+            str(folder), *command()
+        ]
+
+    return Part(
+        train.system,
+        'pictures',
+        words,
+        seconds,
+        configs=train.configs,
+        inputs=train.outputs,
+        outputs=(folder / output, ),
+        work_dir=folder)
+
+
+def scan_words(results: Path) -> list[str]:
+    """Options of tools/infer.py for a held-out room."""
+    scene, records = sentences(results, 'scene_id')
+    stem = Path('data/less_toy/scans') / scene / scene
+    words = [
+        '--scan', f'{stem}_vh_clean_2.ply', '--align', f'{stem}.txt', '--html'
+    ]
+    return words + [w for r in records for w in ('--text', r['text'])]
+
+
+def image_words(results: Path) -> list[str]:
+    """Options of tools/infer.py for a held-out image and its sentences."""
+    image, records = sentences(results, 'img_path')
+    return ['--image', image
+            ] + [w for r in records for w in ('--text', r['text'])]
+
+
+def less() -> list[Part]:
+    """Parts of LESS: a sentence and a scan."""
+    toy = data('LESS', 'less_toy', 35)
+    train = training('LESS', 'configs/less_toy_demo.py', 320, toy)
+    draw = pictures(train, 15, lambda: scan_words(train.outputs[1]), '*.html')
+    return [toy, train, draw]
+
+
+def semires() -> list[Part]:
+    """Parts of SemiRES: a sentence and an image."""
+    toy = data('SemiRES', 'semires_toy', 20)
+    first = training(
+        'SemiRES',
+        'configs/semires_toy_demo_burnin.py',
+        60,
+        toy,
+        name='burn-in',
+        weights='epoch_3.pth')
+    train = training(
+        'SemiRES',
+        'configs/semires_toy_demo.py',
+        100,
+        toy,
+        start=first.outputs[1])
+    draw = pictures(train, 10, lambda: image_words(train.outputs[1]),
+                    '*_0.png')
+    return [toy, first, train, draw]
+
+
+def sseg() -> list[Part]:
+    """Parts of S-Seg: class names and an image."""
+    toy = data('S-Seg', 'sseg_toy', 60)
+    train = training('S-Seg', 'configs/sseg_toy_demo.py', 130, toy)
+    draw = pictures(train, 10, lambda:
+                    ('--image', SSEG_IMAGE, '--classes', THINGS),
+                    '*_labels.png')
+    return [toy, train, draw]
