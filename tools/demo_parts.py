@@ -86,14 +86,14 @@ def sentences(results: Path, key: str) -> list[dict]:
     """Up to three sentences of the typical scan or image: of LESS one of each
     kind, of SemiRES one about each object."""
     records = typical(results, key)
-    if key == 'scene_id':
-        records = sorted((r for r in records if r['groups'][0] in KINDS),
-                         key=lambda r: KINDS.index(r['groups'][0]))
     chosen: dict[object, dict] = {}
-    for record in records:
-        about = record['groups'][0] if key == 'scene_id' else tuple(
-            record['object_ids'])
-        chosen.setdefault(about, record)
+    if key == 'scene_id':
+        for kind in KINDS:
+            of_kind = [r for r in records if kind in r['groups']]
+            chosen.update({kind: r for r in of_kind[:1]})
+    else:
+        for record in records:
+            chosen.setdefault(tuple(record['object_ids']), record)
     return list(chosen.values())[:3]
 
 

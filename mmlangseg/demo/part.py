@@ -20,9 +20,10 @@ class Part:
 
     A stamp in the output folder keeps what the part was begun with: this
     version of the package, its command, its configs with all that they
-    inherit, and the content of its inputs. The part is done while the stamp is the
-    same and its outputs are there; it is resumed where it was begun with the
-    same stamp; and whatever it has made is deleted where that has changed.
+    inherit, and the content of its inputs. The part is done while the stamp
+    is the same and its outputs are there; it is resumed where it was begun
+    with the same stamp; and whatever it has made is deleted where that has
+    changed.
 
     Attributes:
         system: Whose part it is, ``'LESS'``.

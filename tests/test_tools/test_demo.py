@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = [
-    dict(scene_id='scene0300_00', text=text, groups=[group], iou=iou)
+    dict(scene_id='scene0300_00', text=text, groups=['all', group], iou=iou)
     for text, group, iou in (('a bin .', 'kind', 0.9),
                              ('the bin .', 'kind', 0.8),
                              ('the left bin .', 'relation', 0.25),
