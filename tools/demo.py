@@ -49,8 +49,10 @@ def drawn(train: Part, draw: Part, key: str,
         key: Of the scan or the image in the results.
         picture: Key of the file in what tools/infer.py has written.
     """
-    _, records = sentences(train.outputs[1], key)
-    iou = {record['text']: record['iou'] for record in records}
+    iou = {
+        record['text']: record['iou']
+        for record in sentences(train.outputs[1], key)
+    }
     folder, rows = found(draw)
     texts = [row['text'] for row in rows]
     return [(folder / row[picture],
@@ -73,8 +75,8 @@ def less_example(parts: list[Part]) -> Example:
     return Example(
         'LESS: a sentence and a 3D scan',
         'A small LESS without the contrastive loss, trained on 300 toy rooms '
-        'with one mask per sentence. Red is what it marks, in a room that it '
-        'has not seen.',
+        'with one mask per sentence. Red is what it marks in a room that it '
+        'has not seen, one of median score.',
         f'mIoU {metrics["mIoU"]:.1f}, Acc@0.25 {metrics["Acc@0.25"]:.1f} on '
         f'720 sentences about 30 rooms that it was not trained on (val).',
         drawn(train, draw, 'scene_id', 'png'),
@@ -92,7 +94,7 @@ def semires_example(parts: list[Part]) -> Example:
         'SemiRES: a sentence and an image',
         'A small SemiRES, trained on 200 toy pictures of which 20 have masks; '
         'it has begun to know colours. Marked is what it finds in a picture '
-        'that it has not seen.',
+        'that it has not seen, one of median score.',
         f'oIoU {metrics["oIoU"]:.1f}, mIoU {metrics["mIoU"]:.1f} on the '
         'sentences about 150 pictures that it was not trained on (val).',
         drawn(train, draw, 'img_path', 'overlay'),
@@ -109,7 +111,7 @@ def sseg_example(parts: list[Part]) -> Example:
         'S-Seg: class names and an image',
         'A small S-Seg, trained on 8,000 toy pictures with captions and no '
         'masks. Colours are the classes that it finds in a picture that it '
-        'has not seen.',
+        'has not seen, one of median score; what keeps its own is background.',
         f'mIoU {scores(train)["mIoU"]:.1f} over ten classes and background, '
         'on 400 pictures that it was not trained on (val).',
         [(picture, f'Asked for: {THINGS.replace(",", ", ")}')],

@@ -8,7 +8,6 @@ from mmlangseg.demo import Part
 
 OUT = Path('outputs/demo')
 RUNS = Path('work_dirs/demo')
-SSEG_IMAGE = 'data/sseg_toy/eval/images/val/00000.jpg'
 THINGS = 'apple,ball,star,heart,moon,crate,dice,tent,donut,wheel'
 KINDS = ('kind', 'colour', 'relation')  # of sentences about toy rooms
 
@@ -59,24 +58,43 @@ def training(system: str,
         resume=('--resume', ))
 
 
-def sentences(results: Path, key: str) -> tuple[str, list[dict]]:
-    """The first scan or image of the results, and up to three sentences.
+def typical(results: Path, key: str) -> list[dict]:
+    """Records of the scan or image whose mean score is the median of all.
 
     Args:
         results: JSON that the metric has written.
         key: ``scene_id`` or ``img_path``.
-
-    Returns:
-        Its name and the records of sentences: of LESS one of each kind.
     """
-    records = json.loads(results.read_text(encoding='utf-8'))['records']
-    name = records[0][key]
-    records = [record for record in records if record[key] == name]
+    samples: dict[str, list[dict]] = {}
+    for record in json.loads(results.read_text(encoding='utf-8'))['records']:
+        samples.setdefault(record[key], []).append(record)
+
+    def score(records: list[dict]) -> float:
+        return sum(r.get('iou', r.get('mIoU', 0.))
+                   for r in records) / len(records)
+
+    # some samples have a single object
+    most = max(map(len, samples.values()))
+    ranked = sorted(
+        (records
+         for records in samples.values() if len(records) >= min(3, most)),
+        key=score)
+    return ranked[len(ranked) // 2]
+
+
+def sentences(results: Path, key: str) -> list[dict]:
+    """Up to three sentences of the typical scan or image: of LESS one of each
+    kind, of SemiRES one about each object."""
+    records = typical(results, key)
+    chosen: dict[object, dict] = {}
     if key == 'scene_id':
-        firsts = [[r for r in records if kind in r['groups']][:1]
-                  for kind in KINDS]
-        records = [record for first in firsts for record in first]
-    return name, records[:3]
+        for kind in KINDS:
+            of_kind = [r for r in records if kind in r['groups']]
+            chosen.update({kind: r for r in of_kind[:1]})
+    else:
+        for record in records:
+            chosen.setdefault(tuple(record['object_ids']), record)
+    return list(chosen.values())[:3]
 
 
 def pictures(train: Part, seconds: float, command: Callable[[], Sequence[str]],
@@ -106,7 +124,8 @@ def pictures(train: Part, seconds: float, command: Callable[[], Sequence[str]],
 
 def scan_words(results: Path) -> list[str]:
     """Options of tools/infer.py for a held-out room."""
-    scene, records = sentences(results, 'scene_id')
+    records = sentences(results, 'scene_id')
+    scene = records[0]['scene_id']
     stem = Path('data/less_toy/scans') / scene / scene
     words = [
         '--scan', f'{stem}_vh_clean_2.ply', '--align', f'{stem}.txt', '--html'
@@ -116,9 +135,19 @@ def scan_words(results: Path) -> list[str]:
 
 def image_words(results: Path) -> list[str]:
     """Options of tools/infer.py for a held-out image and its sentences."""
-    image, records = sentences(results, 'img_path')
-    return ['--image', image
+    records = sentences(results, 'img_path')
+    return ['--image', records[0]['img_path']
             ] + [w for r in records for w in ('--text', r['text'])]
+
+
+def class_words(results: Path) -> list[str]:
+    """Options of tools/infer.py for a held-out image and class names."""
+    record, = typical(results, 'img_path')
+    # as in the config: what has less is background
+    return [
+        '--image', record['img_path'], '--classes', THINGS, '--threshold',
+        '0.4'
+    ]
 
 
 def less() -> list[Part]:
@@ -154,7 +183,6 @@ def sseg() -> list[Part]:
     """Parts of S-Seg: class names and an image."""
     toy = data('S-Seg', 'sseg_toy', 60)
     train = training('S-Seg', 'configs/sseg_toy_demo.py', 130, toy)
-    draw = pictures(train, 10, lambda:
-                    ('--image', SSEG_IMAGE, '--classes', THINGS),
+    draw = pictures(train, 10, lambda: class_words(train.outputs[1]),
                     '*_labels.png')
     return [toy, train, draw]

@@ -19,16 +19,17 @@ class Part:
     """A command that is skipped when it has been run before.
 
     A stamp in the output folder keeps what the part was begun with: this
-    version of the package, its name, its configs with all that they inherit,
-    and the content of its inputs. The part is done while the stamp is the
-    same and its outputs are there; it is resumed where it was begun with the
-    same stamp; and whatever it has made is deleted where that has changed.
+    version of the package, its command, its configs with all that they
+    inherit, and the content of its inputs. The part is done while the stamp
+    is the same and its outputs are there; it is resumed where it was begun
+    with the same stamp; and whatever it has made is deleted where that has
+    changed.
 
     Attributes:
         system: Whose part it is, ``'LESS'``.
         name: What it does, ``'training'``.
-        command: Makes the words behind the interpreter; called when the part
-            is begun, as it may depend on what earlier parts have written.
+        command: Makes the words behind the interpreter; called behind
+            the earlier parts, as it may depend on what they have written.
         seconds: What it usually takes, for the time left.
         configs: Config files that it reads.
         inputs: Other files that it reads; the outputs of earlier parts.
@@ -92,7 +93,8 @@ class Part:
 
     def fingerprint(self) -> str:
         """What the part depends on, as a hash."""
-        digest = hashlib.sha256(f'{__version__} {self.key}'.encode())
+        words = [__version__, self.key, *self.command()]
+        digest = hashlib.sha256('\0'.join(words).encode())
         files = [file for path in self.configs for file in inherited(path)]
         for path in [*files, *self.inputs]:
             content = path.read_bytes() if path.is_file() else b'missing'

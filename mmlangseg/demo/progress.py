@@ -20,15 +20,18 @@ def seconds_left(log: str) -> float | None:
             carriage returns.
 
     Returns:
-        Seconds, or None where the log has no estimate yet.
+        Seconds, or None where the log has no estimate yet, or what it
+        estimated is done.
     """
     for line in reversed(re.split(r'[\r\n]+', log)):
         if match := _TRAINING.search(line):
+            if match[2] == match[3]:
+                return None
             days, hours, minutes, seconds = (
                 int(value or 0) for value in match.groups()[3:])
             return ((days * 24 + hours) * 60 + minutes) * 60. + seconds
         if match := _BAR.search(line):
-            return float(match[3])
+            return None if match[1] == match[2] else float(match[3])
     return None
 
 

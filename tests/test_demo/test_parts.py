@@ -72,6 +72,12 @@ def test_another_version_begins_anew(part, tmp_path, monkeypatch):
     assert not part.is_done(tmp_path)
 
 
+def test_another_command_begins_anew(part, tmp_path):
+    run(part, tmp_path)
+    part.finish(tmp_path)
+    assert not replace(part, command=lambda: ['new.py']).is_done(tmp_path)
+
+
 def test_damaged_stamp_is_none(part, tmp_path):
     run(part, tmp_path)
     part.finish(tmp_path)

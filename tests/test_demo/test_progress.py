@@ -17,6 +17,8 @@ HEAD = '11/29 04:43:52 - mmengine - INFO - '
      f'{HEAD}Iter(val) [10/30]    eta: 0:00:20  time: 0.5', 20),
     ('[>>  ] 1/400, 43.1 task/s, elapsed: 9s, ETA:    90s\r'
      '[>>  ] 9/400, 43.2 task/s, elapsed: 9s, ETA:    80s', 80),
+    ('[>>>>] 400/400, 43.1 task/s, elapsed: 9s, ETA:     0s\nreading', None),
+    (f'{HEAD}Iter(train) [450/450]  eta: 0:00:00  loss: 1\nSaving', None),
 ])
 def test_seconds_left(log, seconds):
     assert seconds_left(log) == seconds

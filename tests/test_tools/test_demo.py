@@ -8,12 +8,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = [
-    dict(scene_id='scene0300_00', text=text, groups=[group], iou=iou)
+    dict(scene_id='scene0300_00', text=text, groups=['all', group], iou=iou)
     for text, group, iou in (('a bin .', 'kind', 0.9),
                              ('the bin .', 'kind', 0.8),
                              ('the left bin .', 'relation', 0.25),
                              ('a red bin .', 'colour', 0.5))
-] + [dict(scene_id='scene0301_00', text='a bed .', groups=['kind'], iou=0.1)]
+] + [
+    dict(scene_id=scene, text=f'a {name} .', groups=['kind'], iou=iou)
+    for scene, iou in (('scene0301_00', 0.1), ('scene0302_00', 1.))
+    for name in ('bed', 'sofa', 'lamp')
+] + [dict(scene_id='scene0303_00', text='a bed .', groups=['kind'], iou=0.)]
 
 
 @pytest.fixture
@@ -45,7 +49,8 @@ def test_parts_belong_together(demo):
     assert len(set(keys)) == len(keys) == 10
 
 
-def test_one_sentence_of_each_kind(demo, tmp_path, monkeypatch):
+def test_typical_room_and_one_sentence_of_each_kind(demo, tmp_path,
+                                                    monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_results(tmp_path)
     *_, draw = demo.less()
