@@ -2,6 +2,7 @@
 from pathlib import Path
 
 from .mmcv_ext import provide_mmcv_ext
+from .onedl import admit_onedl
 from .version import __version__
 
 __all__ = ['__version__']
@@ -18,3 +19,5 @@ for _project, _package in _PROJECTS.items():
 
 # MMDetection, MMDetection3D and MMSegmentation ask for it on import.
 provide_mmcv_ext()
+# MMDetection3D refuses OneDL's packages, with which LESS runs.
+admit_onedl()

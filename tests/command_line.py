@@ -89,3 +89,13 @@ def assert_equal(first, second) -> None:
             assert_equal(*pair)
     else:
         assert first == second
+
+
+def keep_config_unformatted(patch) -> None:
+    """Spare yapf; MMEngine's imports it at once, OneDL's when it dumps."""
+
+    def keep(text, **_):
+        return text, False
+
+    patch.setattr('mmengine.config.config.FormatCode', keep, raising=False)
+    patch.setattr('yapf.yapflib.yapf_api.FormatCode', keep)

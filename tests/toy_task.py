@@ -22,6 +22,7 @@ from mmlangseg.engine import SeededSampleMixin
 POINTS = 20
 
 
+
 @DATASETS.register_module()
 class ToyLineDataset(SeededSampleMixin, BaseDataset):
     """Scenes of one or more expressions."""

@@ -17,6 +17,18 @@ def run(name: str, *args) -> subprocess.CompletedProcess:
                           capture_output=True)
 
 
+ONEDL = {
+    'mmengine': None,
+    'mmcv': None,
+    'mmdet': None,
+    'mmsegmentation': None,
+    'onedl-mmengine': '0.10.12',
+    'onedl-mmcv': '2.3.6',
+    'onedl-mmdetection': '3.5.1',
+    'onedl-mmsegmentation': '1.4.2',
+}
+
+
 class TestCheckEnv:
     GOOD = {
         'torch': '2.13.0+cpu',
@@ -49,6 +61,12 @@ class TestCheckEnv:
         lite = {**self.GOOD, 'mmcv-lite': '2.1.0'}
         del lite['mmcv']
         assert find(lite, (3, 11)) == []
+        assert find({**lite, 'numpy': '2.5.5'}, (3, 13)) == []
+
+    def test_onedl(self, find):
+        versions = {**self.GOOD, **ONEDL, 'numpy': '2.4.1'}
+        versions = {k: v for k, v in versions.items() if v is not None}
+        assert find(versions, (3, 11)) == []
 
     @pytest.mark.parametrize('changes, problem', [
         ({
@@ -83,9 +101,6 @@ class TestCheckEnv:
             'mmengine': '0.10.4'
         }, 'Adafactor'),
         ({
-            'numpy': '2.0.0'
-        }, 'numpy < 2'),
-        ({
             'ftfy': None
         }, 'ftfy and regex'),
         ({
@@ -98,8 +113,12 @@ class TestCheckEnv:
             'spconv': None
         }, 'needs spconv'),
         ({
-            'onedl-mmcv': '2.3.6'
-        }, 'mmdet3d does not work with onedl-mmcv'),
+            'onedl-mmcv': '2.3.6',
+            'onedl-mmdetection': '3.5.1'
+        }, 'mmcv, mmdet overwrite the packages of OneDL'),
+        ({
+            **ONEDL, 'onedl-mmcv': '2.4.0'
+        }, 'LESS was not run with these versions of onedl-mm'),
         ({
             'opencv-python-headless': '5.0'
         }, 'overwrite each other'),

@@ -10,8 +10,8 @@ from typing import Iterator
 import pytest
 import tiny_sam
 import torch
-from command_line import (ROOT, assert_equal, block, call, free_port, run,
-                          scalars)
+from command_line import (ROOT, assert_equal, block, call, free_port,
+                          keep_config_unformatted, run, scalars)
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -86,8 +86,7 @@ def trained(tmp_path_factory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         # MMEngine formats the config for every checkpoint: a second each
-        patch.setattr('mmengine.config.config.FormatCode', lambda text, **_:
-                      (text, False))
+        keep_config_unformatted(patch)
         block(BLOCKED)
         call('dataset_converters/make_toy.py', 'semires', DATA, '--num-train',
              20, '--num-val', 3)

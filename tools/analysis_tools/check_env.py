@@ -17,6 +17,14 @@ PACKAGES = ('pip', 'setuptools', 'torch', 'numpy', 'mmengine', 'mmcv',
             'opencv-python', 'opencv-python-headless', 'ftfy', 'regex',
             'openmim', 'mmlangseg')
 HOSTS = ('mmdet', 'mmdet3d', 'mmsegmentation')
+# what lies in the same folder as its fork of OneDL
+FORKS = {
+    'mmengine': 'onedl-mmengine',
+    'mmcv': 'onedl-mmcv',
+    'mmcv-lite': 'onedl-mmcv',
+    'mmdet': 'onedl-mmdetection',
+    'mmsegmentation': 'onedl-mmsegmentation',
+}
 
 
 class Clash(NamedTuple):
@@ -69,6 +77,10 @@ def find_clashes(versions: dict[str, str], python: tuple[int,
         name for name in versions if re.match(r'spconv(-cu\d+)?$', name)
     ]
     onedl = [name for name in versions if name.startswith('onedl-')]
+    doubled = [
+        name for name, fork in FORKS.items()
+        if found.has(name) and found.has(fork)
+    ]
     mmcvs = [name for name in ('mmcv', 'mmcv-lite') if found.has(name)]
     rules = [
         (python < (3, 10), 'Python is older than 3.10',
@@ -80,8 +92,8 @@ def find_clashes(versions: dict[str, str], python: tuple[int,
         (found.below('torch', 2, 6), 'torch < 2.6 cannot read a checkpoint '
          'safely, and transformers 5 does not work with it',
          'install torch >= 2.6, then mmcv again, which is built against it'),
-        (not found.has('mmengine'), 'mmengine is missing',
-         "pip install 'mmengine>=0.10.6,<1.0'"),
+        (not found.has('mmengine') and not found.has('onedl-mmengine'),
+         'mmengine is missing', "pip install 'mmengine>=0.10.6,<1.0'"),
         (not mmcvs and not onedl, 'mmcv is missing',
          'pip install mmcv-lite==2.1.0, or, with compiled operators and after '
          'torch, pip install --no-build-isolation mmcv==2.1.0'),
@@ -101,9 +113,6 @@ def find_clashes(versions: dict[str, str], python: tuple[int,
         (found.below('mmengine', 0, 10, 6) and found.at_least('torch', 2, 5),
          'mmengine < 0.10.6 registers Adafactor twice with torch >= 2.5',
          "pip install 'mmengine>=0.10.6,<1.0'"),
-        (found.at_least('numpy', 2) and found.has('nuscenes-devkit'),
-         'nuscenes-devkit, which mmdet3d imports, needs numpy < 2',
-         'pip install numpy==1.26.4'),
         (found.has('mmsegmentation') and not found.has('ftfy', 'regex'),
          'mmseg imports ftfy and regex, and does not require them',
          'pip install ftfy regex'),
@@ -115,9 +124,16 @@ def find_clashes(versions: dict[str, str], python: tuple[int,
         (found.has('mmdet3d') and not spconvs, 'LESS needs spconv',
          'pip install spconv==2.3.8 (CPU), or spconv-cu126==2.3.8 and '
          'the like'),
-        (onedl and found.has('mmdet3d'),
-         f'mmdet3d does not work with {", ".join(onedl)}',
-         'use the mm* packages for LESS, onedl-* for the 2D systems only'),
+        (bool(doubled), f'{", ".join(doubled)} overwrite the packages of '
+         'OneDL, which lie in the same folders', f'pip uninstall '
+         f'{" ".join(doubled + onedl)}, then install those of OneDL; mmdet3d '
+         'needs --no-deps beside them'),
+        (found.has('mmdet3d') and bool(onedl)
+         and not (versions.get('onedl-mmcv', '').startswith('2.3.') and
+                  versions.get('onedl-mmdetection', '').startswith('3.5.')),
+         f'LESS was not run with these versions of {", ".join(onedl)}',
+         'pip install onedl-mmcv==2.3.6 onedl-mmdetection==3.5.1, or leave '
+         'OneDL to the 2D systems'),
         (_differ(versions, 'opencv-python', 'opencv-python-headless'),
          'opencv-python and opencv-python-headless overwrite each other',
          'install the same version of both'),

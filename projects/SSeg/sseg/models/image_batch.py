@@ -21,7 +21,11 @@ def restore_rgb(inputs: Tensor, preprocessor: SegDataPreProcessor) -> Tensor:
     images = inputs.float()
     if preprocessor._enable_normalize:
         images = images * preprocessor.std + preprocessor.mean
-    return images if preprocessor.channel_conversion else images.flip(1)
+    # the second is the name in MMEngine, and in OneDL's MMSegmentation
+    converts = getattr(preprocessor, 'channel_conversion', None)
+    if converts is None:
+        converts = preprocessor._channel_conversion
+    return images if converts else images.flip(1)
 
 
 def valid_area(metas: Sequence[dict], inputs: Tensor) -> Tensor | None:

@@ -1,0 +1,102 @@
+"""MMDetection3D beside the OneDL packages.
+
+OneDL keeps MMEngine, MMCV, MMDetection and MMSegmentation alive, under the
+same import names and with versions of its own. MMDetection3D has no such
+fork: version 1.4.0 compares versions when it is imported, and refuses those
+that are newer than itself. :func:`admit_onedl` lets it see the last versions
+that it accepts, during that import and only for the OneDL packages with which
+LESS was run; everything else is left to its own check.
+
+Unnecessary with: an MMDetection3D of OneDL, or one without upper bounds.
+"""
+from __future__ import annotations
+import importlib
+import importlib.machinery
+import importlib.util
+import sys
+import types
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.metadata import PackageNotFoundError, version
+
+# distribution -> (import name, versions that were run, what mmdet3d is shown)
+ADMITTED = {
+    'onedl-mmcv': ('mmcv', '2.3.', '2.1.0'),
+    'onedl-mmdetection': ('mmdet', '3.5.', '3.3.0'),
+}
+
+
+def admit_onedl() -> None:
+    """Let imports of mmdet3d that come accept OneDL's mmcv and mmdet."""
+    if not any(isinstance(finder, _Mmdet3dFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Mmdet3dFinder())
+
+
+class _Mmdet3dFinder(MetaPathFinder):
+
+    def __init__(self) -> None:
+        self.searching = False
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != 'mmdet3d' or self.searching or not _admitted():
+            return None
+        self.searching = True  # the other finders know where it lies
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self.searching = False
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: types.ModuleType) -> None:
+                with _accepted_versions():
+                    execute(module)
+
+            spec.loader.exec_module = exec_module
+        return spec
+
+
+def _admitted() -> dict[str, str]:
+    """Installed versions of OneDL's packages, if all were run with LESS."""
+    found = {}
+    for name, (_, known, _) in ADMITTED.items():
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            return {}
+        if not found[name].startswith(known):
+            return {}
+    return found
+
+
+@contextmanager
+def _accepted_versions() -> Iterator[None]:
+    """Show the versions that mmdet3d accepts, and say so."""
+    # they compare each other's versions, the true ones
+    modules = {
+        importlib.import_module(name): shown
+        for name, _, shown in ADMITTED.values()
+    }
+    installed = ' and '.join(f'{name} {number}'
+                             for name, number in _admitted().items())
+    shown = ' and '.join(f'{module.__name__} {number}'
+                         for module, number in modules.items())
+    warnings.warn(
+        f'mmdet3d does not know {installed}, with which LESS was run; while '
+        f'it is imported it sees {shown}',
+        stacklevel=2)
+    true = {module: module.__version__ for module in modules}
+    try:
+        for module, number in modules.items():
+            module.__version__ = number
+        yield
+    finally:
+        for module, number in true.items():
+            module.__version__ = number
