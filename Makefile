@@ -1,5 +1,6 @@
 # make demo   environment, then all three systems on toy data, with pictures
 # make test   environment, lint, tests
+# make matrix SET=vision   the tests with a set of requirements/sets; none: with all
 # make lint   style of the code only
 # make mutations     thousands of damaged files, and how they are taken
 # make toy-ablation   the ablation table of LESS on toy rooms
@@ -13,7 +14,11 @@ export CUDA_VISIBLE_DEVICES =
 PYTHON_FILES = mmlangseg projects configs tools tests setup.py
 TOY_DATA = data/less_toy
 
-.PHONY: env demo test lint mutations toy-ablation toy-semires toy-sseg
+# the suite on other versions of Python and the libraries: SET=vision
+matrix: env
+	@UV=$(VENV)/bin/uv tools/matrix.sh $(SET)
+
+.PHONY: matrix env demo test lint mutations toy-ablation toy-semires toy-sseg
 
 # rooms that were not looked at while the settings were chosen
 TOY_FRESH = data/less_toy_fresh
