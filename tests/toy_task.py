@@ -22,7 +22,6 @@ from mmlangseg.engine import SeededSampleMixin
 POINTS = 20
 
 
-
 @DATASETS.register_module()
 class ToyLineDataset(SeededSampleMixin, BaseDataset):
     """Scenes of one or more expressions."""
