@@ -1,5 +1,6 @@
 # make demo   environment, then all three systems on toy data, with pictures
 # make test   environment, lint, tests
+# make matrix SET=vision   the tests with a set of requirements/sets; none: with all
 # make lint   style of the code only
 # make mutations     thousands of damaged files, and how they are taken
 # make toy-ablation   the ablation table of LESS on toy rooms
@@ -13,7 +14,8 @@ export CUDA_VISIBLE_DEVICES =
 PYTHON_FILES = mmlangseg projects configs tools tests setup.py
 TOY_DATA = data/less_toy
 
-.PHONY: env demo test lint mutations toy-ablation toy-semires toy-sseg
+.PHONY: env demo test matrix lint mutations toy-ablation toy-semires \
+	toy-sseg
 
 # rooms that were not looked at while the settings were chosen
 TOY_FRESH = data/less_toy_fresh
@@ -54,6 +56,10 @@ mutations: env
 # a file's tests share what is costly to make, so they stay in one process
 test: lint
 	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+# the suite on other versions of Python and the libraries: SET=vision
+matrix: env
+	@UV=$(VENV)/bin/uv tools/matrix.sh $(SET)
 
 lint: env
 	@$(VENV)/bin/flake8 $(PYTHON_FILES)
