@@ -14,11 +14,8 @@ export CUDA_VISIBLE_DEVICES =
 PYTHON_FILES = mmlangseg projects configs tools tests setup.py
 TOY_DATA = data/less_toy
 
-# the suite on other versions of Python and the libraries: SET=vision
-matrix: env
-	@UV=$(VENV)/bin/uv tools/matrix.sh $(SET)
-
-.PHONY: matrix env demo test lint mutations toy-ablation toy-semires toy-sseg
+.PHONY: env demo test matrix lint mutations toy-ablation toy-semires \
+	toy-sseg
 
 # rooms that were not looked at while the settings were chosen
 TOY_FRESH = data/less_toy_fresh
@@ -59,6 +56,10 @@ mutations: env
 # a file's tests share what is costly to make, so they stay in one process
 test: lint
 	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+# the suite on other versions of Python and the libraries: SET=vision
+matrix: env
+	@UV=$(VENV)/bin/uv tools/matrix.sh $(SET)
 
 lint: env
 	@$(VENV)/bin/flake8 $(PYTHON_FILES)
