@@ -20,7 +20,8 @@ from mmlangseg.cfg_options import CfgOptions
 from mmlangseg.command_line import check_checkpoint, check_launcher
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import CheckpointError
-from mmlangseg.engine.launch import build_runner, load_config
+from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
+                                     load_config)
 from mmlangseg.engine.required_inputs import require_inputs
 from mmlangseg.text import use_saved_words
 
@@ -176,11 +177,13 @@ def main() -> None:
     if args.tta:
         set_tta(cfg)
     require_inputs(cfg, ['test'])
-    build_runner(cfg, verbose=args.verbose).test()
+    runner = build_runner(cfg, verbose=args.verbose)
+    check_checkpoint_file(runner)  # before the data are read
+    runner.test()
 
 
 if __name__ == '__main__':
     try:
         main()
     except CheckpointError as error:
-        raise SystemExit(str(error)) from None
+        raise SystemExit(f'error: {error}') from None

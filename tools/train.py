@@ -26,8 +26,8 @@ from mmlangseg.command_line import check_checkpoint, check_launcher
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import (CheckpointError, find_resume_checkpoint,
                               watch_load_from, watch_pretrained)
-from mmlangseg.engine.launch import (build_runner, load_config,
-                                     require_gpus_for_sync_bn,
+from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
+                                     load_config, require_gpus_for_sync_bn,
                                      warn_of_idle_keys)
 from mmlangseg.engine.required_inputs import require_inputs
 from mmlangseg.text import use_saved_words
@@ -187,6 +187,8 @@ def main() -> None:
     require_inputs(cfg, ('train', 'val'))
     require_gpus_for_sync_bn(cfg)
     runner = build_runner(cfg, verbose=args.verbose)
+    if cfg.get('resume'):
+        check_checkpoint_file(runner)  # before the data are read
     warn_of_idle_keys(runner.model, cfg.get('optim_wrapper') or {})
     watch_pretrained(runner.model)
     if cfg.get('load_from') and not cfg.get('resume'):
@@ -198,4 +200,4 @@ if __name__ == '__main__':
     try:
         main()
     except CheckpointError as error:
-        raise SystemExit(str(error)) from None
+        raise SystemExit(f'error: {error}') from None

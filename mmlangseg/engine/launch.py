@@ -9,11 +9,12 @@ from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.registry import DATA_SAMPLERS, DATASETS, RUNNERS, Registry
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 
 from mmlangseg.config_keys import read_config
 from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.text import use_pretrained_encoders
+from .checkpoint_check import CheckpointMatchHook
 from .tool_runner import ToolRunner
 
 
@@ -76,6 +77,23 @@ def build_runner(cfg: Config, verbose: bool = True) -> Runner:
         # positional encoding on a GPU
         torch.use_deterministic_algorithms(True, warn_only=True)
     return runner
+
+
+def check_checkpoint_file(runner: Runner) -> None:
+    """Refuse the checkpoint of another model before the data are read.
+
+    MMEngine loads it behind them, and not earlier: hooks such as EMAHook are
+    not ready before.
+
+    Args:
+        runner: That tests or resumes a checkpoint.
+
+    Raises:
+        CheckpointError: See :class:`CheckpointMatchHook`.
+    """
+    checkpoint = CheckpointLoader.load_checkpoint(
+        runner._load_from, 'cpu', logger='silent')
+    CheckpointMatchHook().after_load_checkpoint(runner, checkpoint)
 
 
 def require_gpus_for_sync_bn(cfg: Config) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from mmengine.config import Config
 
+from mmlangseg.text.words import describe_source
+
 # Of data sets; the first is also what the others are relative to.
 _FILES = ('data_root', 'ann_file', 'info_file', 'image_ids', 'classes_file')
 _NETWORKS = ('HuggingFaceTextEncoder', 'DINOFeatures')
@@ -29,6 +31,7 @@ def require_inputs(cfg: Config, splits: Sequence[str]) -> None:
         key = f'{split}_dataloader'
         missing += _missing_files(cfg.get(key), key)
     missing += _missing_networks(cfg.get('model'), 'model')
+    missing += _missing_words(cfg.get('model'), 'model')
     if missing:
         raise SystemExit('\n'.join([
             f'error: {cfg.filename} reads what is not there:',
@@ -58,6 +61,18 @@ def _missing_files(node: object, key: str) -> Iterator[str]:
                 return
     for name, child in node.items():
         yield from _missing_files(child, f'{key}.{name}')
+
+
+def _missing_words(node: object, key: str) -> Iterator[str]:
+    """Yield a line for each file of words that is not there."""
+    if not isinstance(node, dict):
+        return
+    path = node.get('vocabulary')
+    if str(node.get('type')).split('.')[-1] == 'GRUTextEncoder' \
+            and isinstance(path, str) and not os.path.isfile(path):
+        yield f'{key}.vocabulary: {path}; {describe_source(path)}'
+    for name, child in node.items():
+        yield from _missing_words(child, f'{key}.{name}')
 
 
 def _missing_networks(node: object, key: str) -> Iterator[str]:

@@ -22,10 +22,9 @@ class RunSummaryHook(Hook):
         sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
         count = sum(size for size, _ in sizes)
         trained = sum(size for size, wanted in sizes if wanted)
-        runner.logger.info(
-            f'{type(model).__name__}: {count / 1e6:.2f} M parameters, '
-            f'{trained / 1e6:.2f} M of them trainable, on '
-            f'{_device(model)}')
+        runner.logger.info(f'{type(model).__name__}: {count:,} parameters, '
+                           f'{trained:,} of them trainable, on '
+                           f'{_device(model)}')
         for line in _data(runner):
             runner.logger.info(line)
         runner.logger.info(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from .features import TextFeatures
-from .words import split_words
+from .words import describe_source, split_words
 
 _NUMBER = re.compile(r'[-+.\de]*\d[-+.\de]*')
 
@@ -190,9 +190,7 @@ def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
     """Read words, and their vectors if the file has them."""
     if not path.is_file():
         raise FileNotFoundError(
-            f'{path}: no such vocabulary. It is written with the data set '
-            '(make_toy.py, --words or caption_words.py, see the README of the '
-            'system); else write one word per line, or name a GloVe text file')
+            f'{path}: no such vocabulary; {describe_source(path)}')
     words, vectors = [], []
     with path.open(encoding='utf-8-sig') as file:
         for number, line in _numbered_lines(path, file):

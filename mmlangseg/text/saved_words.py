@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from mmengine.runner import CheckpointLoader
 
-from mmlangseg.engine import plain_state
+from mmlangseg.engine import CheckpointError, plain_state
 from .gru import has_word_vectors, words_of_state
 
 
@@ -22,7 +22,7 @@ def use_saved_words(model: dict,
         source: The file of the weights, for the message.
 
     Raises:
-        ValueError: Its words are damaged.
+        CheckpointError: Its words are damaged.
     """
     encoders = _find_encoders(model)
     if not encoders:
@@ -39,7 +39,7 @@ def use_saved_words(model: dict,
                 try:
                     words = words_of_state(value, vectors, prefix)
                 except ValueError as error:
-                    raise ValueError(f'{source}: {error}') from None
+                    raise CheckpointError(f'{source}: {error}') from None
                 file = config.get('vocabulary')
                 if isinstance(file, str) and has_word_vectors(file):
                     # a training that is resumed keeps their learning rate

@@ -147,7 +147,9 @@ def test_checkpoint_of_another_model(config, tmp_path, name):
         dict(state_dict=torch.nn.Linear(3, 3).state_dict(), meta=dict()), path)
     flag = ['--resume', path] if name == 'train.py' else [path]
     out = tool(name, config, *flag, '--work-dir', tmp_path, code=1)
-    assert f'{path} is of another model than ToyLineModel' in out
+    assert f'error: {path} is of another model than ToyLineModel' in out
+    assert 'Traceback' not in out
+    assert 'ToyLineDataset' not in out  # the data were not read
 
 
 def test_begin_with_another_model(config, tmp_path):
