@@ -83,5 +83,6 @@ def _is_for_the_console(record: logging.LogRecord) -> bool:
 
 def _pass_warnings_to(target: logging.Handler) -> None:
     for handler in logging.getLogger(_LOGGER).handlers:
-        handler.setTarget(target)
-        handler.flush()
+        if isinstance(handler, MemoryHandler):  # pytest adds others
+            handler.setTarget(target)
+            handler.flush()

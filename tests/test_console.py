@@ -56,3 +56,14 @@ def test_the_file_keeps_what_the_console_leaves_out(tmp_path: Path):
 def test_pytest_keeps_its_warnings():
     with pytest.warns(DeprecationWarning, match='old way'):
         warnings.warn('old way', DeprecationWarning)
+
+
+def test_handlers_of_others_are_left_alone(tmp_path: Path, monkeypatch):
+    """pytest adds one to every logger that keeps its records to itself."""
+    others = logging.StreamHandler(io.StringIO())
+    warning_logger = logging.getLogger('mmlangseg.warnings')
+    monkeypatch.setattr(warning_logger, 'handlers', [others])
+    run = logging.Logger('run')
+    run.addHandler(logging.FileHandler(tmp_path / 'run.log'))
+    shorten(run)
+    assert warning_logger.handlers == [others]
