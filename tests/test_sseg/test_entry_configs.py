@@ -362,6 +362,9 @@ TOYS = {
     'sseg_toy':
     lambda m: has_loss(m, 'contrastive') and has_loss(
         m, 'mask') and m.similarity == 'cosine',
+    'sseg_toy_demo':
+    lambda m: has_loss(m, 'contrastive') and has_loss(
+        m, 'mask') and m.similarity == 'relative',
     'sseg_toy_relative':
     lambda m: has_loss(m, 'mask') and m.similarity == 'relative',
     'sseg_toy_no_contrast':
