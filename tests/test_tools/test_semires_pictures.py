@@ -62,7 +62,9 @@ def test_show_dir(tmp_path, eval_size):
     assert len(names) == len(records) == 6
     for name in names:
         picture = read_image(str(tmp_path / 'pictures' / name))
-        assert picture.shape[1] == WIDTH and picture.shape[0] > HEIGHT
+        # small pictures are enlarged, below a line of text
+        assert picture.shape[1] == 8 * WIDTH
+        assert picture.shape[0] > 8 * HEIGHT
 
 
 def views_of(tmp_path, **changes):
@@ -136,8 +138,8 @@ def test_browse_draws_every_view(tmp_path, strong_from):
             ] == ['000000', '000001', '000002', '000002', '000003', '000003']
     views = [path.stem.split('_', 6)[-1] for path in paths[2:]]
     assert views == ['unsup_student', 'unsup_teacher'] * 2
-    student, teacher = (read_image(str(path))[-64:] for path in paths[2:4])
-    assert student.shape == teacher.shape == (64, 64, 3)
+    student, teacher = (read_image(str(path))[-320:] for path in paths[2:4])
+    assert student.shape == teacher.shape == (320, 320, 3)  # enlarged
     blue = [
         picture[..., 2].astype(int) > picture[..., 0] + 100
         for picture in (student, teacher)
