@@ -10,8 +10,6 @@ _base_ = [
 default_scope = 'mmdet3d'
 custom_imports = dict(imports=['mmlangseg.less'], allow_failed_imports=False)
 
-max_epochs = 5
-
 # Seven thousand sentences instead of 37 thousand, and no pretrained text
 # model: a GRU over 70 words and a small U-Net on a coarse grid. Targets fill a
 # larger part of a toy room than of a real one, so positives weigh less.
@@ -30,7 +28,7 @@ model = dict(
 
 train_dataloader = dict(batch_size=2)
 
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+train_cfg = dict(max_epochs=5, val_interval=5)
 optim_wrapper = dict(
     optimizer=dict(lr=7e-4, fused=True),
     clip_grad=dict(max_norm=5.),

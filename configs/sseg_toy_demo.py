@@ -10,7 +10,8 @@ loader = dict(num_workers=0, persistent_workers=False)
 train_dataloader = loader
 val_dataloader = loader
 test_dataloader = loader
-train_cfg = dict(max_epochs=2, val_interval=2)
+max_epochs = 2
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 default_hooks = dict(logger=dict(interval=10))
 
 del loader
