@@ -2,7 +2,7 @@
 # in semires_toy_iom_10pct.py, but with 300 iterations in place of 1,200.
 _base_ = './semires_toy_iom_10pct.py'
 
-load_from = 'work_dirs/demo/semires_burnin/epoch_3.pth'
+load_from = 'work_dirs/demo/semires_toy_demo_burnin/epoch_3.pth'
 
 loader = dict(num_workers=0, persistent_workers=False)
 train_dataloader = loader

@@ -36,19 +36,19 @@ def training(system: str,
              weights: str | None = None) -> Part:
     """Train a config, and test it on held-out data at the end.
 
-    With ``weights``, the name of its last checkpoint, it is only the start
-    of another training, and not tested.
+    ``start`` is what ``load_from`` of the config names. With ``weights``, the
+    name of its last checkpoint, it is only the start of another training, and
+    not tested.
     """
     run = RUNS / Path(config).stem
     file = run.name + '.json'
     words = ['tools/train.py', config, '--work-dir', str(run)]
-    options = [f'load_from={start}'] if start else []
     if weights is None:
-        options.append(f'val_evaluator.out_file={OUT / file}')
+        words += ['--cfg-options', f'val_evaluator.out_file={OUT / file}']
     return Part(
         system,
         name,
-        lambda: (*words, *(['--cfg-options', *options] if options else [])),
+        lambda: words,
         seconds,
         configs=(Path(config), ),
         inputs=data_part.outputs + ((start, ) if start else ()),

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = [
@@ -47,6 +48,20 @@ def test_parts_belong_together(demo):
                 assert (ROOT / config).is_file()
     keys = [part.key for parts in lanes for part in parts]
     assert len(set(keys)) == len(keys) == 10
+
+
+def test_configs_say_what_the_parts_assume(demo):
+
+    def read(part) -> Config:
+        return Config.fromfile(
+            ROOT / part.configs[0], import_custom_modules=False)
+
+    _, burn_in, train, _ = demo.semires()
+    assert read(train).load_from == str(burn_in.outputs[1])
+    assert burn_in.outputs[1] in train.inputs
+    _, train, _ = demo.sseg()
+    # what class_words asks for
+    assert read(train).model.background_threshold == 0.4
 
 
 def test_typical_room_and_one_sentence_of_each_kind(demo, tmp_path,
