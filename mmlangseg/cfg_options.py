@@ -36,6 +36,22 @@ class CfgOptions(DictAction):
         setattr(namespace, self.dest, options)
 
 
+def add_cfg_options(parser: ArgumentParser, example: str = '') -> None:
+    """Add ``--cfg-options KEY=VALUE ...`` to a program's command line.
+
+    Args:
+        parser: Of the program.
+        example: For the help, such as ``train_cfg.max_epochs=3``.
+    """
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=CfgOptions,
+        metavar='KEY=VALUE',
+        help='override values of the config' +
+        (f', for example {example}' if example else ''))
+
+
 def split_option(word: str) -> tuple[str, Any]:
     """Key and value of ``KEY=VALUE``.
 

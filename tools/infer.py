@@ -11,7 +11,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmengine.config import Config
 
-from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.cfg_options import add_cfg_options
 from mmlangseg.command_line import check_checkpoint
 from mmlangseg.light_imports import import_hosts
 from mmlangseg.probability import parse_probability
@@ -71,13 +71,7 @@ def parse_args() -> argparse.Namespace:
         '--html',
         action='store_true',
         help='write a 3D viewer for the browser, too; with --scan')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        metavar='KEY=VALUE',
-        help='override values of the config, for example '
-        'model.data_preprocessor.voxel_size=0.01')
+    add_cfg_options(parser, 'model.data_preprocessor.voxel_size=0.01')
     parser.add_argument(
         '--device', help='such as cuda:0 or cpu, a GPU if there is one')
     args = parser.parse_args()

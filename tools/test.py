@@ -16,7 +16,7 @@ if __name__ == '__main__':  # before the libraries warn on import
 
 from mmengine.config import Config, ConfigDict
 
-from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.cfg_options import add_cfg_options
 from mmlangseg.command_line import check_checkpoint, check_launcher
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import CheckpointError
@@ -54,13 +54,7 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='test-time augmentation, by tta_model and tta_pipeline of the '
         'config')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        metavar='KEY=VALUE',
-        help='override values of the config, for example '
-        'test_dataloader.num_workers=0 or "key=[a b, c]"')
+    add_cfg_options(parser, 'test_dataloader.num_workers=0 or "key=[a b, c]"')
     parser.add_argument(
         '--verbose',
         action='store_true',

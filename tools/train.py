@@ -21,7 +21,7 @@ from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 
-from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.cfg_options import add_cfg_options
 from mmlangseg.command_line import check_checkpoint, check_launcher
 from mmlangseg.compat import repair_checkpoint_loading
 from mmlangseg.engine import (CheckpointError, find_resume_checkpoint,
@@ -53,13 +53,7 @@ def parse_args() -> argparse.Namespace:
         '--auto-scale-lr',
         action='store_true',
         help='scale the learning rate to the real batch size')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        metavar='KEY=VALUE',
-        help='override values of the config, for example '
-        'train_cfg.max_epochs=3 or "key=[a b, c]"')
+    add_cfg_options(parser, 'train_cfg.max_epochs=3 or "key=[a b, c]"')
     parser.add_argument(
         '--verbose',
         action='store_true',

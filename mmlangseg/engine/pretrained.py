@@ -160,7 +160,8 @@ def _describe_origin_of(source: str) -> str:
     """What a file says of its model; its meta was not loaded into that."""
     if not os.path.isfile(source):
         return ''
-    return describe_origin(CheckpointLoader.load_checkpoint(source, 'cpu'))
+    return describe_origin(
+        CheckpointLoader.load_checkpoint(source, 'cpu', logger='silent'))
 
 
 def _fitting(state: Mapping[str, Tensor], own: Mapping[str,

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.cfg_options import add_cfg_options
 from mmlangseg.config_keys import read_config
 from mmlangseg.visualization import (draw_expressions, draw_labels, safe_name,
                                      transforms_of, write_png)
@@ -36,12 +36,7 @@ def parse_args() -> argparse.Namespace:
         type=int,
         default=20,
         help='of samples, evenly spread over the dataset')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        metavar='KEY=VALUE',
-        help='override values of the config')
+    add_cfg_options(parser)
     args = parser.parse_args()
     if not os.path.isfile(args.config):
         parser.error(f'config {args.config} does not exist')

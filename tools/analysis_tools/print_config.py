@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.cfg_options import add_cfg_options
 from mmlangseg.config_keys import read_config
 
 
@@ -17,12 +17,7 @@ def main() -> None:
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--save-path', help='also write it to this file (.py, .json or .yml)')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        metavar='KEY=VALUE',
-        help='override values, for example train_cfg.max_epochs=3')
+    add_cfg_options(parser, 'train_cfg.max_epochs=3')
     args = parser.parse_args()
     if not Path(args.config).is_file():
         parser.error(f'config {args.config} does not exist')

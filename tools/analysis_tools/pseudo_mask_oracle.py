@@ -30,7 +30,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmseg.registry import DATASETS, MODELS
 
-from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.cfg_options import add_cfg_options
 from mmlangseg.config_keys import read_config
 from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.nearest import resize_nearest
@@ -69,11 +69,7 @@ def parse_args() -> argparse.Namespace:
     add('--sheet', type=Path, help='picture to write')
     add('--sheet-images', type=int, default=10, help='on that, spread evenly')
     add('--device', help='of the generator; a GPU if there is one')
-    add('--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        metavar='KEY=VALUE',
-        help='changes of the config')
+    add_cfg_options(parser)
     args = parser.parse_args()
     given = [args.images, args.labels, args.classes]
     if any(given) and not all(given):

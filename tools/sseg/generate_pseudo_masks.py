@@ -34,7 +34,7 @@ from mmengine.utils import import_modules_from_strings
 from mmseg.registry import MODELS
 from torch.utils.data import DataLoader, Dataset
 
-from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.cfg_options import add_cfg_options
 from mmlangseg.config_keys import read_config
 from mmlangseg.cpu_memory import keep_freed_memory
 from mmlangseg.engine.local_device import local_device
@@ -71,11 +71,7 @@ def parse_args() -> argparse.Namespace:
         type=int,
         help='samples per file; by default so that there are about 256 files '
         'of 16 to 4096')
-    add('--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        metavar='KEY=VALUE',
-        help='changes of the config')
+    add_cfg_options(parser)
     add('--inspect',
         metavar='IMAGE',
         help='draw the pseudo-masks of this image, a file or the number of a '
