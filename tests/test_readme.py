@@ -64,9 +64,12 @@ def test_commands(readme):
 
 
 def check_options(tool: str, words: list[str]) -> None:
-    """Every option is written in the source of the tool."""
+    """Every option is written in the source of the tool, or in that of the
+    function which adds it."""
     source = (ROOT / tool.replace('dist_', '').replace('slurm_', '').replace(
         '.sh', '.py')).read_text()
+    if 'add_cfg_options(' in source:
+        source += (ROOT / 'mmlangseg/cfg_options.py').read_text()
     for word in words:
         if word.startswith('--'):
             assert f"'{word}'" in source, words
