@@ -11,7 +11,7 @@ VENV ?= .venv
 export VENV
 # everything here is for the CPU, also where there is a GPU
 export CUDA_VISIBLE_DEVICES =
-PYTHON_FILES = mmlangseg projects configs tools tests setup.py
+PYTHON_FILES = mmlangseg projects configs tools tests .dev_scripts setup.py
 TOY_DATA = data/less_toy
 
 .PHONY: env demo test matrix lint mutations toy-ablation toy-semires \
@@ -34,20 +34,20 @@ toy-ablation: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less $(TOY_DATA)
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less \
 		$(TOY_FRESH) --num-train 1 --num-val 60 --seed 1
-	@VENV=$(VENV) FRESH=$(TOY_FRESH) tools/analysis_tools/toy_ablation.sh \
+	@VENV=$(VENV) FRESH=$(TOY_FRESH) .dev_scripts/toy_ablation.sh \
 		$(ABLATION)
 
 # the table of projects/SSeg/README.md
 toy-sseg: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py sseg \
 		data/sseg_toy
-	@VENV=$(VENV) tools/analysis_tools/toy_sseg.sh
+	@VENV=$(VENV) .dev_scripts/toy_sseg.sh
 
 # the tables of projects/SemiRES/README.md
 toy-semires: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py semires \
 		$(TOY_PICTURES)
-	@VENV=$(VENV) tools/analysis_tools/toy_semires.sh
+	@VENV=$(VENV) .dev_scripts/toy_semires.sh
 
 # the table of tests/README.md
 mutations: env

@@ -1,8 +1,8 @@
 """Label-efficient, language-guided segmentation for OpenMMLab."""
 from pathlib import Path
 
-from .mmcv_ext import provide_mmcv_ext
-from .onedl import admit_onedl
+from .compat.mmcv_ext import provide_mmcv_ext
+from .compat.onedl import admit_onedl
 from .version import __version__
 
 __all__ = ['__version__']

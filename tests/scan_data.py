@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
-from mmlangseg.less.datasets import scan_files
+from mmlangseg.less.scans import files as scan_files
 
 CONVERTERS = Path(__file__).resolve().parents[1] / 'tools/dataset_converters'
 NUM_POINTS = 60

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from config_files import CONFIGS
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -13,7 +14,6 @@ from PIL import Image
 
 import mmlangseg.sseg  # noqa: F401  (registers the model)
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 WORDS = ('a', 'photo', 'of', 'the', 'cat', 'dog', 'grass', 'on', 'red')
 CAPTIONS = ('a cat on grass', 'the red dog', 'a photo of grass')
 CLASSES = ('cat', 'dog', 'grass')

@@ -4,13 +4,11 @@ What they build is tested beside the systems: ``test_entry_configs.py`` of
 ``test_less``, ``test_semires`` and ``test_sseg``.
 """
 from __future__ import annotations
-from pathlib import Path
 
 import pytest
+from config_files import ENTRIES
 from mmengine.config import Config
 
-ROOT = Path(__file__).resolve().parents[1] / 'configs'
-CONFIGS = sorted(ROOT.glob('*.py'))
 # Package and default scope by the start of the name.
 SYSTEMS = dict(
     less=('mmlangseg.less', 'mmdet3d'),
@@ -19,7 +17,7 @@ SYSTEMS = dict(
     sseg=('mmlangseg.sseg', 'mmseg'))
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', ENTRIES, ids=lambda path: path.stem)
 def test_names_its_system(path):
     package, scope = SYSTEMS[path.stem.partition('_')[0]]
     config = Config.fromfile(path, import_custom_modules=False)
@@ -31,5 +29,5 @@ def test_names_its_system(path):
 
 
 def test_every_system_has_configs():
-    found = {path.stem.partition('_')[0] for path in CONFIGS}
-    assert found == set(SYSTEMS) and len(CONFIGS) > 90
+    found = {path.stem.partition('_')[0] for path in ENTRIES}
+    assert found == set(SYSTEMS) and len(ENTRIES) > 90

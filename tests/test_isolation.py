@@ -12,8 +12,8 @@ import mmlangseg
 ROOT = Path(__file__).resolve().parents[1]
 PROJECTS = {'less', 'semires', 'sseg'}
 SHARED = [
-    'mmlangseg.compat', 'mmlangseg.engine', 'mmlangseg.evaluation',
-    'mmlangseg.fileio', 'mmlangseg.text', 'mmlangseg.visualization'
+    'mmlangseg.compat.loading', 'mmlangseg.engine', 'mmlangseg.evaluation',
+    'mmlangseg.io.files', 'mmlangseg.text', 'mmlangseg.visualization'
 ]
 BLOCK_AND_IMPORT = """
 import importlib, sys
@@ -43,7 +43,7 @@ def imported(modules: list[str], blocked: list[str]) -> list[str]:
 
 def test_the_blocker_blocks():
     with pytest.raises(AssertionError, match='torch is blocked'):
-        imported(['mmlangseg.compat'], blocked=['torch'])
+        imported(['mmlangseg.compat.loading'], blocked=['torch'])
 
 
 def test_shared_code_without_3d_libraries():
@@ -74,7 +74,7 @@ def test_semires_without_3d_libraries():
 def test_sseg_without_3d_libraries():
     """Nor does it need what only some word taggers and the benchmarks
     need."""
-    modules = ['mmlangseg.sseg', 'mmlangseg.apis.sseg_inferencer']
+    modules = ['mmlangseg.sseg', 'mmlangseg.sseg.apis.sseg_inferencer']
     loaded = imported(
         modules,
         blocked=[
@@ -87,8 +87,8 @@ def test_sseg_without_3d_libraries():
 
 
 def test_inferencers_need_their_own_libraries_only():
-    images, scans = 'mmlangseg.apis.semires_inferencer', \
-        'mmlangseg.apis.less_inferencer'
+    images, scans = 'mmlangseg.semires.apis.semires_inferencer', \
+        'mmlangseg.less.apis.less_inferencer'
     threed = ['mmdet3d', 'spconv', 'cumm', 'open3d', 'plyfile']
     assert scans not in imported(['mmlangseg.apis', images], threed)
     assert images not in imported(['mmlangseg.apis', scans], ['mmseg'])

@@ -69,7 +69,7 @@ def check_options(tool: str, words: list[str]) -> None:
     source = (ROOT / tool.replace('dist_', '').replace('slurm_', '').replace(
         '.sh', '.py')).read_text()
     if 'add_cfg_options(' in source:
-        source += (ROOT / 'mmlangseg/cfg_options.py').read_text()
+        source += (ROOT / 'mmlangseg/cli/cfg_options.py').read_text()
     for word in words:
         if word.startswith('--'):
             assert f"'{word}'" in source, words

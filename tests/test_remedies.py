@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ('mmlangseg', 'projects', 'configs', 'tools')
+FOLDERS = ('mmlangseg', 'projects', 'configs', 'tools', '.dev_scripts')
 PROGRAM = re.compile(r"(MMSegmentation's\s+(?:#\s*)?)?"
                      r'(tools/(?:\w+/)*\w+\.(?:py|sh))\b')
 TARGET = re.compile(r'`make ([\w-]+)`')

@@ -19,10 +19,11 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from demo_parts import OUT, THINGS, less, semires, sentences, sseg
-
-from mmlangseg.demo import (Example, Part, PartFailedError, format_time,
-                            run_lanes, write_page)
+from demo_parts.lanes import PartFailedError, run_lanes
+from demo_parts.page import Example, write_page
+from demo_parts.part import Part
+from demo_parts.progress import format_time
+from demo_parts.systems import OUT, THINGS, less, semires, sentences, sseg
 
 PYTHON = os.path.join(os.environ.get('VENV', '.venv'), 'bin', 'python')
 

@@ -11,10 +11,10 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmengine.config import Config
 
-from mmlangseg.cfg_options import add_cfg_options
-from mmlangseg.command_line import check_checkpoint
-from mmlangseg.light_imports import import_hosts
-from mmlangseg.probability import parse_probability
+from mmlangseg.apis.probability import parse_probability
+from mmlangseg.cli.cfg_options import add_cfg_options
+from mmlangseg.cli.command_line import check_checkpoint
+from mmlangseg.compat.light_imports import import_hosts
 
 
 def parse_args() -> argparse.Namespace:
@@ -92,7 +92,7 @@ def config_of(args: argparse.Namespace) -> Config | str:
     """The config, changed by ``--cfg-options``."""
     if not args.cfg_options:
         return args.config
-    from mmlangseg.config_keys import read_config
+    from mmlangseg.cli.config_keys import read_config
     return read_config(args.config, args.cfg_options)
 
 

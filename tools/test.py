@@ -9,16 +9,16 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.console import hold_warnings, show_held_warnings
+from mmlangseg.cli.console import hold_warnings, show_held_warnings
 
 if __name__ == '__main__':  # before the libraries warn on import
     hold_warnings()
 
 from mmengine.config import Config, ConfigDict
 
-from mmlangseg.cfg_options import add_cfg_options
-from mmlangseg.command_line import check_checkpoint, check_launcher
-from mmlangseg.compat import repair_checkpoint_loading
+from mmlangseg.cli.cfg_options import add_cfg_options
+from mmlangseg.cli.command_line import check_checkpoint, check_launcher
+from mmlangseg.compat.loading import repair_checkpoint_loading
 from mmlangseg.engine import CheckpointError
 from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
                                      load_config)

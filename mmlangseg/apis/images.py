@@ -7,8 +7,8 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from mmlangseg.image_files import read_image
-from mmlangseg.load_image import IMAGE_LOADERS
+from mmlangseg.io.images import read_image
+from mmlangseg.io.load_image import IMAGE_LOADERS
 from .model import test_dataset
 
 

@@ -9,7 +9,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import CheckpointLoader, load_state_dict
 from mmengine.utils import import_modules_from_strings
 
-from mmlangseg.compat import repair_checkpoint_loading
+from mmlangseg.compat.loading import repair_checkpoint_loading
 from mmlangseg.engine import plain_state, require_matching_checkpoint
 from mmlangseg.text import use_pretrained_encoders, use_saved_words
 

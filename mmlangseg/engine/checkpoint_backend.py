@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from ..fileio import stale_temporaries, write_bytes
+from mmlangseg.io.files import stale_temporaries, write_bytes
 
 
 @register_backend('atomic')

@@ -11,8 +11,8 @@ from mmengine.logging import print_log
 from mmengine.registry import DATA_SAMPLERS, DATASETS, RUNNERS, Registry
 from mmengine.runner import CheckpointLoader, Runner
 
-from mmlangseg.config_keys import read_config
-from mmlangseg.cpu_memory import keep_freed_memory
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cpu.memory import keep_freed_memory
 from mmlangseg.text import use_pretrained_encoders
 from .checkpoint_check import CheckpointMatchHook
 from .tool_runner import ToolRunner

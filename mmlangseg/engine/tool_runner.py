@@ -4,7 +4,7 @@ from __future__ import annotations
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
-from mmlangseg.console import shorten
+from mmlangseg.cli.console import shorten
 
 
 class ToolRunner(Runner):

@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 from mmengine.registry import METRICS
 from torch import Tensor
 
-from mmlangseg.fileio import write_json
+from mmlangseg.io.files import write_json
 from .summary import format_table, summarize
 
 # What identifies an expression in the records; a data set has some of them.

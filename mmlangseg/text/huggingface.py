@@ -8,8 +8,8 @@ from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from mmlangseg.huggingface_folder import (load_huggingface_network,
-                                          naming_the_model)
+from mmlangseg.io.huggingface_folder import (load_huggingface_network,
+                                             naming_the_model)
 from .features import TextFeatures
 from .pooling import POOLING_MODES, pool_tokens
 from .sentence_transformers_folder import read_pooling

@@ -3,7 +3,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from mmlangseg.fileio import write_text
+from mmlangseg.io.files import write_text
 
 _TOY = re.compile(r'(^|_)toy(_|$)')
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[^\w\s]|_")

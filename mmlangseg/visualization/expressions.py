@@ -6,14 +6,13 @@ import zlib
 from typing import Iterable, Iterator, Optional, Sequence
 
 import numpy as np
+from mmengine.registry import FUNCTIONS
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mmlangseg.nearest import resize_nearest
-from .colors import restore_colors
+from mmlangseg.io.nearest import resize_nearest
 from .overlay import draw_overlay, mask_iou
-from .scan_painter import ScanPainter
 
 MAX_NAME = 120  # characters; file systems allow 255 bytes
 
@@ -34,7 +33,7 @@ def draw_expressions(
             RGB image, uint8 (H, W, 3), over which masks of another size
             are stretched.
         transforms: Of the pipeline that made the points, to undo the colour
-            normalisation. See :func:`restore_colors`.
+            normalisation. See ``restore_colors`` of LESS.
         draw_pred: Whether to draw predicted masks.
         draw_gt: Whether to draw true masks.
 
@@ -43,7 +42,8 @@ def draw_expressions(
         objects, annotation) or (image, ids), and the picture, uint8 RGB.
     """
     if 'expressions' in sample:
-        yield from _draw_scan(sample, inputs, transforms, draw_pred, draw_gt)
+        draw = FUNCTIONS.get('draw_scan')  # that of the project for scans
+        yield from draw(sample, inputs, transforms, draw_pred, draw_gt)
         return
     masks = dict()
     if draw_pred and 'pred_sem_seg' in sample:
@@ -62,32 +62,6 @@ def draw_expressions(
     yield name, draw_overlay(inputs, sample.text, note=stem, iou=iou, **masks)
 
 
-def _draw_scan(sample, points, transforms, draw_pred, draw_gt):
-    points = np.asarray(points)
-    xyz = points[:, :3]
-    if points.shape[1] >= 6:
-        rgb = restore_colors(points[:, 3:6], transforms)
-    else:
-        rgb = np.full_like(xyz, 160)
-    pred = sample.get('pred_instances_3d') if draw_pred else None
-    gt = sample.get('gt_instances_3d') if draw_gt else None
-    painter = ScanPainter(xyz, rgb)
-    for i, expression in enumerate(sample.expressions):
-        masks = dict()
-        note = [str(sample.scene_id)]
-        if expression.get('object_name'):
-            note.append(expression['object_name'])
-        if pred is not None:
-            masks['pred'] = pred.masks[i].cpu().numpy()
-            if 'scores' in pred:
-                note.append(f'score {float(pred.scores[i]):.2f}')
-        if gt is not None:
-            masks['gt'] = gt.masks[i].cpu().numpy()
-        name = expression_name(sample.scene_id, expression)
-        yield name, painter.draw(
-            expression['text'], note=',  '.join(note), **masks)
-
-
 def transforms_of(dataset: Dataset) -> Sequence:
     """Transforms of a dataset's pipeline, also of a wrapped dataset."""
     while True:
@@ -103,17 +77,6 @@ def transforms_of(dataset: Dataset) -> Sequence:
 def _image_mask(data: Tensor) -> np.ndarray:
     """(1, H, W) labels to bool (H, W)."""
     return data.reshape(data.shape[-2:]).cpu().numpy() == 1
-
-
-def expression_name(scene_id: str, expression: dict) -> str:
-    """Name an expression ``<scene>_<objects>_<ann>``, fit for a file name.
-
-    In ScanRefer ``ann_id`` starts anew for each object: only the three
-    together are unique.
-    """
-    objects = '-'.join(str(i) for i in expression.get('object_ids') or ())
-    parts = [scene_id, objects or 'none', expression.get('ann_id', 0)]
-    return safe_name('_'.join(str(part) for part in parts))
 
 
 def safe_name(name: str) -> str:

@@ -5,7 +5,7 @@ import os
 import cv2
 import numpy as np
 
-from mmlangseg.fileio import write_bytes
+from mmlangseg.io.files import write_bytes
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray) -> None:

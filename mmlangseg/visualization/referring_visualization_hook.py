@@ -14,8 +14,8 @@ from mmengine.structures import BaseDataElement
 from mmengine.visualization import Visualizer
 from torch.utils.data import Dataset
 
-from mmlangseg.image_files import read_image
-from mmlangseg.load_image import ignores_orientation
+from mmlangseg.io.images import read_image
+from mmlangseg.io.load_image import ignores_orientation
 from .expressions import draw_expressions, transforms_of
 from .image_io import write_png
 

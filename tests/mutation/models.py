@@ -7,9 +7,9 @@ import torch
 from less_model import WORDS, build, model_config
 from mmengine.config import Config
 from mmengine.registry import MODELS
+from toy.text_model import write_text_model
 
 from mmlangseg.apis.model import load_model
-from mmlangseg.toy.text_model import write_text_model
 from .harness import Kind
 
 SENTENCES = ('the red chair', 'a table left of the door')

@@ -12,10 +12,11 @@ from pair_data import pairs, picture, write_tar
 from PIL import Image
 from scan_data import CONVERTERS, load_converter
 
-from mmlangseg.sseg.datasets import PAIR_SOURCES, read_class_names
-from mmlangseg.sseg.models.build_vocabulary import build_vocabulary
+from mmlangseg.sseg.datasets import PAIR_SOURCES
 from mmlangseg.sseg.pseudo_masks import PseudoMaskCache
 from mmlangseg.sseg.transforms import LoadWideAnnotations
+from mmlangseg.sseg.vocabulary import read_class_names
+from mmlangseg.sseg.vocabulary.build_vocabulary import build_vocabulary
 from .harness import Kind
 
 COUNT = 3

@@ -12,10 +12,10 @@ import numpy as np
 from plyfile import PlyData, PlyElement
 from scan_data import load_converter, make_row, write_scans
 
-from mmlangseg.apis.scan_frame import read_alignment
-from mmlangseg.apis.scan_reader import read_scan
-from mmlangseg.less.datasets import (ScanReferDataset, read_annotations,
-                                     scan_files)
+from mmlangseg.less.datasets import ScanReferDataset, read_annotations
+from mmlangseg.less.scans import files as scan_files
+from mmlangseg.less.scans.frame import read_alignment
+from mmlangseg.less.scans.reader import read_scan
 from .harness import Kind
 
 SCENE = 'scene0000_00'

@@ -4,9 +4,8 @@ import io
 from pathlib import Path
 
 import pytest
-
-from mmlangseg.demo import Part, PartFailedError, run_lanes
-from mmlangseg.demo.lanes import Display, Lane, failure
+from demo_parts.lanes import Display, Lane, PartFailedError, failure, run_lanes
+from demo_parts.part import Part
 
 
 class Terminal(io.StringIO):

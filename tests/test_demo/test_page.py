@@ -1,7 +1,7 @@
 """The page that the demo ends with."""
 import re
 
-from mmlangseg.demo import Example, write_page
+from demo_parts.page import Example, write_page
 
 
 def test_page_is_self_contained(tmp_path):

@@ -4,9 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from mmlangseg.demo import Part
-from mmlangseg.demo.part import inherited
+from demo_parts.part import Part, inherited
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,7 +66,7 @@ def test_change_begins_anew(part, tmp_path, changed):
 def test_another_version_begins_anew(part, tmp_path, monkeypatch):
     run(part, tmp_path)
     part.finish(tmp_path)
-    monkeypatch.setattr('mmlangseg.demo.part.__version__', '9.9')
+    monkeypatch.setattr('demo_parts.part.__version__', '9.9')
     assert not part.is_done(tmp_path)
 
 
@@ -94,10 +92,11 @@ def test_key_names_files(part, tmp_path):
 def test_inherited_configs():
     names = {
         path.relative_to(ROOT / 'configs').as_posix()
-        for path in inherited(ROOT / 'configs' / 'less_toy_demo.py')
+        for path in inherited(ROOT / 'configs/less/toy/less_toy_demo.py')
     }
     assert names == {
-        'less_toy_demo.py', 'less_toy_seg_area.py', 'less_toy.py',
-        '_base_/models/less.py', '_base_/datasets/toy_rooms.py',
-        '_base_/schedules/less.py', '_base_/runtime.py'
+        'less/toy/less_toy_demo.py', 'less/toy/less_toy_seg_area.py',
+        'less/toy/less_toy.py', '_base_/models/less.py',
+        '_base_/datasets/toy_rooms.py', '_base_/schedules/less.py',
+        '_base_/runtime.py'
     }

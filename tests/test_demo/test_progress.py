@@ -1,7 +1,6 @@
 """Time left, read from the logs of tools."""
 import pytest
-
-from mmlangseg.demo import format_time, last_lines, seconds_left
+from demo_parts.progress import format_time, last_lines, seconds_left
 
 HEAD = '11/29 04:43:52 - mmengine - INFO - '
 

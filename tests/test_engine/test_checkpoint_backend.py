@@ -31,7 +31,7 @@ class TestAtomicBackend:
         def fail(*args):
             raise OSError('no space left')
 
-        monkeypatch.setattr('mmlangseg.fileio.os.replace', fail)
+        monkeypatch.setattr('mmlangseg.io.files.os.replace', fail)
         with pytest.raises(OSError, match='no space'):
             backend.put(b'2', tmp_path / 'epoch_2.pth')
         assert os.listdir(tmp_path) == ['epoch_1.pth']

@@ -7,7 +7,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from toy_task import ToyLineDataset, ToyLineModel
 
-from mmlangseg.compat import repair_checkpoint_loading
+from mmlangseg.compat.loading import repair_checkpoint_loading
 from mmlangseg.engine import AtomicBackend  # noqa: F401, registers 'atomic'
 
 

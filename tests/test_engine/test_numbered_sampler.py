@@ -12,7 +12,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
 
-from mmlangseg.compat import repair_checkpoint_loading
+from mmlangseg.compat.loading import repair_checkpoint_loading
 from mmlangseg.engine import NumberedSampler, SeededDataset, SeededSampleMixin
 from mmlangseg.engine.launch import build_runner
 from mmlangseg.engine.seeding import number_draw

@@ -1,18 +1,16 @@
 """What decays, and how fast which part learns, in every entry config."""
 from __future__ import annotations
 import re
-from pathlib import Path
 
 import pytest
 import torch
+from config_files import ENTRIES
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 import mmlangseg.engine  # noqa: F401, registers the constructor
 
-CONFIGS = sorted(
-    (Path(__file__).resolve().parents[2] / 'configs').glob('*.py'))
 # (rate, decay), both relative to those of the optimizer
 PLAIN = {
     'backbone.layer.weight': (1, 1),
@@ -90,7 +88,7 @@ def schedules() -> dict[str, Config]:
     """The configs that train, but for those of layer-wise decay."""
     configs = {
         path.stem: Config.fromfile(path, import_custom_modules=False)
-        for path in CONFIGS
+        for path in ENTRIES
     }
     return {
         stem: cfg

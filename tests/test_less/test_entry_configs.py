@@ -7,12 +7,11 @@ import pytest
 pytest.importorskip('mmdet3d')
 pytest.importorskip('spconv')
 
+from config_files import entries, find_config  # noqa: E402
 from mmdet3d.registry import MODELS, TRANSFORMS  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 
-CONFIGS = sorted(
-    (Path(__file__).resolve().parents[2] / 'configs').glob('less_*.py'))
 TINY_TEXT = dict(
     type='HuggingFaceTextEncoder',
     config=dict(
@@ -31,7 +30,7 @@ def scope():
 
 
 def load(name: str) -> Config:
-    return Config.fromfile(CONFIGS[0].parent / name)
+    return Config.fromfile(find_config(name))
 
 
 def build_model(cfg: Config, tmp_path: Path):
@@ -47,7 +46,7 @@ def build_model(cfg: Config, tmp_path: Path):
     return MODELS.build(cfg.model)
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', entries('less_'), ids=lambda path: path.stem)
 def test_builds(path, tmp_path):
     cfg = Config.fromfile(path)
     assert cfg.default_scope == 'mmdet3d'

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from config_files import entries, find_config
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, MODELS
@@ -14,7 +15,7 @@ from mmlangseg.semires.candidates import CandidateCache, Candidates
 from mmlangseg.semires.datasets import write_image_ids
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'
-CONFIGS = sorted([*ROOT.glob('semires_*.py'), *ROOT.glob('lavt_*.py')])
+CONFIGS = entries('semires_', 'lavt_')
 MUTUAL = [
     path for path in CONFIGS
     if path.stem.startswith('semires_refcoco') and 'burnin' not in path.stem
@@ -74,7 +75,7 @@ def relocate(value, roots: dict[str, str]):
 
 
 def load(name: str, roots: dict[str, str]) -> Config:
-    cfg = Config.fromfile(ROOT / name)
+    cfg = Config.fromfile(find_config(name))
     return Config(relocate(cfg._cfg_dict.to_dict(), roots))
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from config_files import CONFIGS as ROOT
+from config_files import entries, find_config
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
@@ -14,14 +16,13 @@ from mmengine.runner import Runner
 from mmseg.registry import DATA_SAMPLERS, DATASETS, METRICS, MODELS
 from PIL import Image
 
-from mmlangseg.sseg.datasets import (BENCHMARKS, ClassNames,
-                                     dataset_vocabulary, write_class_names)
 from mmlangseg.sseg.pseudo_masks import find_generator_config
+from mmlangseg.sseg.vocabulary import (BENCHMARKS, ClassNames,
+                                       dataset_vocabulary, write_class_names)
 
-ROOT = Path(__file__).resolve().parents[2] / 'configs'
 OWN_PAIRS = ROOT / 'sseg_own_pairs.py'
 CONFIGS = sorted(
-    path for path in ROOT.glob('sseg_*.py')
+    path for path in entries('sseg_')
     if 'toy' not in path.stem and path != OWN_PAIRS)
 SELF_TRAINING = [path for path in CONFIGS if path.stem.startswith('sseg_plus')]
 TRAINING = [
@@ -290,7 +291,7 @@ def test_every_benchmark_has_a_config():
 @pytest.mark.parametrize('name', ['voc21', 'lvis'])
 def test_test_run(name, data, tmp_path):
     """tools/test.py's loop, with an untrained model and small images."""
-    cfg = load(ROOT / f'sseg_swin-s_{name}.py', data)
+    cfg = load(find_config(f'sseg_swin-s_{name}'), data)
     shrink(cfg.model)
     cfg.model.test_cfg.update(crop_size=(64, 64), stride=(32, 32))
     for step in cfg.test_dataloader.dataset.pipeline:
@@ -388,7 +389,7 @@ TOYS = {
 
 @pytest.mark.parametrize('name', TOYS)
 def test_toys(name, tmp_path):
-    cfg = Config.fromfile(ROOT / f'{name}.py')
+    cfg = Config.fromfile(find_config(name))
     if 'text_encoder' in cfg.model:
         (tmp_path / 'words.txt').write_text('a\ndog')
         cfg.model.text_encoder.vocabulary = str(tmp_path / 'words.txt')
@@ -396,4 +397,4 @@ def test_toys(name, tmp_path):
 
 
 def test_every_toy_is_tested():
-    assert set(TOYS) == {path.stem for path in ROOT.glob('sseg_toy*.py')}
+    assert set(TOYS) == {path.stem for path in entries('sseg_toy')}

@@ -2,10 +2,10 @@
 fast."""
 from __future__ import annotations
 import logging
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from config_files import find_config
 from mmengine.config import Config
 from mmengine.optim import OptimWrapperDict, build_optim_wrapper
 from mmengine.registry import HOOKS, MODELS
@@ -15,7 +15,6 @@ from torch import nn
 from mmlangseg.engine.launch import load_config
 from mmlangseg.text import use_pretrained_encoders
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 # Small configs by the place of their text encoder.
 SMALL = {
     'less_toy.py': 'model.text_encoder',
@@ -59,7 +58,7 @@ def read(name: str, **options) -> Config:
     if name.startswith('less'):
         pytest.importorskip('mmdet3d')
         pytest.importorskip('spconv')
-    return load_config(str(CONFIGS / name), options=options)
+    return load_config(str(find_config(name)), options=options)
 
 
 def encoder_config(cfg: Config, place: str) -> dict:

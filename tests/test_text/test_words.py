@@ -2,6 +2,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from config_files import find_config
 from mmengine.config import Config
 
 from mmlangseg.engine.required_inputs import require_inputs
@@ -28,7 +29,7 @@ def _vocabularies(node) -> list[str]:
     ('sseg_toy', 'make_toy.py'),
 ])
 def test_the_tool_of_each_data_source(config, command, monkeypatch, tmp_path):
-    cfg = Config.fromfile(ROOT / 'configs' / f'{config}.py')
+    cfg = Config.fromfile(find_config(config))
     path, *_ = _vocabularies(cfg.model)
     assert command in describe_source(path)
     program = describe_source(path).split()[0]

@@ -32,7 +32,7 @@ train_dataloader = dict(
 @pytest.fixture
 def config(tmp_path):
     """Three scans with two sentences each, red objects on grey ground."""
-    from mmlangseg.less.datasets.scan_files import write_infos, write_scan
+    from mmlangseg.less.scans.files import write_infos, write_scan
     rng = np.random.default_rng(0)
     rows = []
     for scene_id in ('scene0000_00', 'scene0001_00', 'scene0002_00'):
@@ -130,7 +130,7 @@ val_dataloader = dict(
     ('val', '000001_00001', 2),
 ])
 def test_pairs_and_label_maps(tmp_path, browse, split, name, panels):
-    from mmlangseg.toy.web_files import write_toy_eval, write_toy_pairs
+    from toy.sseg.web_files import write_toy_eval, write_toy_pairs
     write_toy_pairs(tmp_path / 'pairs', 2, size=32)
     write_toy_eval(tmp_path / 'eval', 'val', 2, size=32)
     config = tmp_path / 'config.py'

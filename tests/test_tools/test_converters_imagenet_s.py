@@ -11,12 +11,12 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from PIL import Image
 
-from mmlangseg.sseg.datasets import (ImageNetSDataset, dataset_vocabulary,
-                                     read_class_names)
+from mmlangseg.sseg.datasets import ImageNetSDataset
+from mmlangseg.sseg.vocabulary import dataset_vocabulary, read_class_names
 
 ROOT = Path(__file__).resolve().parents[2]
 CONVERTERS = ROOT / 'tools/dataset_converters'
-CONFIG = ROOT / 'configs/sseg_swin-s_imagenet-s300.py'
+CONFIG = ROOT / 'configs/sseg/benchmarks/sseg_swin-s_imagenet-s300.py'
 SYNSETS = [f'n{i:08d}' for i in range(300)]
 
 

@@ -9,8 +9,7 @@ import pytest
 import torch
 from lavt_model import SENTENCES, build, model_config, run
 from mmengine.runner import load_checkpoint
-
-from mmlangseg.toy.text_model import write_text_model
+from toy.text_model import write_text_model
 
 FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'model_converters'
 sys.path.insert(0, str(FOLDER))

@@ -10,8 +10,8 @@ import pytest
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from mmlangseg.sseg.datasets import (LVISDataset, dataset_vocabulary,
-                                     read_class_names)
+from mmlangseg.sseg.datasets import LVISDataset
+from mmlangseg.sseg.vocabulary import dataset_vocabulary, read_class_names
 
 CONVERTERS = Path(__file__).resolve().parents[2] / 'tools/dataset_converters'
 URL = 'http://images.example.org/{}/{:012d}.jpg'

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from toy.semires.clutter import iter_scenes
+from toy.semires.clutter_candidates import iter_candidates
 from transformers import AutoTokenizer
 
-from mmlangseg.fileio import load_pickle_restricted
+from mmlangseg.io.files import load_pickle_restricted
 from mmlangseg.semires.candidates import CandidateCache
 from mmlangseg.semires.datasets import RefCOCODataset
 from mmlangseg.text import GRUTextEncoder
-from mmlangseg.toy.clutter import iter_scenes
-from mmlangseg.toy.clutter_candidates import iter_candidates
 
 ROOT = Path(__file__).parents[2]
 TYPES = {'kind', 'colour', 'size', 'position', 'relation'}
@@ -50,7 +50,7 @@ def made(tmp_path_factory):
 
 
 def test_less_does_not_need_the_libraries_of_semires():
-    done = run('import make_toy, make_toy_less', 'mmseg,segment_anything')
+    done = run('import make_toy, toy.less.make', 'mmseg,segment_anything')
     assert done.returncode == 0, done.stderr[-2000:]
 
 

@@ -9,11 +9,11 @@ import pytest
 from command_line import call
 from mmseg.registry import DATASETS
 from PIL import Image
+from toy.sseg.web_pictures import THINGS, iter_pictures
 from transformers import AutoTokenizer
 
 import mmlangseg.sseg  # noqa: F401
 from mmlangseg.text import GRUTextEncoder, split_words
-from mmlangseg.toy.web_pictures import THINGS, iter_pictures
 
 PAIRS, IMAGES, SIZE = 40, 3, 32
 SPLITS = dict(train=4 * IMAGES, val=IMAGES, test=IMAGES)

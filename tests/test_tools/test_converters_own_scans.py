@@ -8,8 +8,8 @@ from plyfile import PlyData, PlyElement
 from scan_data import load_converter, make_row
 
 from mmlangseg.apis import place_scan, read_scan
-from mmlangseg.less.datasets import (ScanReferDataset, read_annotations,
-                                     scan_files)
+from mmlangseg.less.datasets import ScanReferDataset, read_annotations
+from mmlangseg.less.scans import files as scan_files
 
 FIELDS = dict(
     x='f4', y='f4', z='f4', red='u1', green='u1', blue='u1', label='i4')

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from plyfile import PlyData, PlyElement
 from scan_data import load_converter
+from toy.less.scannet_files import write_toy_scannet
 
-from mmlangseg.annotation_files import AnnotationError
-from mmlangseg.less.datasets import scan_files
-from mmlangseg.toy.scannet_files import write_toy_scannet
+from mmlangseg.io.annotations import AnnotationError
+from mmlangseg.less.scans import files as scan_files
 
 SCENE = 'scene0000_00'
 

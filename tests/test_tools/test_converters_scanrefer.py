@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scan_data import load_converter, make_row
 
-from mmlangseg.less.datasets import read_annotations, scan_files
+from mmlangseg.less.datasets import read_annotations
+from mmlangseg.less.scans import files as scan_files
 
 TABLE = (('chair', 'chair'), ('office chair', 'chair'), ('lamp', 'lamp'),
          ('plant', 'otherprop'), ('table', 'table'))

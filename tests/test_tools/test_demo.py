@@ -70,7 +70,7 @@ def test_typical_room_and_one_sentence_of_each_kind(demo, tmp_path,
     write_results(tmp_path)
     *_, draw = demo.less()
     words = list(draw.command())
-    assert words[:2] == ['tools/infer.py', 'configs/less_toy_demo.py']
+    assert words[:2] == ['tools/infer.py', 'configs/less/toy/less_toy_demo.py']
     assert [words[i + 1] for i, word in enumerate(words) if word == '--text'
             ] == ['a bin .', 'a red bin .', 'the left bin .']
     scan = words[words.index('--scan') + 1]
@@ -91,6 +91,6 @@ def test_end_names_score_pictures_and_next_command(demo, tmp_path,
     assert 'mIoU 46.0, Acc@0.25 70.0 on 720 sentences' in example.figure
     assert example.pictures == [(Path('outputs/demo/less/room_0.png'),
                                  '"a bin .": IoU 90 % with the object meant')]
-    assert 'bin/python tools/infer.py configs/less_toy_demo.py' in \
+    assert 'bin/python tools/infer.py configs/less/toy/less_toy_demo.py' in \
         example.next_command
     assert '--scan MY.ply' in example.next_command

@@ -1,4 +1,4 @@
-"""configs/less_toy.py from the command line, on a few rooms."""
+"""configs/less/toy/less_toy.py from the command line, on a few rooms."""
 from __future__ import annotations
 import json
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / 'configs' / 'less_toy.py'
+CONFIG = ROOT / 'configs/less/toy/less_toy.py'
 # small enough for seconds: coarse voxels, a narrow U-Net, few epochs
 SMALL = ('model.data_preprocessor.voxel_size=0.2',
          'model.backbone.channels=[8,16]', 'train_cfg.max_epochs=2',

@@ -342,7 +342,7 @@ class TestSPFormerBackbone:
 
 def test_the_mark_is_needed(monkeypatch):
     """Without it mmdet3d permutes the kernels, here without any error; with
-    our repair (mmlangseg.compat) it does not."""
+    our repair (mmlangseg.compat.loading) it does not."""
     model, weights = unet((3, 3)), unet((3, 3), seed=1).state_dict()
     name = 'unet.u.blocks.block0.conv_branch.2.weight'
     kernels = {name: weights[name]}

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from config_files import ENTRIES, find_config
 from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
@@ -141,10 +142,10 @@ class TestAutoScaleLR:
         ('semires_own_images', 1),
         ('semires_own_images_burnin', 1),
         ('sseg_swin-s_cc12m', 32),
-        *((path.stem, 1) for path in (ROOT / 'configs').glob('*_toy*.py')),
+        *((path.stem, 1) for path in ENTRIES if '_toy' in path.stem),
     ])
     def test_the_rate_of_a_config_is_for_its_batch(self, name, gpus):
-        cfg = Config.fromfile(ROOT / 'configs' / f'{name}.py')
+        cfg = Config.fromfile(find_config(name))
         sentences = cfg.train_dataloader.dataset.get('expressions_per_scene',
                                                      1)
         assert cfg.auto_scale_lr.base_batch_size == \

@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-BURN_IN = ROOT / 'configs' / 'semires_toy_supervised_5pct.py'
+BURN_IN = ROOT / 'configs/semires/toy/semires_toy_supervised_5pct.py'
 BASES = ('models/semires_toy.py', 'datasets/semires_toy.py',
          'schedules/semires_toy.py', 'runtime.py')
 MUTUAL = f"""

@@ -17,7 +17,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from PIL import Image
 
-CONFIGS = ROOT / 'configs'
+CONFIGS = ROOT / 'configs/sseg/toy'
 DATA = 'data/sseg_toy'
 PAIRS, BATCH, SIZE = 48, 8, 32
 EPOCH = PAIRS // BATCH  # iterations

@@ -3,12 +3,10 @@ from collections import Counter
 import numpy as np
 import pytest
 from scipy.ndimage import label
-
-from mmlangseg.toy.clutter import (COLOURS, KINDS, LEAST_VISIBLE, PALETTE,
-                                   ClutterObject, Scene, iter_scenes,
-                                   make_scene)
-from mmlangseg.toy.clutter_render import change_light, render_scene
-from mmlangseg.toy.clutter_shapes import SHAPES, TEXTURES, texture
+from toy.semires.clutter import (COLOURS, KINDS, LEAST_VISIBLE, PALETTE,
+                                 ClutterObject, Scene, iter_scenes, make_scene)
+from toy.semires.clutter_render import change_light, render_scene
+from toy.semires.clutter_shapes import SHAPES, TEXTURES, texture
 
 GRID = np.meshgrid(np.linspace(-1.5, 1.5, 301), np.linspace(-1.5, 1.5, 301))
 

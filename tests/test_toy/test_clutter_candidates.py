@@ -3,10 +3,9 @@ from collections import Counter
 import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation, binary_erosion
-
-from mmlangseg.toy.clutter import make_scene
-from mmlangseg.toy.clutter_candidates import (LEAST_AREA, iter_candidates,
-                                              make_candidates, touching_pairs)
+from toy.semires.clutter import make_scene
+from toy.semires.clutter_candidates import (LEAST_AREA, iter_candidates,
+                                            make_candidates, touching_pairs)
 
 AROUND = np.ones((3, 3), dtype=bool)
 

@@ -3,11 +3,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-
-from mmlangseg.toy.clutter import (PALETTE, REFERABLE, ClutterObject, Scene,
-                                   make_scene)
-from mmlangseg.toy.clutter_sentences import Reference, describe_scene
-from mmlangseg.toy.clutter_shapes import SHAPES
+from toy.semires.clutter import (PALETTE, REFERABLE, ClutterObject, Scene,
+                                 make_scene)
+from toy.semires.clutter_sentences import Reference, describe_scene
+from toy.semires.clutter_shapes import SHAPES
 
 SIZES = {'large': True, 'big': True, 'small': False, 'little': False}
 TYPES = {'kind', 'colour', 'size', 'position', 'relation'}

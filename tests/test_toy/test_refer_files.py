@@ -8,10 +8,9 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
-
-from mmlangseg.toy.clutter import iter_scenes
-from mmlangseg.toy.refer_files import (CATEGORY_IDS, encode_mask,
-                                       read_train_texts, write_toy_refer)
+from toy.semires.clutter import iter_scenes
+from toy.semires.refer_files import (CATEGORY_IDS, encode_mask,
+                                     read_train_texts, write_toy_refer)
 
 NUMBERS = dict(num_train=12, num_val=3, size=96, seed=2)
 

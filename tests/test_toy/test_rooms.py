@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-
-from mmlangseg.toy.furniture import KINDS
-from mmlangseg.toy.rooms import (GAP, PALETTE, POINT_SPACING, SCALES,
-                                 make_room, render)
-from mmlangseg.toy.shapes import box, disc, ellipsoid, frustum, merge, patch
+from toy.less.furniture import KINDS
+from toy.less.rooms import (GAP, PALETTE, POINT_SPACING, SCALES, make_room,
+                            render)
+from toy.less.shapes import box, disc, ellipsoid, frustum, merge, patch
 
 
 def room_vertices(room):

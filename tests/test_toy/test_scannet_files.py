@@ -4,8 +4,7 @@ import json
 import numpy as np
 import pytest
 from plyfile import PlyData
-
-from mmlangseg.toy.scannet_files import read_sentences, write_toy_scannet
+from toy.less.scannet_files import read_sentences, write_toy_scannet
 
 
 @pytest.fixture(scope='module')

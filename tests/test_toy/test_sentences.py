@@ -3,12 +3,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-
-from mmlangseg.toy.furniture import KINDS
-from mmlangseg.toy.relations import RELATIONS, footprint_gap
-from mmlangseg.toy.rooms import Room, ToyObject, make_room
-from mmlangseg.toy.sentences import (SENTENCES_PER_ROOM, SHARES, Reference,
-                                     describe_room)
+from toy.less.furniture import KINDS
+from toy.less.relations import RELATIONS, footprint_gap
+from toy.less.rooms import Room, ToyObject, make_room
+from toy.less.sentences import (SENTENCES_PER_ROOM, SHARES, Reference,
+                                describe_room)
 
 VIEW_WORDS = {'front', 'behind', 'back', 'left', 'right'}
 RELATION = {relation.name: relation for relation in RELATIONS}

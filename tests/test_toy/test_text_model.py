@@ -1,7 +1,6 @@
 import torch
+from toy.text_model import write_text_model
 from transformers import AutoModel, AutoTokenizer, RobertaModel
-
-from mmlangseg.toy.text_model import write_text_model
 
 
 def test_loads_like_any_checkpoint(tmp_path):

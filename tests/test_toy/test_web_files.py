@@ -5,10 +5,9 @@ import tarfile
 import numpy as np
 import pytest
 from PIL import Image
-
-from mmlangseg.toy import web_files
-from mmlangseg.toy.web_captions import WRONG, describe_picture
-from mmlangseg.toy.web_pictures import THINGS, iter_pictures
+from toy.sseg import web_files
+from toy.sseg.web_captions import WRONG, describe_picture
+from toy.sseg.web_pictures import THINGS, iter_pictures
 
 
 def test_pairs_are_written_as_img2dataset_does(tmp_path, monkeypatch):

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-
-from mmlangseg.toy.web_captions import describe_picture
-from mmlangseg.toy.web_grounds import GROUNDS, paint_ground
-from mmlangseg.toy.web_pictures import (NEVER_ALONE, SPLITS, THINGS,
-                                        UNSEEN_PAIRS, iter_pictures)
+from toy.sseg.web_captions import describe_picture
+from toy.sseg.web_grounds import GROUNDS, paint_ground
+from toy.sseg.web_pictures import (NEVER_ALONE, SPLITS, THINGS, UNSEEN_PAIRS,
+                                   iter_pictures)
 
 COUNT = 150
 

@@ -8,8 +8,9 @@ from mmengine.registry import HOOKS
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from mmengine.visualization import Visualizer
 
+from mmlangseg.less.visualization import expression_name
 from mmlangseg.visualization import (ReferringVisualizationHook, draw_overlay,
-                                     expression_name, read_image, write_png)
+                                     read_image, write_png)
 from mmlangseg.visualization.expressions import safe_name
 from mmlangseg.visualization.header import add_header
 

@@ -16,9 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cfg_options import add_cfg_options
-from mmlangseg.config_keys import read_config
-from mmlangseg.visualization import (draw_expressions, draw_labels, safe_name,
+from mmlangseg.cli.cfg_options import add_cfg_options
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.sseg.visualization import draw_labels
+from mmlangseg.visualization import (draw_expressions, safe_name,
                                      transforms_of, write_png)
 
 

@@ -186,7 +186,7 @@ def describe_operators() -> str:
         return 'unknown'
     if importlib.util.find_spec('mmcv._ext') is not None:
         return 'compiled'
-    return 'nms and roi_align by mmlangseg/mmcv_ext.py, no others'
+    return 'nms and roi_align by mmlangseg/compat/mmcv_ext.py, no others'
 
 
 def describe_device() -> str:

@@ -8,8 +8,8 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cfg_options import add_cfg_options
-from mmlangseg.config_keys import read_config
+from mmlangseg.cli.cfg_options import add_cfg_options
+from mmlangseg.cli.config_keys import read_config
 
 
 def main() -> None:

@@ -1,8 +1,10 @@
 """How good pseudo-masks could be at best: the oracle of S-Seg's Table 1.
 
-    python tools/analysis_tools/pseudo_mask_oracle.py configs/sseg_toy.py
-    python tools/analysis_tools/pseudo_mask_oracle.py configs/sseg_toy.py \
-        --images photos --labels label_maps --classes classes.txt \
+    python tools/analysis_tools/pseudo_mask_oracle.py \
+        configs/sseg/toy/sseg_toy.py
+    python tools/analysis_tools/pseudo_mask_oracle.py \
+        configs/sseg/toy/sseg_toy.py --images photos \
+        --labels label_maps --classes classes.txt \
         --sheet oracle.png --cfg-options model.pseudo_mask_generator.\
 num_clusters=4
 
@@ -30,15 +32,16 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmseg.registry import DATASETS, MODELS
 
-from mmlangseg.cfg_options import add_cfg_options
-from mmlangseg.config_keys import read_config
-from mmlangseg.cpu_memory import keep_freed_memory
-from mmlangseg.nearest import resize_nearest
+from mmlangseg.cli.cfg_options import add_cfg_options
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cpu.memory import keep_freed_memory
+from mmlangseg.io.nearest import resize_nearest
 from mmlangseg.sseg.evaluation import check_coverage
 from mmlangseg.sseg.pseudo_masks import find_generator_config, stretch_image
-from mmlangseg.visualization import label_colors, paint_labels, write_png
+from mmlangseg.sseg.visualization import label_colors, paint_labels
+from mmlangseg.sseg.visualization.semantic_overlay import BACKGROUND
+from mmlangseg.visualization import write_png
 from mmlangseg.visualization.header import add_header
-from mmlangseg.visualization.semantic_overlay import BACKGROUND
 
 PANEL = 240  # height of a picture on the sheet
 WIDTH = 6 * PANEL  # of the sheet, at least

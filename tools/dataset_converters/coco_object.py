@@ -35,8 +35,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from convert_files import report, run_jobs
 from instance_maps import Instance, draw_instances, take, take_list
 
-from mmlangseg.annotation_files import load_json
-from mmlangseg.fileio import resolve_inside, write_bytes
+from mmlangseg.io.annotations import load_json
+from mmlangseg.io.files import resolve_inside, write_bytes
 
 # the ids of COCO's 80 categories; ten of 1 to 90 were never used
 UNUSED = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)

@@ -8,7 +8,7 @@ from typing import Callable, Mapping, Sequence
 
 from mmengine.utils import ProgressBar
 
-from mmlangseg.orphans import exit_with_parent
+from mmlangseg.cpu.orphans import exit_with_parent
 
 
 def run_jobs(function: Callable,

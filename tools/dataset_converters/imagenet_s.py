@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from convert_files import report, run_jobs
 
-from mmlangseg.fileio import read_text
-from mmlangseg.sseg.datasets import ClassNames, write_class_names
+from mmlangseg.io.files import read_text
+from mmlangseg.sseg.vocabulary import ClassNames, write_class_names
 
 SIZES = (50, 300, 919)
 OTHER, IGNORED = 0, 1000

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
-from mmlangseg.coco_segmentation import decode_segmentation
+from mmlangseg.io.coco_segmentation import decode_segmentation
 
 MAX_PIXELS = 2**28
 

@@ -5,8 +5,8 @@ import io
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from mmlangseg.annotation_files import AnnotationError
-from mmlangseg.fileio import read_text
+from mmlangseg.io.annotations import AnnotationError
+from mmlangseg.io.files import read_text
 
 # NYU40 class 1 is the first.
 NYU40 = ('wall', 'floor', 'cabinet', 'bed', 'chair', 'sofa', 'table', 'door',

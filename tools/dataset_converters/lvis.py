@@ -38,10 +38,11 @@ from coco_object import write_png
 from convert_files import report, run_jobs
 from instance_maps import Instance, draw_instances, take, take_list
 
-from mmlangseg.annotation_files import load_json
-from mmlangseg.fileio import resolve_inside, write_text
-from mmlangseg.sseg.datasets import (WIDE_IGNORE_INDEX, ClassNames,
-                                     read_class_names, write_class_names)
+from mmlangseg.io.annotations import load_json
+from mmlangseg.io.files import resolve_inside, write_text
+from mmlangseg.sseg.datasets import WIDE_IGNORE_INDEX
+from mmlangseg.sseg.vocabulary import (ClassNames, read_class_names,
+                                       write_class_names)
 
 
 def read_annotations(path: Path) -> dict:

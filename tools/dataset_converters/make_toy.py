@@ -30,7 +30,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from mmlangseg.fileio import write_json
+from mmlangseg.io.files import write_json
 from mmlangseg.version import __version__
 
 STAMP = 'toy.json'
@@ -108,7 +108,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         print(f'error: {error}', file=sys.stderr)
         return 1
     # Only this system's libraries are needed.
-    maker = importlib.import_module(f'make_toy_{system}')
+    maker = importlib.import_module(f'toy.{system}.make')
     status = maker.make(root, **options)
     if status == 0:
         write_json(root / STAMP, stamp)

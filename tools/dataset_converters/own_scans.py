@@ -39,13 +39,15 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.annotation_files import AnnotationError, load_json
 from mmlangseg.apis import place_scan
-from mmlangseg.apis.ply import (COORDINATES, find_colors, name_missing_color,
-                                read_ply, stack_properties)
-from mmlangseg.apis.scan_colors import grey_colors, scale_colors
-from mmlangseg.fileio import write_json
-from mmlangseg.less.datasets import annotations, scan_files
+from mmlangseg.io.annotations import AnnotationError, load_json
+from mmlangseg.io.files import write_json
+from mmlangseg.less.datasets import annotations
+from mmlangseg.less.scans import files as scan_files
+from mmlangseg.less.scans.colors import grey_colors, scale_colors
+from mmlangseg.less.scans.ply import (COORDINATES, find_colors,
+                                      name_missing_color, read_ply,
+                                      stack_properties)
 
 FEW_POINTS = 10
 

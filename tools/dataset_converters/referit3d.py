@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
-from mmlangseg.annotation_files import AnnotationError, raise_faults
+from mmlangseg.io.annotations import AnnotationError, raise_faults
 from mmlangseg.less.datasets import annotations
 from mmlangseg.text import split_words
 

@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from typing import List, Optional
 
-from mmlangseg.annotation_files import AnnotationError, parse_json
-from mmlangseg.fileio import read_text
+from mmlangseg.io.annotations import AnnotationError, parse_json
+from mmlangseg.io.files import read_text
 
 FORMATS = dict(
     scanrefer='ScanRefer',

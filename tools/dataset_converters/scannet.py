@@ -35,8 +35,9 @@ from scannet_raw import (FOLDERS, MESH, META, OBJECTS, SEGMENTS, RawScan,
                          check_files, copies_of, find_scan, num_vertices,
                          read_mesh)
 
-from mmlangseg.apis.scan_frame import check_alignment, read_axis_alignment
-from mmlangseg.less.datasets import duplicate_objects, scan_files
+from mmlangseg.less.datasets import duplicate_objects
+from mmlangseg.less.scans import files as scan_files
+from mmlangseg.less.scans.frame import check_alignment, read_axis_alignment
 
 LABELS = 'scannetv2-labels.combined.tsv'
 

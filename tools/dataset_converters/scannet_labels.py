@@ -5,8 +5,8 @@ from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
-from mmlangseg.annotation_files import AnnotationError, load_json
-from mmlangseg.less.datasets import scan_files
+from mmlangseg.io.annotations import AnnotationError, load_json
+from mmlangseg.less.scans import files as scan_files
 
 _REMEDY = 'Download the file again'
 

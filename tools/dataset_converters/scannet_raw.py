@@ -6,10 +6,11 @@ from typing import Dict, NamedTuple, Optional
 import numpy as np
 from scannet_labels import find_copies, read_objects
 
-from mmlangseg.apis.ply import (COORDINATES, find_colors, name_missing_color,
-                                read_ply, stack_properties)
-from mmlangseg.apis.scan_colors import scale_colors
-from mmlangseg.less.datasets import scan_files
+from mmlangseg.less.scans import files as scan_files
+from mmlangseg.less.scans.colors import scale_colors
+from mmlangseg.less.scans.ply import (COORDINATES, find_colors,
+                                      name_missing_color, read_ply,
+                                      stack_properties)
 
 MESH = '{scan}_vh_clean_2.ply'
 SEGMENTS = '{scan}_vh_clean_2.0.010000.segs.json'

@@ -27,8 +27,9 @@ from label_table import OTHERS, read_scanrefer_classes
 from referit3d import clean_referit3d
 from referring_formats import FORMATS, guess_format, read_rows
 
-from mmlangseg.annotation_files import raise_faults
-from mmlangseg.less.datasets import annotations, scan_files
+from mmlangseg.io.annotations import raise_faults
+from mmlangseg.less.datasets import annotations
+from mmlangseg.less.scans import files as scan_files
 
 # Counted in the published files: scenes, objects, expressions, unique.
 PUBLISHED = {

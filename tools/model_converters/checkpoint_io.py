@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmlangseg.compat import load_from_local
-from mmlangseg.fileio import atomic_path
+from mmlangseg.compat.loading import load_from_local
+from mmlangseg.io.files import atomic_path
 
 # Where research code keeps the weights inside a checkpoint file.
 _WRAPPERS = ('state_dict', 'model_state_dict', 'net', 'model')

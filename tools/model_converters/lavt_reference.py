@@ -23,7 +23,7 @@ sys.path.insert(0, str(HERE))
 from checkpoint_io import find_weights, report, save_checkpoint
 from mmseg.models.backbones.swin import WindowMSA
 
-from mmlangseg.compat import load_from_local
+from mmlangseg.compat.loading import load_from_local
 from mmlangseg.engine.swin_names import rename_swin, reorder_swin
 
 _BERT = 'bert_model.'

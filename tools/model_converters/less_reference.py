@@ -1,6 +1,6 @@
 """Convert a checkpoint of the released LESS code for the model here.
 
-The result belongs to ``configs/less_scanrefer_reference.py``, whose model
+The result belongs to ``configs/less/less_scanrefer_reference.py``, whose model
 computes what the released code does.
 """
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """How much refiners improve a teacher's masks, before hours of training.
 
     python tools/semires/evaluate_refinement.py \
-        configs/semires_toy_iom_5pct.py BURNIN_CKPT --network student \
-        --refiner IOM threshold=0.4 --refiner CPI mode=uo max_area_ratio=1.5
+        configs/semires/toy/semires_toy_iom_5pct.py BURNIN_CKPT \
+        --network student --refiner IOM threshold=0.4 \
+        --refiner CPI mode=uo max_area_ratio=1.5
 
 The teacher segments the unlabelled images of the config, whose masks, if they
 are known all the same, are the truth. Each ``--refiner`` is a row of the
@@ -25,11 +26,11 @@ from mmengine.runner import Runner
 from mmseg.registry import DATASETS, MODELS
 
 from mmlangseg.apis.model import load_config, load_model
-from mmlangseg.cfg_options import CfgOptions, split_option
-from mmlangseg.config_keys import read_config
+from mmlangseg.cli.cfg_options import CfgOptions, split_option
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.progress import Progress
 from mmlangseg.engine.subset import keep_evenly_spaced
-from mmlangseg.fileio import write_json
-from mmlangseg.progress import Progress
+from mmlangseg.io.files import write_json
 from mmlangseg.semires.candidates import Candidates
 from mmlangseg.semires.models.lavt import stack_targets
 from mmlangseg.visualization.overlay import mask_iou

@@ -27,11 +27,11 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 import numpy as np
 
-from mmlangseg.cfg_options import CfgOptions
+from mmlangseg.cli.cfg_options import CfgOptions
+from mmlangseg.cli.progress import Progress
 from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
-from mmlangseg.image_files import SUFFIXES, read_image
-from mmlangseg.progress import Progress
+from mmlangseg.io.images import SUFFIXES, read_image
 from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, RESIZE_RULES,
                                           CandidateCache, Candidates,
                                           draw_candidates, read_released)

@@ -25,11 +25,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
-from mmlangseg.cfg_options import CfgOptions
-from mmlangseg.config_keys import read_config
+from mmlangseg.cli.cfg_options import CfgOptions
+from mmlangseg.cli.config_keys import read_config
 from mmlangseg.sseg.datasets import ImageTextDataset
 from mmlangseg.sseg.datasets.pair_source import BrokenPairError
-from mmlangseg.sseg.models.build_vocabulary import build_vocabulary
+from mmlangseg.sseg.vocabulary.build_vocabulary import build_vocabulary
 from mmlangseg.text import split_words, write_vocabulary
 
 

@@ -3,10 +3,10 @@
 Examples:
     python tools/sseg/generate_pseudo_masks.py configs/sseg_swin-s_cc12m.py \
         data/pseudo_masks/cc12m
-    python tools/sseg/generate_pseudo_masks.py configs/sseg_toy.py \
+    python tools/sseg/generate_pseudo_masks.py configs/sseg/toy/sseg_toy.py \
         data/pseudo_masks/toy --size 64 64 \
         --cfg-options model.pseudo_mask_generator.num_clusters=6
-    python tools/sseg/generate_pseudo_masks.py configs/sseg_toy.py \
+    python tools/sseg/generate_pseudo_masks.py configs/sseg/toy/sseg_toy.py \
         data/pseudo_masks/toy --inspect 17
 
 The images are those of the config's train_dataloader, each once and whole.
@@ -34,19 +34,20 @@ from mmengine.utils import import_modules_from_strings
 from mmseg.registry import MODELS
 from torch.utils.data import DataLoader, Dataset
 
-from mmlangseg.cfg_options import add_cfg_options
-from mmlangseg.config_keys import read_config
-from mmlangseg.cpu_memory import keep_freed_memory
+from mmlangseg.cli.cfg_options import add_cfg_options
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.progress import Progress
+from mmlangseg.cpu.memory import keep_freed_memory
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.sharding import exit_code, launched
-from mmlangseg.fileio import write_text
-from mmlangseg.image_files import read_image
-from mmlangseg.progress import Progress
+from mmlangseg.io.files import write_text
+from mmlangseg.io.images import read_image
 from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache,
                                          find_generator_config, stretch_image)
 from mmlangseg.sseg.pseudo_masks.whole_images import (WholeImage, WholeImages,
                                                       build_whole_images)
-from mmlangseg.visualization import draw_labels, write_png
+from mmlangseg.sseg.visualization import draw_labels
+from mmlangseg.visualization import write_png
 
 LISTED = 20  # failures
 

@@ -32,16 +32,16 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 import numpy as np
 
-from mmlangseg.annotation_files import load_json
 from mmlangseg.apis import SemanticResult, SSegInferencer
+from mmlangseg.apis.probability import parse_probability
+from mmlangseg.cli.progress import Progress
 from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
-from mmlangseg.fileio import read_text, resolve_inside, write_json
-from mmlangseg.image_files import SUFFIXES
-from mmlangseg.probability import parse_probability
-from mmlangseg.progress import Progress
-from mmlangseg.sseg.datasets import (WIDE_IGNORE_INDEX, ClassNames,
-                                     write_class_names)
+from mmlangseg.io.annotations import load_json
+from mmlangseg.io.files import read_text, resolve_inside, write_json
+from mmlangseg.io.images import SUFFIXES
+from mmlangseg.sseg.datasets import WIDE_IGNORE_INDEX
+from mmlangseg.sseg.vocabulary import ClassNames, write_class_names
 from mmlangseg.visualization import write_png
 
 

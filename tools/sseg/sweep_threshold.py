@@ -3,11 +3,12 @@
 Examples:
     python tools/sseg/sweep_threshold.py configs/sseg_swin-s_voc21.py
         epoch_30.pth --ann-file ImageSets/Segmentation/train.txt
-    python tools/sseg/sweep_threshold.py configs/sseg_swin-s_coco-object.py
-        epoch_30.pth --img-path images/train2017
+    python tools/sseg/sweep_threshold.py
+        configs/sseg/benchmarks/sseg_swin-s_coco-object.py epoch_30.pth
+        --img-path images/train2017
         --seg-map-path annotations/train2017 --max-images 2000
-    python tools/sseg/sweep_threshold.py configs/sseg_toy.py epoch_16.pth
-        --dataloader val_dataloader
+    python tools/sseg/sweep_threshold.py
+        configs/sseg/toy/sseg_toy.py epoch_16.pth --dataloader val_dataloader
 
 An image goes through the network once, however many thresholds there are.
 """
@@ -31,12 +32,12 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 from mmengine.runner import Runner
 
 from mmlangseg.apis.model import load_config, load_model
-from mmlangseg.cfg_options import CfgOptions
-from mmlangseg.config_keys import read_config
+from mmlangseg.apis.probability import parse_probability
+from mmlangseg.cli.cfg_options import CfgOptions
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.progress import Progress
 from mmlangseg.engine.subset import keep_evenly_spaced
-from mmlangseg.fileio import write_json
-from mmlangseg.probability import parse_probability
-from mmlangseg.progress import Progress
+from mmlangseg.io.files import write_json
 from mmlangseg.sseg.evaluation import check_coverage
 
 

@@ -11,9 +11,10 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from scan_data import make_row, write_scans
 
-from mmlangseg.annotation_files import AnnotationError
 from mmlangseg.engine import NumberedSampler, SeededDataset
-from mmlangseg.less.datasets import ScanReferDataset, scan_files
+from mmlangseg.io.annotations import AnnotationError
+from mmlangseg.less.datasets import ScanReferDataset
+from mmlangseg.less.scans import files as scan_files
 
 PIPELINE = [
     dict(

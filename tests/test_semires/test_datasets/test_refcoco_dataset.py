@@ -13,7 +13,7 @@ from outside_data import realdata
 from refer_data import (HEIGHT, IMAGES, WIDTH, make_instances, make_ref,
                         square, write_instances, write_refer)
 
-from mmlangseg.annotation_files import AnnotationError
+from mmlangseg.io.annotations import AnnotationError
 from mmlangseg.semires.datasets import RefCOCODataset, write_image_ids
 
 REAL = realdata('coco_refer')

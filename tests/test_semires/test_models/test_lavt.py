@@ -8,8 +8,7 @@ from lavt_model import SENTENCES, batch, build, model_config, run
 from mmengine.config import Config
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
-
-from mmlangseg.toy.text_model import write_text_model
+from toy.text_model import write_text_model
 
 CONFIG = Path(__file__).resolve().parents[3] / 'configs/_base_/models/lavt.py'
 

@@ -10,8 +10,8 @@ from mmseg.structures import SegDataSample
 
 from mmlangseg.semires import TeacherHook
 from mmlangseg.semires.candidates import Candidates
-from mmlangseg.semires.models.refinement import Refinement
 from mmlangseg.semires.models.semires import PseudoLabels, _quality
+from mmlangseg.semires.refiners.refinement import Refinement
 
 
 @pytest.fixture(autouse=True)

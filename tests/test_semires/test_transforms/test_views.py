@@ -15,7 +15,7 @@ from mmlangseg.semires.transforms import (RandomColorJitter,
                                           RandomGaussianBlur, jitter_float,
                                           jitter_uint8)
 
-TOOLS = Path(__file__).resolve().parents[3] / 'tools' / 'analysis_tools'
+TOOLS = Path(__file__).resolve().parents[3] / '.dev_scripts'
 MEAN = np.array([123.675, 116.28, 103.53])
 STD = np.array([58.395, 57.12, 57.375])
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)

@@ -1,8 +1,8 @@
 from __future__ import annotations
-from pathlib import Path
 
 import numpy as np
 import pytest
+from config_files import CONFIGS
 from mmdet.datasets import CocoDataset
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -11,12 +11,12 @@ from mmseg.registry import DATASETS
 from outside_data import realdata
 from PIL import Image
 
-from mmlangseg.sseg.datasets import (ClassFileDataset, ClassNames,
-                                     COCOObjectDataset, ImageNetSDataset,
-                                     LVISDataset, PascalVOC20Dataset,
-                                     read_class_names, write_class_names)
+from mmlangseg.sseg.datasets import (ClassFileDataset, COCOObjectDataset,
+                                     ImageNetSDataset, LVISDataset,
+                                     PascalVOC20Dataset)
+from mmlangseg.sseg.vocabulary import (ClassNames, read_class_names,
+                                       write_class_names)
 
-CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
 REAL = realdata('coco_semseg')
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
 LOAD_WIDE = [

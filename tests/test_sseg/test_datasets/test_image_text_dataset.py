@@ -15,8 +15,8 @@ from pair_data import pairs, picture, write_tar
 from torch.utils.data import DataLoader
 
 from mmlangseg.engine import EpochSampler, SeededDataset
-from mmlangseg.sseg.datasets import (BrokenPairError, ImageTextDataset,
-                                     ShardShuffleSampler)
+from mmlangseg.sseg.datasets import BrokenPairError, ImageTextDataset
+from mmlangseg.sseg.engine import ShardShuffleSampler
 
 LOAD = dict(type='LoadPairImage')
 META = ('key', 'sample_id', 'text', 'ori_shape', 'img_shape', 'flip')
@@ -351,7 +351,7 @@ def test_hook_logs_the_broken_pairs_of_all_processes(broken, monkeypatch):
         epoch=0,
         train_dataloader=loader,
         logger=SimpleNamespace(log=lambda *args: logged.append(args)))
-    monkeypatch.setattr('mmlangseg.sseg.datasets.broken_pairs_hook.all_reduce',
+    monkeypatch.setattr('mmlangseg.sseg.engine.broken_pairs_hook.all_reduce',
                         lambda counts: counts.mul_(2))
     dataset.broken.add(BrokenPairError('a', 'image', 'was broken before'))
     hook = HOOKS.build(dict(type='BrokenPairsHook'))

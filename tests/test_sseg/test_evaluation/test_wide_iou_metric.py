@@ -14,8 +14,8 @@ from mmseg.registry import METRICS, MODELS
 from mmseg.structures import SegDataSample
 from PIL import Image
 
-from mmlangseg.sseg.datasets import ClassNames, write_class_names
 from mmlangseg.sseg.evaluation import WideIoUMetric
+from mmlangseg.sseg.vocabulary import ClassNames, write_class_names
 
 NUM_CLASSES = 1203
 IGNORE = 65535

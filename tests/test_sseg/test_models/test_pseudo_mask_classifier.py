@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmlangseg.sseg.models import Vocabulary
 from mmlangseg.sseg.models.pseudo_mask_classifier import (crop_masks,
                                                           pool_features)
+from mmlangseg.sseg.vocabulary import Vocabulary
 
 
 @pytest.fixture(autouse=True, scope='module')

@@ -3,6 +3,7 @@ import copy
 import pytest
 import sseg_model
 import torch
+from config_files import find_config
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
@@ -61,7 +62,7 @@ def test_probabilities_of_flipped_views_are_averaged(tmp_path):
 @pytest.mark.parametrize('name', CONFIGS)
 def test_views_of_the_configs(name):
     """Two views of every image, labels loaded as without them."""
-    cfg = Config.fromfile(sseg_model.CONFIGS / f'{name}.py')
+    cfg = Config.fromfile(find_config(name))
     assert cfg.tta_model.type == ProbabilityTTAModel.__name__
     load, views = cfg.tta_pipeline
     plain = cfg.test_dataloader.dataset.pipeline

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
-from mmlangseg.annotation_files import AnnotationError, load_json, raise_faults
-from mmlangseg.fileio import PathLike, write_text
+from mmlangseg.io.annotations import AnnotationError, load_json, raise_faults
+from mmlangseg.io.files import PathLike, write_text
 from mmlangseg.text import split_words, write_vocabulary
-from .scan_files import check_scene_id
+from ..scans.files import check_scene_id
 
 VIEW_WORDS = ('front', 'behind', 'back', 'left', 'right', 'facing', 'leftmost',
               'rightmost', 'looking', 'across')

@@ -7,8 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, Mapping
 
-from mmlangseg.annotation_files import AnnotationError, load_json
-from mmlangseg.fileio import PathLike, write_json
+from mmlangseg.io.annotations import AnnotationError, load_json
+from mmlangseg.io.files import PathLike, write_json
 
 FILE = 'duplicate_objects.json'
 

@@ -9,12 +9,12 @@ from mmdet3d.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path
 
-from mmlangseg.annotation_files import AnnotationError
-from mmlangseg.apis.scan_frame import check_alignment
 from mmlangseg.engine import SeededSampleMixin
+from mmlangseg.io.annotations import AnnotationError
+from ..scans.files import (ScanInfo, object_ids_in, read_infos, read_instances,
+                           read_points)
+from ..scans.frame import check_alignment
 from .annotations import read_annotations
-from .scan_files import (ScanInfo, object_ids_in, read_infos, read_instances,
-                         read_points)
 
 
 class Scan(NamedTuple):

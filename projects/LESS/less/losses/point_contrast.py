@@ -7,7 +7,7 @@ from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.functional import linear, logsigmoid, normalize
 
-from mmlangseg.onednn import onednn_linear
+from mmlangseg.cpu.onednn import onednn_linear
 
 
 @MODELS.register_module()

@@ -8,7 +8,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmlangseg.cpu_threads import map_on_threads
+from mmlangseg.cpu.threads import map_on_threads
 from mmlangseg.text import TextFeatures
 from .less_unet import EncodedScenes
 from .qmp import QueryMasks

@@ -1,7 +1,4 @@
 """Reading image-caption pairs, and data sets to evaluate on."""
-from .benchmark_names import BENCHMARKS, dataset_vocabulary
-from .broken_pairs_hook import BrokenPairsHook
-from .class_file import ClassNames, read_class_names, write_class_names
 from .class_file_dataset import WIDE_IGNORE_INDEX, ClassFileDataset
 from .coco_object_dataset import COCOObjectDataset
 from .folder_source import FolderSource
@@ -12,17 +9,28 @@ from .jsonl_source import JSONLSource
 from .lvis_dataset import LVISDataset
 from .pair_source import PAIR_SOURCES, BrokenPairError, PairSource
 from .pascal_voc20_dataset import PascalVOC20Dataset
-from .shard_shuffle_sampler import ShardShuffleSampler
 from .table_source import TableSource
 from .tar_index import TarIndexError, sum_counts
 from .tar_source import TarSource, find_tars
 
 __all__ = [
-    'BENCHMARKS', 'BrokenPairError', 'BrokenPairsHook', 'COCOObjectDataset',
-    'ClassFileDataset', 'ClassNames', 'FolderSource', 'ImageNetSDataset',
-    'ImageTextDataset', 'IndexedTar', 'JSONLSource', 'LVISDataset',
-    'PAIR_SOURCES', 'PairSource', 'PascalVOC20Dataset', 'ShardShuffleSampler',
-    'TableSource', 'TarIndexError', 'TarSource', 'WIDE_IGNORE_INDEX',
-    'dataset_vocabulary', 'find_tars', 'index_tars', 'read_class_names',
-    'sum_counts', 'write_class_names'
+    'BrokenPairError',
+    'COCOObjectDataset',
+    'ClassFileDataset',
+    'FolderSource',
+    'ImageNetSDataset',
+    'ImageTextDataset',
+    'IndexedTar',
+    'JSONLSource',
+    'LVISDataset',
+    'PAIR_SOURCES',
+    'PairSource',
+    'PascalVOC20Dataset',
+    'TableSource',
+    'TarIndexError',
+    'TarSource',
+    'WIDE_IGNORE_INDEX',
+    'find_tars',
+    'index_tars',
+    'sum_counts',
 ]

@@ -10,9 +10,9 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmlangseg.fileio import read_text
-from mmlangseg.image_files import SUFFIXES
-from .class_file import BACKGROUND, read_class_names
+from mmlangseg.io.files import read_text
+from mmlangseg.io.images import SUFFIXES
+from ..vocabulary.class_file import BACKGROUND, read_class_names
 
 # Above every id of a 16-bit label map. 255 will not do where it is a class.
 WIDE_IGNORE_INDEX = 65535

@@ -5,7 +5,7 @@ from typing import Optional
 from mmseg.datasets import BaseSegDataset, COCOStuffDataset
 from mmseg.registry import DATASETS
 
-from .class_file import BACKGROUND
+from ..vocabulary.class_file import BACKGROUND
 
 NUM_THINGS = 80
 _STUFF = COCOStuffDataset.METAINFO  # begins with the things in their order

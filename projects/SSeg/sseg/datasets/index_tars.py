@@ -6,8 +6,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Callable, Iterator, Optional, Sequence
 
-from mmlangseg.fileio import PathLike
-from mmlangseg.orphans import exit_with_parent
+from mmlangseg.cpu.orphans import exit_with_parent
+from mmlangseg.io.files import PathLike
 from .tar_index import (TarCounts, TarIndexError, build_tar_index, index_path,
                         load_tar_index)
 

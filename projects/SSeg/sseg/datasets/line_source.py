@@ -11,7 +11,7 @@ from typing import BinaryIO, Iterator
 import numpy as np
 from mmengine.fileio import join_path
 
-from mmlangseg.fileio import resolve_inside
+from mmlangseg.io.files import resolve_inside
 from .caption import clean_caption
 from .file_pool import FilePool, check_stamp, file_stamp
 from .pair_source import BrokenPairError, PairSource

@@ -11,7 +11,7 @@ from typing import Optional, Sequence
 
 import numpy as np
 
-from mmlangseg.fileio import PathLike, atomic_path
+from mmlangseg.io.files import PathLike, atomic_path
 from .file_pool import Stamp, file_stamp
 from .packed_strings import PackedStrings
 from .tar_members import BLOCK, TarFaults, scan_tar

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import BinaryIO, Iterator, NamedTuple
 
-from mmlangseg.fileio import PathLike, resolve_inside
+from mmlangseg.io.files import PathLike, resolve_inside
 
 BLOCK = tarfile.BLOCKSIZE  # 512; headers and payloads begin at multiples
 # Extension headers hold names; anything longer is damage or an attack.

@@ -12,7 +12,7 @@ from mmseg.registry import METRICS
 from PIL import Image
 from torch import Tensor
 
-from mmlangseg.fileio import atomic_path, write_json
+from mmlangseg.io.files import atomic_path, write_json
 from .label_coverage import check_coverage
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..models.mask_matcher import elements_at_once
+from .mask_matcher import elements_at_once
 
 # Further out, sigmoid(x) is 0 in float32. A logit that is wrong by more costs
 # as if it were wrong by so much, with the right gradient.

@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..models.mask_matcher import MaskMatcher
+from .mask_matcher import MaskMatcher
 from .matched_masks import matched_mask_losses
 
 

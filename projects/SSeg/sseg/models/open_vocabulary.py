@@ -11,16 +11,17 @@ from torch import Tensor, nn
 
 from mmlangseg.engine import watch_pretrained
 from mmlangseg.text import unknown_words
+from ..engine.checkpoint_parts import require_own_parts
+from ..vocabulary.build_vocabulary import build_vocabulary
+from ..vocabulary.class_embeddings import embed_classes
+from ..vocabulary.unknown_classes import (describe_unknown_classes,
+                                          unknown_class_words)
+from ..vocabulary.vocabulary import Vocabulary
 from .background import add_background, check_background_rule
 from .best_labels import take_best_labels
-from .build_vocabulary import build_vocabulary
 from .captions import batch_captions, batch_prompts
-from .checkpoint_parts import require_own_parts
-from .class_embeddings import embed_classes
 from .combination import COMBINATIONS, combine_resized
 from .region_classes import check_similarity, classify_regions
-from .unknown_classes import describe_unknown_classes, unknown_class_words
-from .vocabulary import Vocabulary
 
 _INITIAL_SCALE = 1 / 0.07  # of a model without the contrastive loss
 

@@ -7,7 +7,7 @@ from typing import Iterator, Mapping, Optional
 
 import numpy as np
 
-from mmlangseg.fileio import PathLike, write_json
+from mmlangseg.io.files import PathLike, write_json
 from ..datasets.file_pool import FilePool
 from .cache_shard import Shard, ShardError, ShardLayout, write_shard
 from .kmeans import INVALID

@@ -8,7 +8,7 @@ from typing import Mapping, Optional
 
 import numpy as np
 
-from mmlangseg.fileio import PathLike, write_bytes
+from mmlangseg.io.files import PathLike, write_bytes
 from ..datasets.file_pool import FilePool
 
 # magic, version, bytes of a record, first sample, number of samples

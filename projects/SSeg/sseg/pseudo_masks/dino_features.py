@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmlangseg.engine import seeded
-from mmlangseg.huggingface_folder import load_huggingface_network
+from mmlangseg.io.huggingface_folder import load_huggingface_network
 
 _MEAN = (123.675, 116.28, 103.53)  # of ImageNet, RGB
 _STD = (58.395, 57.12, 57.375)

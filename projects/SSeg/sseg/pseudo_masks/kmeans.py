@@ -6,7 +6,7 @@ from typing import NamedTuple, Optional, Sequence
 import torch
 from torch import Tensor
 
-from mmlangseg.cpu_threads import map_on_threads
+from mmlangseg.cpu.threads import map_on_threads
 from .kmeans_lloyd import lloyd, means_of_labels
 from .kmeans_start import draw_uniform, kmeans_plus_plus
 from .principal_components import principal_components

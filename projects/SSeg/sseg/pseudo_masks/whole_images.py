@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
-from mmlangseg.load_image import IMAGE_LOADERS
+from mmlangseg.io.load_image import IMAGE_LOADERS
 from ..datasets.pair_source import BrokenPairError
 from .stretch import stretch_image
 

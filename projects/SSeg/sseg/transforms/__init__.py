@@ -1,5 +1,5 @@
 """Work on one sample."""
-from mmlangseg.load_image import LoadImage
+from mmlangseg.io.load_image import LoadImage
 from .caption_words import CaptionWords
 from .load_pair_image import LoadPairImage
 from .load_pseudo_masks import LoadPseudoMasks

@@ -5,7 +5,7 @@ import mmcv
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmlangseg.image_files import ImageFileError, decode_image
+from mmlangseg.io.images import ImageFileError, decode_image
 from ..datasets.pair_source import BrokenPairError
 
 
@@ -13,7 +13,7 @@ from ..datasets.pair_source import BrokenPairError
 class LoadPairImage(BaseTransform):
     """Decode the image of an image-caption pair.
 
-    The pixels are those of :func:`mmlangseg.image_files.decode_image`, turned
+    The pixels are those of :func:`mmlangseg.io.images.decode_image`, turned
     as the EXIF data say.
 
     Required keys: ``img_bytes`` (bytes) or ``img_path`` (str); ``key`` (str)

@@ -5,7 +5,7 @@ from typing import Optional
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmlangseg.nearest import resize_nearest
+from mmlangseg.io.nearest import resize_nearest
 from ..datasets.pair_source import BrokenPairError
 from ..pseudo_masks import PseudoMaskCache
 

@@ -8,7 +8,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmlangseg.nearest import resize_nearest
+from mmlangseg.io.nearest import resize_nearest
 
 _ATTEMPTS = 10
 

@@ -1,7 +1,7 @@
 from mmseg.datasets.transforms import Resize
 from mmseg.registry import TRANSFORMS
 
-from mmlangseg.nearest import resize_nearest
+from mmlangseg.io.nearest import resize_nearest
 
 
 @TRANSFORMS.register_module()
@@ -10,7 +10,7 @@ class WideResize(Resize):
 
     MMCV resizes label maps by the rule of the image's backend, and with
     Pillow, whose rule reads the centers of pixels, only 8 bits. Here they
-    follow :func:`mmlangseg.nearest.resize_nearest`, whatever the backend.
+    follow :func:`mmlangseg.io.nearest.resize_nearest`, whatever the backend.
 
     Required keys: ``img`` and the label maps (h, w) of ``seg_fields``.
     """

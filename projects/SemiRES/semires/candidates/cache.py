@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Iterator, Optional
 
-from mmlangseg.fileio import PathLike, write_bytes, write_json
+from mmlangseg.io.files import PathLike, write_bytes, write_json
 from .candidates import Candidates
 from .entry import EntryError, pack_entry, unpack_entry
 from .rle import RESIZE_RULES

@@ -6,7 +6,7 @@ from typing import Iterable, Optional, Sequence
 import numpy as np
 from pycocotools import mask as mask_utils
 
-from mmlangseg.coco_codes import check_codes
+from mmlangseg.io.coco_codes import check_codes
 from . import rle as rle_utils
 
 

@@ -8,7 +8,7 @@ from mmcv.ops import nms
 from PIL import Image
 from pycocotools import mask as mask_utils
 
-from mmlangseg.huggingface_folder import load_huggingface_network
+from mmlangseg.io.huggingface_folder import load_huggingface_network
 from .layer_prompts import LayerPrompts, points_per_layer
 from .source import CANDIDATE_SOURCES, CandidateSource
 

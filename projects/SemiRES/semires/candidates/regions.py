@@ -5,7 +5,7 @@ from typing import Iterator, Sequence, Tuple
 import numpy as np
 from pycocotools import mask as mask_utils
 
-from mmlangseg.nearest import resize_nearest
+from mmlangseg.io.nearest import resize_nearest
 from .candidates import Candidates
 from .region_tree import build_region_tree
 from .source import CANDIDATE_SOURCES, CandidateSource

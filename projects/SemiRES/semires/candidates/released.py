@@ -1,8 +1,8 @@
 """Candidate files as the released SemiRES code writes and reads them."""
 from __future__ import annotations
 
-from mmlangseg.annotation_files import load_json
-from mmlangseg.fileio import PathLike
+from mmlangseg.io.annotations import load_json
+from mmlangseg.io.files import PathLike
 from .candidates import Candidates
 from .rle import encode_start_length
 

@@ -5,7 +5,7 @@ from typing import Sequence
 import numpy as np
 from pycocotools import mask as mask_utils
 
-from mmlangseg.nearest import nearest_index
+from mmlangseg.io.nearest import nearest_index
 
 
 def encode(mask: np.ndarray) -> dict:
@@ -59,7 +59,7 @@ def corner_index(target: int, source: int) -> np.ndarray:
     """Which of ``source`` pixels the released code's resize reads.
 
     PyTorch's rule for ``mode='nearest'``: ``floor(i * (source / target))`` in
-    float32. See :func:`mmlangseg.nearest.nearest_index` for the rule by
+    float32. See :func:`mmlangseg.io.nearest.nearest_index` for the rule by
     which true masks are resized, there and here.
 
     Returns:

@@ -5,8 +5,8 @@ import os
 import re
 from typing import Iterable, Sequence
 
-from mmlangseg.annotation_files import AnnotationError, load_json
-from mmlangseg.fileio import PathLike, resolve_inside, write_text
+from mmlangseg.io.annotations import AnnotationError, load_json
+from mmlangseg.io.files import PathLike, resolve_inside, write_text
 
 _COCO_2014 = re.compile(r'COCO_(?:train|val)2014_(\d{12}\.jpg)')
 

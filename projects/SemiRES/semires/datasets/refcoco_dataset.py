@@ -7,8 +7,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path
 from mmseg.registry import DATASETS
 
-from mmlangseg.annotation_files import AnnotationError
 from mmlangseg.engine import SeededSampleMixin
+from mmlangseg.io.annotations import AnnotationError
 from .image_files import find_images, read_image_ids
 from .refer_files import (find_refs_file, read_instances, read_refs,
                           select_split)

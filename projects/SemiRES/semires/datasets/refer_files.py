@@ -6,9 +6,9 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from mmlangseg.annotation_files import AnnotationError, load_json, raise_faults
-from mmlangseg.coco_segmentation import check_segmentation
-from mmlangseg.fileio import PathLike, load_pickle_restricted, resolve_inside
+from mmlangseg.io.annotations import AnnotationError, load_json, raise_faults
+from mmlangseg.io.coco_segmentation import check_segmentation
+from mmlangseg.io.files import PathLike, load_pickle_restricted, resolve_inside
 
 _DIGITS = re.compile('-?[0-9]{1,18}')
 _MAX_SIDE = 65535  # of an image, as in the formats that photographs have
@@ -211,7 +211,8 @@ def read_instances(path: PathLike, refs: Sequence[dict]) -> tuple[dict, dict]:
 
     Returns:
         Two dicts: image id to ``file_name``, ``height``, ``width``, and
-        annotation id to segmentation (see :mod:`mmlangseg.coco_segmentation`).
+        annotation id to segmentation (see
+        :mod:`mmlangseg.io.coco_segmentation`).
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -1,8 +1,4 @@
-from .pseudo_label_picture import describe_matches, draw_pseudo_label
-from .pseudo_label_visualization_hook import PseudoLabelVisualizationHook
+"""The teacher of mutual learning."""
 from .teacher_hook import TeacherHook
 
-__all__ = [
-    'PseudoLabelVisualizationHook', 'TeacherHook', 'describe_matches',
-    'draw_pseudo_label'
-]
+__all__ = ['TeacherHook']

@@ -1,15 +1,12 @@
-from .cpi import CPI
-from .iom import IOM
-from .keep_pseudo_label import KeepPseudoLabel
+"""The networks of SemiRES: LAVT, and the teacher and the student of it."""
 from .language_gate import LanguageGate
 from .lavt import LAVT
 from .lavt_head import LAVTHead
 from .multimodal_swin import MultiModalSwin
 from .pwam import PWAM
-from .refinement import Refinement
 from .semires import PseudoLabels, SemiRES
 
 __all__ = [
-    'CPI', 'IOM', 'KeepPseudoLabel', 'LAVT', 'LAVTHead', 'LanguageGate',
-    'MultiModalSwin', 'PWAM', 'PseudoLabels', 'Refinement', 'SemiRES'
+    'LAVT', 'LAVTHead', 'LanguageGate', 'MultiModalSwin', 'PWAM',
+    'PseudoLabels', 'SemiRES'
 ]

@@ -10,8 +10,8 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmlangseg.engine import require_matching_checkpoint
+from ..refiners.refinement import Refinement
 from .lavt import stack_targets
-from .refinement import Refinement
 
 
 @dataclass

@@ -1,5 +1,5 @@
 """Per-sample work on images with referring expressions."""
-from mmlangseg.load_image import LoadImage
+from mmlangseg.io.load_image import LoadImage
 from .color_jitter import jitter_float, jitter_uint8
 from .load_mask_candidates import LoadMaskCandidates
 from .load_referring_mask import LoadReferringMask

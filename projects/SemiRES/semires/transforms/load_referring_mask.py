@@ -5,7 +5,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmlangseg.coco_segmentation import OVERLAP_RULES, decode_segmentation
+from mmlangseg.io.coco_segmentation import OVERLAP_RULES, decode_segmentation
 
 
 @TRANSFORMS.register_module()

@@ -1,0 +1,3 @@
+# LESS with 15 queries (Table 9).
+_base_ = '../../less_scanrefer.py'
+model = dict(decoder=dict(num_queries=15))

@@ -1,3 +1,0 @@
-# LESS with 100 queries (Table 5).
-_base_ = './less_scanrefer.py'
-model = dict(decoder=dict(num_queries=100))

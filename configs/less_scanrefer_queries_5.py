@@ -1,3 +1,0 @@
-# LESS with 5 queries (Table 9).
-_base_ = './less_scanrefer.py'
-model = dict(decoder=dict(num_queries=5))

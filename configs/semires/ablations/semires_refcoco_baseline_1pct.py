@@ -1,0 +1,13 @@
+# The plain mean teacher: pseudo-labels as they are.
+_base_ = '../../semires_refcoco_iom_1pct.py'
+
+model = dict(refiner=dict(_delete_=True, type='KeepPseudoLabel', trusted=True))
+
+# Masks are taken as they are, so no candidates of SAM are needed.
+unsup_pipeline = _base_.unsup_pipeline
+unsup_pipeline[-1].unsup_teacher = [
+    transform for transform in unsup_pipeline[-1].unsup_teacher
+    if transform.type != 'LoadMaskCandidates'
+]
+train_dataloader = dict(
+    dataset=dict(sources=dict(unlabelled=dict(pipeline=unsup_pipeline))))

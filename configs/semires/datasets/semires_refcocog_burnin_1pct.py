@@ -1,0 +1,9 @@
+# Burn-in of SemiRES on RefCOCOg (split of UMD).
+_base_ = '../../semires_refcoco_burnin_1pct.py'
+
+annotations = dict(ann_folder='refcocog', split_by='umd')
+lists = 'refcocog/splits/refcocog_umd_train_1pct_seed0'
+train_dataloader = dict(
+    dataset=dict(image_ids=f'{lists}.labelled.json', **annotations))
+val_dataloader = dict(dataset=annotations)
+test_dataloader = val_dataloader

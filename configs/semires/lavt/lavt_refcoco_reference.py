@@ -1,0 +1,16 @@
+# LAVT as its released code stands: sentences as the annotators wrote them, cut
+# without a closing token; pixels that several polygons of an object cover are
+# background.
+_base_ = '../../lavt_refcoco.py'
+
+model = dict(text_encoder=dict(truncation='slice'))
+
+pipeline = [
+    _base_.train_pipeline[0],
+    dict(type='LoadReferringMask', overlap='official'),
+    *_base_.train_pipeline[2:],
+]
+released = dict(text_field='raw', pipeline=pipeline)
+train_dataloader = dict(dataset=released)
+val_dataloader = dict(dataset=released)
+test_dataloader = val_dataloader

@@ -1,0 +1,14 @@
+# S-Seg on COCO-Object with background.
+_base_ = [
+    '../../_base_/models/sseg_swin-s_test.py',
+    '../../_base_/datasets/sseg_coco_object.py', '../../_base_/runtime.py'
+]
+default_scope = 'mmseg'
+custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)
+
+model = dict(
+    vocabulary=dict(dataset='coco_object', templates='simple'),
+    # a choice; depends on the weights: tools/sseg/sweep_threshold.py
+    background_threshold=0.5)
+
+default_hooks = dict(visualization=dict(type='SemanticVisualizationHook'))

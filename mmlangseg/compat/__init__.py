@@ -1,0 +1,1 @@
+"""Repairs of libraries, each with its reason and its end."""

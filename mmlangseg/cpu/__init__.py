@@ -1,0 +1,1 @@
+"""What makes the CPU quick: convolutions, threads, memory, chunk lengths."""

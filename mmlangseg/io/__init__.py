@@ -1,0 +1,1 @@
+"""Reading and writing files: one reader of each kind, none of them trusted."""

@@ -1,0 +1,140 @@
+"""LESS on own scans: sentences in, masks out."""
+from __future__ import annotations
+import os
+from pathlib import Path
+from typing import Optional, Sequence
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+
+from mmlangseg.apis.model import load_config, load_model, test_dataset
+from mmlangseg.text import split_words, unknown_words
+from ..scans.frame import place_scan
+from ..scans.reader import as_points, read_scan
+from .scan_results import ScanResult, write_scan_results
+
+
+class LESSInferencer:
+    """Finds in a scan what sentences refer to.
+
+    Points go through the test pipeline of the config, so that they are
+    prepared as in testing. All sentences share one pass of what depends on
+    the scan alone. Results are in the coordinates of the scan as given.
+
+    Args:
+        config: The config that the checkpoint was trained with, or its path.
+        checkpoint: File of the trained weights, or a URL. None keeps the
+            initial weights, for trying things out.
+        device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
+            one.
+        center: Whether to move each scan to where ScanNet's aligned rooms
+            and the scans of ``own_scans.py`` are, see :func:`place_scan`.
+            False for a model that was trained in a frame of its own, in
+            which the scans are given.
+
+    Raises:
+        ValueError: The config is not for scans, or the checkpoint is of
+            another model.
+
+    Example:
+        >>> inferencer = LESSInferencer(
+        ...     'configs/less/toy/less_toy.py', 'epoch_5.pth')
+        >>> result, = inferencer('room.ply', 'the brown chair')
+        >>> result.point_indices, result.score, result.box
+    """
+
+    def __init__(self,
+                 config: str | os.PathLike | Config,
+                 checkpoint: Optional[str],
+                 device: Optional[str] = None,
+                 center: bool = True) -> None:
+        config = load_config(config, scope='mmdet3d')
+        self.model = load_model(config, checkpoint, device)
+        dataset = test_dataset(config)
+        self.pipeline = Compose(dataset.pipeline)
+        self.tokenized = dataset.get('text', 'token') == 'token'
+        self.center = center
+
+    def __call__(self,
+                 scan: str | os.PathLike | np.ndarray,
+                 texts: str | Sequence[str],
+                 out_dir: Optional[str | os.PathLike] = None,
+                 html: bool = False,
+                 scale: float = 1.0,
+                 align: Optional[np.ndarray] = None) -> list[ScanResult]:
+        """Find what each sentence refers to.
+
+        Args:
+            scan: File that :func:`read_scan` reads, or points, (N, 6) or
+                (N, 3): x y z with z up, r g b.
+            texts: One or several sentences.
+            out_dir: Folder for pictures and files, see
+                :func:`write_scan_results`.
+            html: Whether to write a 3D viewer there, too.
+            scale: Factor from the coordinates of the scan to metres.
+            align: (4, 4) rotation and shift in metres that turns the walls
+                to x and y, see :func:`read_alignment`.
+
+        Returns:
+            list[ScanResult]: One per sentence.
+
+        Raises:
+            ValueError: A sentence is empty, or the scan is not usable.
+        """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        expressions = [self._expression(i, t) for i, t in enumerate(texts)]
+        if not expressions:
+            raise ValueError('texts is empty: give at least one sentence')
+        if isinstance(scan, np.ndarray):
+            source, points = 'scan', as_points(scan)
+        else:
+            source, points = scan, read_scan(scan)
+        name = Path(source).stem
+        xyz, _ = place_scan(source, points[:, :3], scale, align, self.center)
+        placed = np.concatenate([xyz, points[:, 3:].astype(np.float32)], 1)
+        masks, scores = self._predict(name, placed, expressions)
+        results = []
+        for text, fed, mask, score in zip(texts, expressions, masks, scores):
+            found = points[mask, :3]
+            box = np.stack([found.min(0), found.max(0)
+                            ]) if len(found) else None
+            results.append(
+                ScanResult(text, mask, float(score), box,
+                           unknown_words(self.model, fed['text'])))
+        if out_dir is not None:
+            write_scan_results(out_dir, name, points, results, html)
+        return results
+
+    def _expression(self, index: int, text: str) -> dict:
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f'Sentence {index + 1} is empty: {text!r}')
+        # in training the model read ScanRefer's tokens
+        fed = ' '.join(split_words(text)) if self.tokenized else text
+        return dict(
+            text=fed,
+            description=text,
+            object_ids=[],
+            object_name='',
+            ann_id=str(index),
+            groups=[])
+
+    def _predict(self, name: str, points: np.ndarray,
+                 expressions: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+        """Masks, bool (E, N), and scores (E,)."""
+        packed = self.pipeline(
+            dict(
+                scene_id=name,
+                points=points,
+                axis_align_matrix=np.eye(4),
+                expressions=expressions))
+        if len(packed['inputs']['points']) != len(points):
+            raise ValueError(
+                f'The test pipeline made {len(packed["inputs"]["points"])} '
+                f'of {len(points)} points: take out the transforms that '
+                'sample or filter points')
+        with torch.no_grad():
+            output, = self.model.test_step(pseudo_collate([packed]))
+        pred = output.pred_instances_3d
+        return pred.masks.cpu().numpy(), pred.scores.cpu().numpy()

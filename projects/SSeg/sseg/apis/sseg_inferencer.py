@@ -1,0 +1,122 @@
+"""S-Seg on own images: names of classes in, a label map out."""
+from __future__ import annotations
+import os
+from dataclasses import replace
+from typing import Optional, Sequence
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+
+from mmlangseg.apis.images import image_pipeline, open_image
+from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.apis.probability import require_probability
+from .semantic_results import SemanticResult, write_semantic_result
+
+
+class SSegInferencer:
+    """Divides images into classes given by name.
+
+    The image goes through the test pipeline of the config, so that it is
+    prepared as in testing; the label map has the size of the image. What only
+    training needs, such as a pretrained network for pseudo-masks, is not
+    built.
+
+    Args:
+        config: The config, of S-Seg, that the checkpoint was trained with, or
+            its path.
+        checkpoint: File of the trained weights, or a URL. None keeps the
+            initial weights, for trying things out.
+        device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
+            one.
+
+    Raises:
+        ValueError: The config is not of S-Seg or has no test pipeline, or the
+            checkpoint is of another model.
+
+    Example:
+        >>> inferencer = SSegInferencer(
+        ...     'configs/sseg_swin-s_cc12m.py', 'epoch_30.pth')
+        >>> result = inferencer('meadow.jpg', 'cow, grass, sky; clouds')
+        >>> result.labels, result.classes[0].name, result.classes[0].share
+    """
+
+    def __init__(self,
+                 config: str | os.PathLike | Config,
+                 checkpoint: Optional[str],
+                 device: Optional[str] = None) -> None:
+        config = load_config(config, scope='mmseg')
+        kind = config.model.type
+        if str(kind).split('.')[-1] == 'SSeg':  # others divide images by them
+            config.model.update(pseudo_mask_generator=None, mask_loss=None)
+        self.model = load_model(config, checkpoint, device)
+        if not hasattr(self.model, 'set_vocabulary'):
+            raise ValueError(
+                f'{type(self.model).__name__} of this config does not take '
+                'names of classes but sentences: give a config of S-Seg')
+        # of all classes at every pixel only the best is wanted
+        self.model.keep_probabilities = False
+        self._own = (self.model.vocabulary, self.model.background_threshold)
+        self.pipeline = image_pipeline(config)
+
+    def __call__(
+            self,
+            image: str | os.PathLike | np.ndarray,
+            classes: str | Sequence[str] | dict | None = None,
+            *,
+            threshold: Optional[float] = None,
+            out_dir: Optional[str | os.PathLike] = None) -> SemanticResult:
+        """Divide an image into classes.
+
+        Args:
+            image: File of the image, or uint8 RGB (H, W, 3).
+            classes: Their names: a list, ``'cat,dog,grass'``, a file with one
+                name per line, a benchmark such as ``'voc21'``, or anything
+                else that the model's ``set_vocabulary`` takes. Defaults to
+                those of the config.
+            threshold: What no class has this probability of becomes
+                background. By default there is a background, with the
+                config's threshold, if the vocabulary has one, which own
+                classes do not have.
+            out_dir: Folder for pictures and files, see
+                :func:`write_semantic_result`.
+
+        Raises:
+            FileNotFoundError: There is no such image or file of classes.
+            ValueError: The image cannot be read, or there is something wrong
+                with the classes or the threshold.
+        """
+        name, pixels = open_image(image)
+        self.choose(classes, threshold)
+        packed = self.pipeline(dict(img=pixels[..., ::-1]))  # BGR
+        with torch.no_grad():
+            output, = self.model.test_step(pseudo_collate([packed]))
+        result = SemanticResult(
+            labels=output.pred_sem_seg.data[0].cpu().numpy(),
+            confidence=output.seg_confidence.data[0].cpu().numpy(),
+            names=self.model.vocabulary.labels,
+            unknown_words=self.model.unknown_class_words(),
+            warning=self.model.describe_unknown_classes())
+        if out_dir is not None:
+            write_semantic_result(out_dir, name, pixels, result)
+        return result
+
+    def choose(self,
+               classes: str | Sequence[str] | dict | None = None,
+               threshold: Optional[float] = None) -> None:
+        """Choose classes and threshold as a call does, without an image.
+
+        Raises:
+            ValueError: There is something wrong with them.
+        """
+        model, (own, own_threshold) = self.model, self._own
+        if classes is None and own is None:
+            raise ValueError('the config names no classes: say which ones')
+        if threshold is not None:
+            require_probability(threshold, 'threshold')
+        model.set_vocabulary(own if classes is None else classes)
+        if threshold is not None:
+            model.set_vocabulary(replace(model.vocabulary, background=True))
+        model.background_threshold = (
+            own_threshold if threshold is None else threshold)

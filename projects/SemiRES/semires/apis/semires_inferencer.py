@@ -1,0 +1,179 @@
+"""SemiRES and LAVT on own images: sentences in, masks out."""
+from __future__ import annotations
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional, Sequence
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+
+from mmlangseg.apis.images import image_pipeline, open_image
+from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.io.files import write_json
+from mmlangseg.text import describe_unknown, unknown_words
+from mmlangseg.visualization import draw_overlay, write_png
+
+
+@dataclass
+class ImageResult:
+    """The pixels that a sentence refers to.
+
+    Attributes:
+        text: The sentence as given.
+        mask: bool (H, W), at the size of the image.
+        score: Mean probability of the mask's pixels, 0 to 1.
+        box: x, y, width, height in pixels; None if nothing was found.
+        unknown_words: Those that the text encoder does not know.
+    """
+
+    text: str
+    mask: np.ndarray
+    score: float
+    box: Optional[list[int]]
+    unknown_words: list[str] = field(default_factory=list)
+
+    @property
+    def warning(self) -> str:
+        """Why the mask is a guess, '' if it is none."""
+        return describe_unknown(self.unknown_words)
+
+
+class SemiRESInferencer:
+    """Finds in an image what sentences refer to.
+
+    The image goes through the test pipeline of the config, so that it is
+    prepared as in testing; masks have the size of the image.
+
+    Args:
+        config: The config, of LAVT or SemiRES, that the checkpoint was
+            trained with, or its path.
+        checkpoint: File of the trained weights, or a URL. None keeps the
+            initial weights, for trying things out.
+        device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
+            one.
+
+    Raises:
+        ValueError: The config is not for images, or the checkpoint is of
+            another model.
+
+    Example:
+        >>> inferencer = SemiRESInferencer(
+        ...     'configs/semires_refcoco_iom_1pct.py', 'epoch_40.pth')
+        >>> result, = inferencer('kitchen.jpg', 'the red cup on the left')
+        >>> result.mask, result.score, result.box
+    """
+
+    def __init__(self,
+                 config: str | os.PathLike | Config,
+                 checkpoint: Optional[str],
+                 device: Optional[str] = None) -> None:
+        config = load_config(config, scope='mmseg')
+        if 'text_projection' in config.model:
+            raise ValueError(
+                'the config is one of S-Seg, which takes names '
+                'of classes: use SSegInferencer, on the command line --classes'
+            )
+        network = config.model.get('segmentor', config.model)
+        network.eval_size = 'original'
+        self.model = load_model(config, checkpoint, device)
+        self.pipeline = image_pipeline(config)
+
+    def __call__(
+            self,
+            image: str | os.PathLike | np.ndarray,
+            texts: str | Sequence[str],
+            out_dir: Optional[str | os.PathLike] = None) -> list[ImageResult]:
+        """Find what each sentence refers to.
+
+        Args:
+            image: File of the image, or uint8 RGB (H, W, 3).
+            texts: One or several sentences.
+            out_dir: Folder for pictures and files, see
+                :func:`write_image_results`.
+
+        Returns:
+            list[ImageResult]: One per sentence.
+
+        Raises:
+            FileNotFoundError: There is no such image.
+            ValueError: The image cannot be read, or a sentence is empty.
+        """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        if not texts:
+            raise ValueError('texts is empty: give at least one sentence')
+        for i, text in enumerate(texts):
+            if not isinstance(text, str) or not text.strip():
+                raise ValueError(f'Sentence {i + 1} is empty: {text!r}')
+        name, pixels = open_image(image)
+        packed = self.pipeline(dict(img=pixels[..., ::-1], text=''))  # BGR
+        results = [self._find(packed, text) for text in texts]
+        if out_dir is not None:
+            write_image_results(out_dir, name, pixels, results)
+        return results
+
+    @torch.no_grad()
+    def _find(self, packed: dict, text: str) -> ImageResult:
+        sample = packed['data_samples'].clone()
+        sample.set_metainfo(dict(text=text))
+        output, = self.model.test_step(
+            pseudo_collate([dict(packed, data_samples=sample)]))
+        prob = output.seg_logits.data.float().softmax(0)[1].cpu().numpy()
+        mask = output.pred_sem_seg.data[0].cpu().numpy() == 1
+        unknown = unknown_words(self.model, text)
+        if not mask.any():
+            return ImageResult(text, mask, 0., None, unknown)
+        return ImageResult(text, mask, float(prob[mask].mean()), _box(mask),
+                           unknown)
+
+
+def _box(mask: np.ndarray) -> list[int]:
+    """x, y, width, height of what is True."""
+    columns, rows = (np.flatnonzero(mask.any(axis)) for axis in (0, 1))
+    x, y = int(columns[0]), int(rows[0])
+    return [x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y]
+
+
+def write_image_results(out_dir: str | os.PathLike, name: str,
+                        image: np.ndarray,
+                        results: Sequence[ImageResult]) -> None:
+    """Write results as files that start with ``name``.
+
+    Per sentence ``<name>_<i>.png``, the object over the image, and
+    ``<name>_<i>_mask.png``, 255 inside the object and 0 outside; for all of
+    them ``<name>.json`` with scores, boxes and the words that the model does
+    not know.
+
+    Args:
+        out_dir: The folder, made if missing.
+        name: Of the image.
+        image: uint8 RGB (H, W, 3).
+        results: One per sentence.
+    """
+    out_dir, rows = Path(out_dir), []
+    for i, result in enumerate(results):
+        overlay, mask = f'{name}_{i}.png', f'{name}_{i}_mask.png'
+        found = result.box is not None
+        note = f'score {result.score:.2f}' if found else 'nothing found'
+        write_png(
+            out_dir / overlay,
+            draw_overlay(
+                image,
+                result.text,
+                result.mask,
+                note=note,
+                warning=result.warning))
+        write_png(out_dir / mask, result.mask.astype(np.uint8) * 255)
+        rows.append(
+            dict(
+                text=result.text,
+                score=result.score,
+                n_pixels=int(result.mask.sum()),
+                box=result.box,
+                unknown_words=result.unknown_words,
+                overlay=overlay,
+                mask=mask))
+    write_json(out_dir / f'{name}.json',
+               dict(image=name, size=list(image.shape[:2]), results=rows))

@@ -1,0 +1,1 @@
+"""Toy rooms of LESS, as raw ScanNet scans."""

@@ -1,0 +1,1 @@
+"""Toy pictures of SemiRES, as a REFER data set."""

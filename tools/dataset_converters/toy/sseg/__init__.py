@@ -1,0 +1,1 @@
+"""Toy web pictures of S-Seg, as tars of pairs."""
