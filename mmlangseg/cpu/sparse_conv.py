@@ -25,17 +25,9 @@ from typing import Iterator, NamedTuple
 import torch
 from torch import Tensor
 
+from . import chunks
 from .onednn import onednn_linear, uses_onednn
 from .sparse_tables import of_any_volume
-
-# Pairs per gather - multiply - scatter step. oneDNN compiles a kernel for
-# every new shape, which takes longer than a small product. It therefore gets
-# steps of one length only, and only where its kernels are well ahead.
-_ONEDNN_ROWS = 1024
-_ONEDNN_MIN_CHANNELS = 48
-_ONEDNN_MIN_PRODUCTS = 2**25
-# Elsewhere the two buffers of a step should stay in a cache of megabytes.
-_BYTES_PER_STEP = 3 * 2**19
 
 
 def repair_spconv_cpu() -> None:
@@ -202,11 +194,12 @@ class _StepPlan(NamedTuple):
         channels = weights.shape[0], weights.shape[2]
         # A step with less than half of its rows is not worth the fixed length
         typical = sum(counts) / len(counts)
-        if (uses_onednn(features) and min(channels) >= _ONEDNN_MIN_CHANNELS
-                and 2 * typical > _ONEDNN_ROWS):
-            return cls(_ONEDNN_ROWS, True)
+        if (uses_onednn(features)
+                and min(channels) >= chunks.ONEDNN_MIN_CHANNELS
+                and 2 * typical > chunks.ONEDNN_ROWS):
+            return cls(chunks.ONEDNN_ROWS, True)
         row_bytes = max(channels) * features.element_size()
-        return cls(max(1, _BYTES_PER_STEP // row_bytes), False)
+        return cls(max(1, chunks.SPARSE_STEP_BYTES // row_bytes), False)
 
     def cut(self, counts: list[int]) -> Iterator[tuple[slice, list]]:
         """Yield the pairs of each step, as a slice, and its parts.
@@ -287,6 +280,7 @@ def _sum_dtype(dtype: torch.dtype) -> torch.dtype:
 
 def _linear(x: Tensor, weight: Tensor) -> Tensor:
     """``x @ weight.T``, by oneDNN if that is worth a new kernel."""
-    if uses_onednn(x) and x.numel() * len(weight) >= _ONEDNN_MIN_PRODUCTS:
+    if uses_onednn(
+            x) and x.numel() * len(weight) >= chunks.ONEDNN_MIN_PRODUCTS:
         return onednn_linear(x, weight)
     return x @ weight.t()

@@ -9,7 +9,8 @@ Result = TypeVar('Result')
 
 
 def map_on_threads(function: Callable[[Item], Result],
-                   items: Iterable[Item]) -> list[Result]:
+                   items: Iterable[Item],
+                   device: torch.device | str = 'cpu') -> list[Result]:
     """Apply ``function`` to all items, one item per CPU thread at a time.
 
     Uses as many threads as torch would use within an operation. Many short
@@ -21,12 +22,14 @@ def map_on_threads(function: Callable[[Item], Result],
         function: Called with one item; must not change shared state. Gradient
             mode and autocast are those of the caller.
         items: The items.
+        device: Where the function computes. Elsewhere than on the CPU it is
+            applied to one item after the other.
 
     Returns:
         list: The results, in the order of the items.
     """
     threads = torch.get_num_threads()
-    if threads == 1:
+    if threads == 1 or torch.device(device).type != 'cpu':
         return [function(item) for item in items]
     gradients = torch.is_grad_enabled()
     autocast = torch.is_autocast_enabled('cpu')

@@ -8,7 +8,7 @@ import spconv.pytorch.ops as ops
 import torch
 from torch.nn.functional import conv3d, conv_transpose3d
 
-from mmlangseg.cpu import sparse_conv as spconv_cpu
+from mmlangseg.cpu import chunks, sparse_conv
 from mmlangseg.cpu.sparse_conv import repair_spconv_cpu
 
 SIDE, BATCH, IN, OUT = 16, 2, 5, 7
@@ -159,18 +159,18 @@ def test_products_by_either_library(voxels, threads, monkeypatch, onednn):
     """oneDNN's steps are of one length; its choice depends on the machine."""
     monkeypatch.setattr('mmlangseg.cpu.onednn._has_onednn_linear',
                         lambda: onednn)
-    monkeypatch.setattr(spconv_cpu, '_ONEDNN_ROWS', 64)
-    monkeypatch.setattr(spconv_cpu, '_ONEDNN_MIN_CHANNELS', IN)
-    monkeypatch.setattr(spconv_cpu, '_ONEDNN_MIN_PRODUCTS', 0)
-    monkeypatch.setattr(spconv_cpu, '_BYTES_PER_STEP', 64 * 4 * OUT)
+    monkeypatch.setattr(chunks, 'ONEDNN_ROWS', 64)
+    monkeypatch.setattr(chunks, 'ONEDNN_MIN_CHANNELS', IN)
+    monkeypatch.setattr(chunks, 'ONEDNN_MIN_PRODUCTS', 0)
+    monkeypatch.setattr(chunks, 'SPARSE_STEP_BYTES', 64 * 4 * OUT)
     steps = []
-    product = spconv_cpu._StepPlan.product
+    product = sparse_conv._StepPlan.product
 
     def counted(self, *args):
         steps.append(self.onednn)
         return product(self, *args)
 
-    monkeypatch.setattr(spconv_cpu._StepPlan, 'product', counted)
+    monkeypatch.setattr(sparse_conv._StepPlan, 'product', counted)
     layer = spconv.SubMConv3d(IN, OUT, 3, padding=1, bias=False)
     compare([layer],
             lambda x: conv3d(x, dense_weight(layer), padding=1),
@@ -234,7 +234,7 @@ def test_repair_happens_once_and_leaves_cuda_alone():
     first = ops.indice_conv
     repair_spconv_cpu()
     assert ops.indice_conv is first
-    dispatch = spconv_cpu._for_cpu(lambda x: 'original', lambda x: 'ours')
+    dispatch = sparse_conv._for_cpu(lambda x: 'original', lambda x: 'ours')
     assert dispatch(SimpleNamespace(is_cuda=True)) == 'original'
     assert dispatch(SimpleNamespace(is_cuda=False)) == 'ours'
 

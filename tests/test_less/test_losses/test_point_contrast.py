@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmlangseg.less.losses import PointContrast, point_contrast
-from mmlangseg.less.losses.point_contrast import default_chunk
+from mmlangseg.cpu import pairwise
+from mmlangseg.cpu.chunks import pairs_at_once
+from mmlangseg.less.losses import PointContrast
 
 REDUCTIONS = ('log_mean', 'mean_log', 'mean')
 
@@ -53,24 +54,25 @@ def test_equals_the_formula(data, reduction, temperature):
 
 
 @pytest.mark.parametrize('chunk', [1, 100, 333, 10**6])
-def test_chunks_change_nothing(data, chunk):
+def test_chunks_change_nothing(data, chunk, monkeypatch):
     whole = evaluate(PointContrast(), *data)
-    parts = evaluate(PointContrast(chunk_elements=chunk), *data)
+    monkeypatch.setattr(pairwise, 'pairs_at_once', lambda _: chunk)
+    parts = evaluate(PointContrast(), *data)
     torch.testing.assert_close(whole, parts)
 
 
 @pytest.mark.parametrize('device, pairs', [('cpu', 2**20), ('cuda', 2**26)])
 def test_chunks_by_device(data, device, pairs, monkeypatch):
-    assert default_chunk(torch.device(device)) == pairs
+    assert pairs_at_once(torch.device(device)) == pairs
     whole, sides = evaluate(PointContrast(), *data), []
 
     def record(rows, columns, side):
         sides.append(side)
         return _squares(rows, columns, side)
 
-    _squares = point_contrast._squares
-    monkeypatch.setattr(point_contrast, 'default_chunk', lambda _: pairs)
-    monkeypatch.setattr(point_contrast, '_squares', record)
+    _squares = pairwise._squares
+    monkeypatch.setattr(pairwise, 'pairs_at_once', lambda _: pairs)
+    monkeypatch.setattr(pairwise, '_squares', record)
     torch.testing.assert_close(evaluate(PointContrast(), *data), whole)
     assert set(sides) == {int(pairs**0.5)}
 
@@ -165,13 +167,12 @@ def test_unknown_reduction():
 
 def test_whole_squares_go_to_onednn():
     """The others would each have a kernel of their own made."""
-    squares = list(point_contrast._squares(5, 7, 3))
+    squares = list(pairwise._squares(5, 7, 3))
     seen = torch.zeros(5, 7)
     for rows, columns, product in squares:
         part = seen[rows, columns]
         part += 1
-        assert (product is point_contrast.onednn_linear) == (
-            part.shape == (3, 3))
+        assert (product is pairwise.onednn_linear) == (part.shape == (3, 3))
     assert (seen == 1).all() and len(squares) == 6
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmlangseg.less.models import qmp
 from mmlangseg.less.models.qmp import QMP
 
 
@@ -88,7 +87,7 @@ def test_chunks_change_nothing(data, rows, monkeypatch):
     features, counts = data
     module = make(num_heads=2)
     whole = module(features, counts)
-    monkeypatch.setattr(qmp, '_ROWS_PER_CHUNK', rows)
+    monkeypatch.setattr('mmlangseg.cpu.chunks._CPU_ROWS', rows)
     with torch.no_grad():
         made_again = module(features, counts)
     kept = module(features, counts)

@@ -8,7 +8,7 @@ from mmdet.models.task_modules import (DiceCost, FocalLossCost,
 from mmengine.structures import InstanceData
 from torch.nn import functional as F
 
-from mmlangseg.sseg.losses import MaskMatcher, mask_matcher
+from mmlangseg.sseg.losses import MaskMatcher
 
 LAYERS, BATCH, QUERIES, SIZE = 2, 3, 7, (6, 5)
 
@@ -68,7 +68,7 @@ def assert_equals_mmdet(matches, logits, labels, present):
 @pytest.mark.parametrize('at_once', [1, 100, 10**6])
 def test_costs(at_once, monkeypatch):
     """All pairs at once, whatever is worked on at a time."""
-    monkeypatch.setattr(mask_matcher, 'elements_at_once', lambda _: at_once)
+    monkeypatch.setattr('mmlangseg.cpu.chunks._CPU_PIXELS', at_once)
     logits, labels = case()
     labels[0, :2] = 255
     got = MaskMatcher().costs(logits[0], labels, 4)

@@ -7,7 +7,6 @@ from scipy.optimize import linear_sum_assignment
 from torch.nn import functional as F
 
 import mmlangseg.sseg  # noqa: F401  (registers the loss)
-from mmlangseg.sseg.losses import matched_masks
 
 LAYERS, QUERIES = 3, 6
 MAPS = ('plain', 'gaps', 'one cluster', 'nothing', 'more than queries')
@@ -91,7 +90,7 @@ def naive(layers, label_maps, upsample, per_image):
 @pytest.mark.parametrize('normalization', ['num_masks', 'per_image'])
 @pytest.mark.parametrize('upsample', [False, True])
 def test_equals_naive_loops(upsample, normalization, at_once, monkeypatch):
-    monkeypatch.setattr(matched_masks, 'elements_at_once', lambda _: at_once)
+    monkeypatch.setattr('mmlangseg.cpu.chunks._CPU_PIXELS', at_once)
     logits, label_maps = case()
     expected, matched = naive(logits, label_maps, upsample,
                               normalization == 'per_image')

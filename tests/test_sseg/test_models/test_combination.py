@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from mmlangseg.sseg.models import combine, combine_resized
-from mmlangseg.sseg.models.background import add_background
+from mmlangseg.sseg.models.prediction import add_background
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmlangseg.sseg.models.region_classes import classify_regions
+from mmlangseg.sseg.models.prediction import classify_regions
 
 
 @pytest.fixture

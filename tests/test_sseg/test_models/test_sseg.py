@@ -12,8 +12,8 @@ from mmseg.structures import SegDataSample
 
 from mmlangseg.engine import require_matching_checkpoint
 from mmlangseg.sseg.models import combine_resized
-from mmlangseg.sseg.models.best_labels import take_best_labels
-from mmlangseg.sseg.models.image_batch import restore_rgb, valid_area
+from mmlangseg.sseg.models.batch import restore_rgb, valid_area
+from mmlangseg.sseg.models.prediction import take_best_labels
 from mmlangseg.sseg.vocabulary import Vocabulary
 
 

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from mmlangseg.sseg.models.region_classes import classify_regions
+from mmlangseg.sseg.models.prediction import classify_regions
 from mmlangseg.sseg.vocabulary import Vocabulary, get_templates
 from mmlangseg.sseg.vocabulary.build_vocabulary import build_vocabulary
 from mmlangseg.sseg.vocabulary.class_embeddings import embed_classes

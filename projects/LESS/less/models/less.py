@@ -8,6 +8,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmlangseg.cpu.chunks import sentences_at_once, slices
 from mmlangseg.cpu.threads import map_on_threads
 from mmlangseg.text import TextFeatures
 from .less_unet import EncodedScenes
@@ -162,16 +163,9 @@ class LESS(BaseModel):
             return rows.float()
 
         device = scene.features.device
-        size = self._pass_size(device)
-        parts = [slice(i, i + size) for i in range(0, count, size)]
-        if device.type == 'cpu':
-            return torch.cat(map_on_threads(segment, parts))
-        return torch.cat([segment(part) for part in parts])
-
-    def _pass_size(self, device: torch.device) -> int:
-        """Expressions in a pass; on a CPU one, whose features fit into the
-        cache of a core."""
-        return 1 if device.type == 'cpu' else self.expressions_per_pass
+        parts = slices(count,
+                       sentences_at_once(device, self.expressions_per_pass))
+        return torch.cat(map_on_threads(segment, parts, device))
 
     def _encode_text(
         self, data_samples: Sequence[Det3DDataSample]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 import math
 from dataclasses import dataclass
-from typing import Callable, Iterable
 
 import torch
 from mmdet3d.registry import MODELS
@@ -9,9 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-# Rows of (voxels, embed_dims) that are made and used up at a time on the CPU:
-# 2 MB at 256 channels, which stays in the cache.
-_ROWS_PER_CHUNK = 2048
+from mmlangseg.cpu.projected_rows import ProjectedRows
 
 
 @dataclass
@@ -58,8 +55,8 @@ class QMPLayer(BaseModule):
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
 
-    def forward(self, queries: Tensor, points: PointChunks, log_counts: Tensor,
-                blocked: Tensor) -> Tensor:
+    def forward(self, queries: Tensor, points: ProjectedRows,
+                log_counts: Tensor, blocked: Tensor) -> Tensor:
         """Refine queries (E, K, D); see :func:`folded_attention`."""
         attended = folded_attention(self.cross_attn, queries, points,
                                     log_counts, blocked)
@@ -70,49 +67,8 @@ class QMPLayer(BaseModule):
         return self.ffn_norm(queries + self.ffn(queries))
 
 
-class PointChunks:
-    """Rows computed from voxel features, to be multiplied by few queries.
-
-    The (M, D) rows of a scene are by far the largest tensors of the decoder:
-    on the CPU, writing them to memory and reading them takes longer than
-    making them. There they are made a chunk at a time, used while in the
-    cache, and made again when needed again; only a backward pass, which needs
-    them, keeps them. On CUDA there is one chunk.
-
-    Args:
-        features (Tensor): (E, M, C) voxel features.
-        project (Callable): Makes rows (E, m, D) of features (E, m, C).
-    """
-
-    def __init__(self, features: Tensor, project: Callable[[Tensor],
-                                                           Tensor]) -> None:
-        expressions, voxels = features.shape[:2]
-        self.size = voxels if features.is_cuda else max(
-            1, _ROWS_PER_CHUNK // expressions)
-        self.features = features.split(self.size, dim=1)
-        self.project = project
-        self.kept = None
-        if torch.is_grad_enabled() or len(self.features) == 1:
-            self.kept = [project(chunk) for chunk in self.features]
-
-    def products(self, queries: Tensor) -> Tensor:
-        """Product of queries (E, R, D) with every row: (E, R, M)."""
-        queries = queries.transpose(1, 2)
-        return torch.cat([rows @ queries for rows in self._rows()],
-                         dim=1).transpose(1, 2)
-
-    def weighted_sum(self, weights: Tensor) -> Tensor:
-        """Sum of all rows with weights (E, R, M): (E, R, D)."""
-        parts = weights.split(self.size, dim=2)
-        return sum(part @ rows for part, rows in zip(parts, self._rows()))
-
-    def _rows(self) -> Iterable[Tensor]:
-        """The chunks (E, m, D) of all rows."""
-        return self.kept or map(self.project, self.features)
-
-
 def folded_attention(attn: nn.MultiheadAttention, queries: Tensor,
-                     points: PointChunks, log_counts: Tensor,
+                     points: ProjectedRows, log_counts: Tensor,
                      blocked: Tensor) -> Tensor:
     """Cross attention of few queries over many points.
 
@@ -124,7 +80,7 @@ def folded_attention(attn: nn.MultiheadAttention, queries: Tensor,
     Args:
         attn (nn.MultiheadAttention): Its weights are used.
         queries (Tensor): (E, K, D).
-        points (PointChunks): Of rows (E, M, D), one row per voxel.
+        points (ProjectedRows): Of rows (E, M, D), one row per voxel.
         log_counts (Tensor): (M,) logarithm of the points in every voxel: the
             softmax runs over points, and all points of a voxel are equal.
         blocked (Tensor): (E, K, M) bool, what a query must not attend to.
@@ -204,10 +160,10 @@ class QMP(BaseModule):
         # precision would flip some of them.
         with torch.autocast(features.device.type, enabled=False):
             features = features.to(self.query.weight.dtype)
-            points = PointChunks(
+            points = ProjectedRows(
                 features,
                 lambda x: self.input_norm(self.input_proj(x)).relu_())
-            hidden = PointChunks(features, self.mask_hidden)
+            hidden = ProjectedRows(features, self.mask_hidden)
             log_counts = counts.to(features).log()
             queries = self.out_norm(self.query.weight)
             queries = queries.expand(len(features), -1, -1)
@@ -221,7 +177,7 @@ class QMP(BaseModule):
                 logits = self._masks(queries, hidden)
         return QueryMasks(queries, logits, initial)
 
-    def _masks(self, queries: Tensor, hidden: PointChunks) -> Tensor:
+    def _masks(self, queries: Tensor, hidden: ProjectedRows) -> Tensor:
         """Product of queries (E, K, D) and mask features, the last layer of
         the mask MLP applied to the few queries instead: (E, K, M)."""
         bias = (queries @ self.mask_out.bias).unsqueeze(-1)

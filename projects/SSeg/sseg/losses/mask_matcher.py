@@ -8,6 +8,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from mmlangseg.cpu.chunks import masks_at_once, slices
+
 # Below this, sigmoid(x) is 0 in float32.
 _SMALLEST = torch.finfo(torch.float32).tiny
 
@@ -104,13 +106,13 @@ class MaskMatcher:
         batch, queries, pixels = logits.shape
         numbers = torch.arange(clusters, device=logits.device)[:, None]
         one_hot = (labels[:, None] == numbers).float()  # (B, K, P)
-        rows = max(1, elements_at_once(logits.device) // pixels)
+        rows = masks_at_once(logits.device, pixels)
         with torch.autocast(logits.device.type, enabled=False):
             sums = torch.cat([
                 torch.cat([
                     _sums(logits[images, part].float(), one_hot[images])
-                    for part in _slices(queries, rows)
-                ], 2) for images in _slices(batch, rows // queries)
+                    for part in slices(queries, rows)
+                ], 2) for images in slices(batch, rows // queries)
             ])  # (B, 2K + 2, N)
             inside, area, change, outside = sums.transpose(1, 2).split(
                 (clusters, 1, clusters, 1), 2)
@@ -145,19 +147,3 @@ def _sums(logits: Tensor, one_hot: Tensor) -> Tensor:
         one_hot @ change.transpose(1, 2),
         outside.sum(-1)[:, None],
     ], 1)
-
-
-def elements_at_once(device: torch.device) -> int:
-    """How many elements to work on before going on to the next ones.
-
-    Their intermediate results stay in the cache of a CPU core. A GPU is kept
-    busy, and its memory free.
-    """
-    if device.type == 'cpu':
-        return 2**16 * torch.get_num_threads()
-    return 2**24
-
-
-def _slices(total: int, step: int) -> list[slice]:
-    step = max(1, step)
-    return [slice(i, i + step) for i in range(0, total, step)]

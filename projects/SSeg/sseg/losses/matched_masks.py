@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .mask_matcher import elements_at_once
+from mmlangseg.cpu.chunks import masks_at_once, slices
 
 # Further out, sigmoid(x) is 0 in float32. A logit that is wrong by more costs
 # as if it were wrong by so much, with the right gradient.
@@ -53,9 +53,8 @@ class _MatchedMaskLosses(torch.autograd.Function):
         with_grad = ctx.needs_input_grad[0]
         sums = masks.new_empty((4, len(masks)))
         grads = masks.new_empty((2, *masks.shape)) if with_grad else None
-        step = max(1, elements_at_once(masks.device) // size.numel())
-        for start in range(0, len(masks), step):
-            part = slice(start, start + step)
+        step = masks_at_once(masks.device, size.numel())
+        for part in slices(len(masks), step):
             mask = masks[part] if resize is None else resize(masks[part])
             inside = labels.index_select(0, images[part])
             inside.eq_(clusters[part, None])

@@ -1,7 +1,7 @@
 """The network of S-Seg and its parts."""
 from .clip_text_transformer import CLIPTextTransformer
-from .combination import combine, combine_resized
 from .open_vocabulary import OpenVocabularySegmentor
+from .prediction import combine, combine_resized
 from .projection import ProjectionMLP
 from .pseudo_mask_classifier import PseudoMaskClassifier
 from .sseg import SSeg

@@ -17,11 +17,10 @@ from ..vocabulary.class_embeddings import embed_classes
 from ..vocabulary.unknown_classes import (describe_unknown_classes,
                                           unknown_class_words)
 from ..vocabulary.vocabulary import Vocabulary
-from .background import add_background, check_background_rule
-from .best_labels import take_best_labels
-from .captions import batch_captions, batch_prompts
-from .combination import COMBINATIONS, combine_resized
-from .region_classes import check_similarity, classify_regions
+from .batch import batch_captions, batch_prompts
+from .prediction import (COMBINATIONS, add_background, check_background_rule,
+                         check_similarity, classify_regions, combine_resized,
+                         take_best_labels)
 
 _INITIAL_SCALE = 1 / 0.07  # of a model without the contrastive loss
 

@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from .image_batch import image_seeds, restore_rgb, valid_area
+from .batch import image_seeds, restore_rgb, valid_area
 from .open_vocabulary import OpenVocabularySegmentor
 
 _SURE = 20.  # logit of a pixel inside a mask that is not predicted

@@ -5,7 +5,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from .image_batch import image_seeds, restore_rgb, stack_label_maps, valid_area
+from .batch import image_seeds, restore_rgb, stack_label_maps, valid_area
 from .open_vocabulary import OpenVocabularySegmentor, build_optional
 
 

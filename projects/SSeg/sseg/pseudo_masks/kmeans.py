@@ -6,6 +6,7 @@ from typing import NamedTuple, Optional, Sequence
 import torch
 from torch import Tensor
 
+from mmlangseg.cpu.chunks import images_at_once, slices
 from mmlangseg.cpu.threads import map_on_threads
 from .kmeans_lloyd import lloyd, means_of_labels
 from .kmeans_start import draw_uniform, kmeans_plus_plus
@@ -18,7 +19,6 @@ _AXES_ITERATIONS = 25  # the rest is done with all channels
 _TRIAL_ITERATIONS = 5  # tell good starts from bad ones
 _SOME_TOKENS = 384  # at least, enough to find starts
 _ORIGIN_NOISE = 1e-11  # of the squared length of a token
-_CACHE_FLOATS = 2**18  # half of a usual second-level cache
 
 
 class KMeansResult(NamedTuple):
@@ -89,12 +89,9 @@ def batched_kmeans(features: Tensor,
                         seeds[images], num_restarts, max_iterations, tolerance)
 
     with torch.autocast(features.device.type, enabled=False):
-        if features.device.type != 'cpu':
-            return cluster(slice(None))
         floats = tokens * (min(channels, _AXES) + num_restarts * num_clusters)
-        group = max(1, _CACHE_FLOATS // floats)
-        groups = [slice(i, i + group) for i in range(0, batch, group)]
-        parts = map_on_threads(cluster, groups)
+        group = images_at_once(features.device, batch, floats)
+        parts = map_on_threads(cluster, slices(batch, group), features.device)
     return KMeansResult(*(torch.cat(values) for values in zip(*parts)))
 
 
