@@ -1,8 +1,10 @@
 """Settings for all tests: no display, no network, small thread pools."""
+import gc
 import os
 import sys
 
 import pytest
+import tool_server
 
 os.environ.setdefault('MPLBACKEND', 'Agg')
 os.environ.setdefault('HF_HUB_OFFLINE', '1')
@@ -10,6 +12,18 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 # Gives mmcv-lite what mmcv.ops needs: a test may import MMSegmentation first.
 import mmlangseg  # noqa: E402,F401
+
+
+def pytest_configure(config):
+    if not hasattr(config, 'workerinput'):  # for the workers, too
+        tool_server.start()
+
+
+def pytest_collection_finish():
+    """Do not search the libraries for garbage ever again: MMEngine does it
+    whenever it builds a dataset, which takes half a second each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope='module', autouse=True)
