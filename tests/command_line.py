@@ -14,7 +14,7 @@ from typing import Iterable
 
 import pytest
 import torch
-from tool_server import run_python
+from tool_server import Program, run_python
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -55,6 +55,30 @@ def run_tool(tool: str, *args, cwd: Path | None = None, code: int = 0) -> str:
         ROOT / 'tools' / tool, *args, cwd=cwd, env=environment(), merged=True)
     assert done.returncode == code, done.stdout[-3000:]
     return done.stdout
+
+
+def run_processes(count: int,
+                  tool: str,
+                  *args,
+                  cwd: Path | None = None) -> None:
+    """Run a tool in several forks, with what torchrun tells its processes."""
+    common = dict(
+        environment(),
+        WORLD_SIZE=str(count),
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=free_port())
+    programs = [
+        Program(
+            ROOT / 'tools' / tool,
+            *args,
+            '--launcher',
+            'pytorch',
+            cwd=cwd,
+            env=dict(common, RANK=str(rank), LOCAL_RANK=str(rank)),
+            merged=True) for rank in range(count)
+    ]
+    for done in [program.wait() for program in programs]:
+        assert done.returncode == 0, done.stdout[-3000:]
 
 
 def call(tool: str, *args) -> None:

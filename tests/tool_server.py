@@ -183,9 +183,22 @@ def become(request: dict) -> str:
         os.path.dirname(sys.argv[0]), *filter(None, given),
         *(path for path in sys.path if os.path.abspath(path) not in own)
     ]
+    for folder in filter(None, given):
+        forget_replaced(Path(folder))
     if 'numpy' in sys.modules:  # seeds itself when it is imported
         sys.modules['numpy'].random.seed()
     return sys.argv[0]
+
+
+def forget_replaced(folder: Path) -> None:
+    """Forget the libraries that a folder of the path has a module for, which
+    a new process would find first."""
+    for path in folder.glob('*.py'):
+        module = sys.modules.get(path.stem)
+        if module and Path(module.__file__ or '').parent != folder:
+            for name in list(sys.modules):
+                if name.partition('.')[0] == path.stem:
+                    del sys.modules[name]
 
 
 def run_program(request: dict) -> None:

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from command_line import ROOT, free_port, run, run_tool
+from command_line import ROOT, run_processes, run_tool
 
 CONFIG = ROOT / 'configs' / 'less_toy.py'
 # small enough for seconds: coarse voxels, a narrow U-Net, few epochs
@@ -84,10 +84,9 @@ default_hooks = dict(kill=dict(type='KillHook', iteration={len(whole) - 1}))
     assert losses(trained / 'killed') == whole
 
 
-def test_one_and_two_processes(trained, tmp_path, monkeypatch):
+def test_one_and_two_processes(trained, tmp_path):
     """The same records and metrics; three rooms do not divide by two."""
     checkpoint = trained / 'whole' / 'epoch_2.pth'
-    monkeypatch.setenv('PORT', free_port())
     run_tool(
         'test.py',
         CONFIG,
@@ -99,11 +98,11 @@ def test_one_and_two_processes(trained, tmp_path, monkeypatch):
         '--cfg-options',
         *SMALL,
         cwd=trained)
-    run('bash',
-        ROOT / 'tools/dist_test.sh',
+    run_processes(
+        2,
+        'test.py',
         CONFIG,
         checkpoint,
-        2,
         '--work-dir',
         tmp_path,
         '--out',
