@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import tool_server
+from skip_summary import skip_summary
 
 os.environ.setdefault('MPLBACKEND', 'Agg')
 os.environ.setdefault('HF_HUB_OFFLINE', '1')
@@ -17,6 +18,13 @@ import mmlangseg  # noqa: E402,F401
 def pytest_configure(config):
     if not hasattr(config, 'workerinput'):  # for the workers, too
         tool_server.start()
+
+
+def pytest_terminal_summary(terminalreporter):
+    lines = skip_summary(terminalreporter.stats.get('skipped', []))
+    if lines:
+        terminalreporter.section('what was skipped, and why')
+        terminalreporter.write_line('\n'.join(lines))
 
 
 def pytest_collection_finish():
