@@ -86,6 +86,19 @@ def test_it_can_be_killed(write):
     assert program.wait().returncode == -signal.SIGKILL
 
 
+def test_what_the_path_blocks(write, tmp_path):
+    """Also what the server has imported."""
+    (tmp_path / 'here').mkdir()
+    (tmp_path / 'here' / 'mmengine.py').write_text('raise ImportError("no")')
+    (tmp_path / 'here' / 'mmdet').mkdir()
+    (tmp_path / 'here' / 'mmdet' / '__init__.py').write_text('own = 1')
+    env = {**os.environ, 'PYTHONPATH': str(tmp_path / 'here')}
+    program = write('import mmdet, torch; print(mmdet.own); import mmengine')
+    done = run_python(program, env=env)
+    assert done.stdout == '1\n' and done.returncode == 1
+    assert done.stderr.endswith('ImportError: no\n')
+
+
 STATE = """
 import os, sys
 import numpy, torch

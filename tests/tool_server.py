@@ -191,13 +191,14 @@ def become(request: dict) -> str:
 
 
 def forget_replaced(folder: Path) -> None:
-    """Forget the libraries that a folder of the path has a module for, which
-    a new process would find first."""
-    for path in folder.glob('*.py'):
-        module = sys.modules.get(path.stem)
-        if module and Path(module.__file__ or '').parent != folder:
+    """Forget modules that a folder of the path has others for, which a new
+    process would find first."""
+    for path in [*folder.glob('*.py'), *folder.glob('*/__init__.py')]:
+        module = path.parent.name if path.stem == '__init__' else path.stem
+        loaded = getattr(sys.modules.get(module), '__file__', None)
+        if loaded and not path.samefile(loaded):
             for name in list(sys.modules):
-                if name.partition('.')[0] == path.stem:
+                if name.partition('.')[0] == module:
                     del sys.modules[name]
 
 
