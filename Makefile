@@ -11,6 +11,8 @@ VENV ?= .venv
 export VENV
 # everything here is for the CPU, also where there is a GPU
 export CUDA_VISIBLE_DEVICES =
+# without its bytecode, each import of the libraries takes twice as long
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON_FILES = mmlangseg projects configs tools tests .dev_scripts setup.py
 TOY_DATA = data/less_toy
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -64,6 +65,7 @@ class Fixtures:
         # the released code computes these gradients, and does not use them
         return model.requires_grad_(True)
 
+    @lru_cache(maxsize=1)  # drawing the numbers takes seconds
     def _released_weights(self) -> dict[str, Tensor]:
         shapes = {
             name: (shape, dtype)

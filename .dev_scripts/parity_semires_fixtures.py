@@ -4,6 +4,7 @@ import json
 import sys
 import tempfile
 import warnings
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -65,7 +66,7 @@ class Fixtures:
         cfg.backbone.drop_path_rate = 0.
         cfg.backbone.init_cfg = None
         model = MODELS.build(cfg)
-        weights = self.released_weights(size)
+        weights = dict(self.released_weights(size))
         bert = {
             name.removeprefix('bert_model.'): weights.pop(name)
             for name in list(weights) if name.startswith('bert_model.')
@@ -82,6 +83,7 @@ class Fixtures:
             load_checkpoint(model, ours, map_location='cpu', strict=True)
         return model
 
+    @lru_cache(maxsize=1)  # drawing the numbers takes seconds
     def released_weights(self, size: str) -> dict[str, Tensor]:
         """A state dict with the names of the released code."""
         weights = {}

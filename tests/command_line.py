@@ -14,6 +14,7 @@ from typing import Iterable
 
 import pytest
 import torch
+from tool_server import Program, run_python
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,21 +27,58 @@ def block(names: Iterable[str]) -> None:
             f'raise ModuleNotFoundError("blocked", name={name!r})')
 
 
-def run(*args, code: int = 0) -> str:
-    """Run a program in a process of its own; gives what it prints."""
-    env = dict(
+def environment() -> dict[str, str]:
+    """That of the programs: one thread, and what :func:`block` blocks."""
+    return dict(
         os.environ,
         PYTHONPATH=f'{Path("blocked").resolve()}:{ROOT / "tests"}',
         OMP_NUM_THREADS='1',
         PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
+
+
+def run(*args, cwd: Path | None = None, code: int = 0) -> str:
+    """Run a program in a new process; gives what it prints."""
     done = subprocess.run([str(arg) for arg in args],
-                          env=env,
+                          cwd=cwd,
+                          env=environment(),
                           text=True,
                           stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     assert done.returncode == code, done.stdout[-3000:]
     return done.stdout
+
+
+def run_tool(tool: str, *args, cwd: Path | None = None, code: int = 0) -> str:
+    """Run a tool in a fork, which saves the imports: see tool_server.py."""
+    done = run_python(
+        ROOT / 'tools' / tool, *args, cwd=cwd, env=environment(), merged=True)
+    assert done.returncode == code, done.stdout[-3000:]
+    return done.stdout
+
+
+def run_processes(count: int,
+                  tool: str,
+                  *args,
+                  cwd: Path | None = None) -> None:
+    """Run a tool in several forks, with what torchrun tells its processes."""
+    common = dict(
+        environment(),
+        WORLD_SIZE=str(count),
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=free_port())
+    programs = [
+        Program(
+            ROOT / 'tools' / tool,
+            *args,
+            '--launcher',
+            'pytorch',
+            cwd=cwd,
+            env=dict(common, RANK=str(rank), LOCAL_RANK=str(rank)),
+            merged=True) for rank in range(count)
+    ]
+    for done in [program.wait() for program in programs]:
+        assert done.returncode == 0, done.stdout[-3000:]
 
 
 def call(tool: str, *args) -> None:

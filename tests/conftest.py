@@ -1,8 +1,11 @@
 """Settings for all tests: no display, no network, small thread pools."""
+import gc
 import os
 import sys
 
 import pytest
+import tool_server
+from skip_summary import skip_summary
 
 os.environ.setdefault('MPLBACKEND', 'Agg')
 os.environ.setdefault('HF_HUB_OFFLINE', '1')
@@ -10,6 +13,25 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 # Gives mmcv-lite what mmcv.ops needs: a test may import MMSegmentation first.
 import mmlangseg  # noqa: E402,F401
+
+
+def pytest_configure(config):
+    if not hasattr(config, 'workerinput'):  # for the workers, too
+        tool_server.start()
+
+
+def pytest_terminal_summary(terminalreporter):
+    lines = skip_summary(terminalreporter.stats.get('skipped', []))
+    if lines:
+        terminalreporter.section('what was skipped, and why')
+        terminalreporter.write_line('\n'.join(lines))
+
+
+def pytest_collection_finish():
+    """Do not search the libraries for garbage ever again: MMEngine does it
+    whenever it builds a dataset, which takes half a second each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from config_files import ENTRIES
 from mmengine import load
+from tool_server import run_python
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ('mmlangseg', 'projects', 'configs', 'tools', 'requirements',
@@ -161,7 +162,8 @@ def test_mim_trains_from_the_wheel(site, tmp_path):
     """The toy set made and trained on, with nothing but the wheel."""
     tools = site / 'mmlangseg' / '.mim' / 'tools'
     environment = dict(PYTHONPATH=str(site), OMP_NUM_THREADS='1')
-    run(tools / 'dataset_converters' / 'make_toy.py',
+    done = run_python(
+        tools / 'dataset_converters' / 'make_toy.py',
         'less',
         'data/less_toy',
         '--num-train',
@@ -169,7 +171,12 @@ def test_mim_trains_from_the_wheel(site, tmp_path):
         '--num-val',
         1,
         cwd=tmp_path,
-        **environment)
+        env={
+            **os.environ,
+            **environment
+        },
+        merged=True)
+    assert done.returncode == 0, done.stdout[-3000:]
     out = run(
         '-m',
         'mim',

@@ -1,11 +1,11 @@
 from __future__ import annotations
 import gc
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from tool_server import run_python
 
 pytest.importorskip('mmdet3d')
 pytest.importorskip('spconv')
@@ -41,12 +41,8 @@ def test_quick(case, capsys, monkeypatch):
 
 def test_memory_of_a_fresh_process():
     """The pairs of the plain loss are in memory, ours never are."""
-    done = subprocess.run([
-        sys.executable, FOLDER / 'benchmark.py', 'less_contrast', '--points',
-        '12000', '--positives', '1200', '--repeats', '1'
-    ],
-                          text=True,
-                          capture_output=True)
+    done = run_python(FOLDER / 'benchmark.py', 'less_contrast', '--points',
+                      '12000', '--positives', '1200', '--repeats', '1')
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if ' MB' in line]
     peaks = {row[0]: int(row[row.index('MB') - 1]) for row in rows[-2:]}

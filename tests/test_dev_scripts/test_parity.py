@@ -1,5 +1,4 @@
 from __future__ import annotations
-import subprocess
 import sys
 from pathlib import Path
 
@@ -8,20 +7,16 @@ import pytest
 import torch
 from outside_data import parity
 from PIL import Image, ImageFilter
+from tool_server import run_python
 
 FOLDER = Path(__file__).resolve().parents[2] / '.dev_scripts'
+PARITY = FOLDER / 'parity.py'
 # Where the outputs of the research code are, if they are there.
 FIXTURES = parity()
 sys.path.insert(0, str(FOLDER))
 
 import parity_semires_data  # noqa: E402
 from parity_report import Report, parameter  # noqa: E402
-
-
-def run_parity(*args) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, FOLDER / 'parity.py', *args],
-                          text=True,
-                          capture_output=True)
 
 
 def needs(file: str):
@@ -32,7 +27,7 @@ def needs(file: str):
 
 @needs('less_eval.npz')
 def test_less():
-    done = run_parity('less', str(FIXTURES))
+    done = run_python(PARITY, 'less', str(FIXTURES))
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line for line in done.stdout.splitlines() if 'tolerance' in line]
     assert len(lines) > 300 and 'FAILED' not in done.stdout
@@ -44,7 +39,7 @@ def test_less():
 
 @needs('lavt_tiny_w7.npz')
 def test_semires():
-    done = run_parity('semires', str(FIXTURES))
+    done = run_python(PARITY, 'semires', str(FIXTURES))
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line for line in done.stdout.splitlines() if 'tolerance' in line]
     assert len(lines) > 600 and 'FAILED' not in done.stdout
@@ -94,7 +89,7 @@ def test_views_of_another_size(tmp_path):
 @pytest.mark.parametrize('system, file', [('less', 'less_config.json'),
                                           ('semires', 'lavt_config.json')])
 def test_missing_fixtures(tmp_path, system, file):
-    done = run_parity(system, str(tmp_path))
+    done = run_python(PARITY, system, str(tmp_path))
     assert done.returncode == 2
     assert file in done.stderr
 

@@ -1,21 +1,13 @@
 from __future__ import annotations
 import importlib.util
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from tool_server import run_python
 
 FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'analysis_tools'
-
-
-def run(name: str, *args) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, FOLDER / name, *map(str, args)],
-                          text=True,
-                          capture_output=True)
-
 
 ONEDL = {
     'mmengine': None,
@@ -141,7 +133,7 @@ class TestCheckEnv:
         assert find({**versions, 'numpy': '2.1'}, (3, 11)) == []
 
     def test_program(self):
-        done = run('check_env.py')
+        done = run_python(FOLDER / 'check_env.py')
         assert 'torch' in done.stdout and 'mmcv' in done.stdout
         operators = re.search('operators of mmcv +(.*)', done.stdout)[1]
         stand_in = getattr(
@@ -164,14 +156,14 @@ class TestPrintConfig:
 
     def test_bases_and_options(self, config, tmp_path):
         saved = tmp_path / 'new' / 'saved.py'
-        done = run('print_config.py', config, '--cfg-options', 'model.b=7',
-                   '--save-path', saved)
+        done = run_python(FOLDER / 'print_config.py', config, '--cfg-options',
+                          'model.b=7', '--save-path', saved)
         assert done.returncode == 0, done.stderr
         assert 'model = dict(b=7)' in done.stdout
         assert Config.fromfile(saved, import_custom_modules=False).model.b == 7
 
     def test_missing_file(self):
-        done = run('print_config.py', 'no.py')
+        done = run_python(FOLDER / 'print_config.py', 'no.py')
         assert done.returncode == 2
         assert done.stderr.splitlines()[-1].endswith(
             'config no.py does not exist')

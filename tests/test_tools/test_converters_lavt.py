@@ -1,7 +1,6 @@
 from __future__ import annotations
 import argparse
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 import torch
 from lavt_model import SENTENCES, build, model_config, run
 from mmengine.runner import load_checkpoint
+from tool_server import run_python
 from toy.text_model import write_text_model
 
 FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'model_converters'
@@ -119,10 +119,8 @@ def test_file_to_model(model, weights, tmp_path):
     expected = run(model, 'tensor')
     assert expected.std((2, 3)).min() > 1e-3
     released = save(weights, tmp_path / 'model_best.pth')
-    done = subprocess.run([
-        sys.executable, FOLDER / 'lavt_reference.py', released,
-        tmp_path / 'ours.pth'
-    ], text=True, capture_output=True)  # yapf: disable
+    done = run_python(FOLDER / 'lavt_reference.py', released,
+                      tmp_path / 'ours.pth')
     assert done.returncode == 0, done.stderr
     assert '3 tensors left out (nothing is computed with them)' in done.stderr
     assert 'damaged' not in done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tool_server import run_python
 from toy.semires.clutter import iter_scenes
 from toy.semires.clutter_candidates import iter_candidates
 from transformers import AutoTokenizer
@@ -16,6 +17,7 @@ from mmlangseg.semires.datasets import RefCOCODataset
 from mmlangseg.text import GRUTextEncoder
 
 ROOT = Path(__file__).parents[2]
+TOOL = ROOT / 'tools' / 'dataset_converters' / 'make_toy.py'
 TYPES = {'kind', 'colour', 'size', 'position', 'relation'}
 BLOCK_AND_RUN = """
 import sys
@@ -110,8 +112,8 @@ def test_the_dataset_reads_it(made):
 
 
 def test_too_few_pictures_for_lists(tmp_path):
-    done = run(MAKE, 'mmdet3d', 'semires', tmp_path, '--num-train', 2,
-               '--num-val', 1, '--size', 64)
+    done = run_python(TOOL, 'semires', tmp_path, '--num-train', 2, '--num-val',
+                      1, '--size', 64)
     assert done.returncode == 0, done.stderr[-2000:]
     assert 'too few pictures' in done.stdout
     assert (tmp_path / 'text_model' / 'tokenizer.json').is_file()
@@ -136,8 +138,8 @@ def test_text_model_and_vocabulary(made):
 def test_second_call_does_nothing(made):
     root, _ = made
     before = {p: p.stat().st_mtime_ns for p in root.rglob('*')}
-    done = run(MAKE, 'mmdet3d', 'semires', root, '--num-train', 40,
-               '--num-val', 2, '--size', 64)
+    done = run_python(TOOL, 'semires', root, '--num-train', 40, '--num-val', 2,
+                      '--size', 64)
     assert done.returncode == 0 and 'is complete' in done.stdout
     assert before == {p: p.stat().st_mtime_ns for p in root.rglob('*')}
     stamp = json.loads((root / 'toy.json').read_text())

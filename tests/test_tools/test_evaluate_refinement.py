@@ -2,7 +2,7 @@ import runpy
 
 import numpy as np
 import pytest
-from command_line import ROOT, run
+from command_line import ROOT, run_tool
 
 TOOL = ROOT / 'tools' / 'semires' / 'evaluate_refinement.py'
 
@@ -43,5 +43,6 @@ def test_refiner_on_the_command_line(tool):
 
 def test_config_without_unlabelled_images():
     config = ROOT / 'configs' / 'lavt_refcoco.py'
-    out = run('python', TOOL, config, 'none.pth', code=1)
+    out = run_tool(
+        'semires/evaluate_refinement.py', config, 'none.pth', code=1)
     assert f'error: {config} has no unlabelled images' in out

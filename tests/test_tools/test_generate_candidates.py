@@ -3,7 +3,6 @@ import json
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ import tiny_sam
 import torch
 from PIL import Image
 from tiny_sam import picture
+from tool_server import Program
 
 TOOL = (
     Path(__file__).resolve().parents[2] / 'tools' / 'semires' /
@@ -215,14 +215,13 @@ def test_killed_and_resumed(run, tmp_path):
     for i in range(count):
         cv2.imwrite(str(folder / f'{i}.png'), picture(i))
     arguments = [tmp_path / 'c', '--images', folder, '--size', '48', '64']
-    process = subprocess.Popen([sys.executable, TOOL, *arguments],
-                               stdout=subprocess.DEVNULL)
+    process = Program(TOOL, *arguments)
     deadline = time.monotonic() + 150
     while (len(list(tmp_path.glob('c/entries/*/[0-9]*.rle'))) < 3
-           and time.monotonic() < deadline and process.poll() is None):
+           and time.monotonic() < deadline and process.is_running()):
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert process.wait().returncode == -signal.SIGKILL
     cache = CandidateCache(tmp_path / 'c')
     before = {i: cache.path(i).stat().st_mtime_ns for i in cache.ids()}
     assert 3 <= len(before) < count

@@ -1,16 +1,12 @@
 """configs/less/toy/less_toy.py from the command line, on a few rooms."""
 from __future__ import annotations
 import json
-import os
 import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import ROOT, run_processes, run_tool
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs/less/toy/less_toy.py'
 # small enough for seconds: coarse voxels, a narrow U-Net, few epochs
 SMALL = ('model.data_preprocessor.voxel_size=0.2',
@@ -24,37 +20,19 @@ SMALL = ('model.data_preprocessor.voxel_size=0.2',
          'default_hooks.logger.interval=1')
 
 
-def run(folder: Path, *args, code: int = 0) -> str:
-    """Run a program where the toy set is; give what it prints."""
-    env = dict(
-        os.environ,
-        PYTHONPATH=str(ROOT / 'tests'),
-        OMP_NUM_THREADS='1',
-        PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
-    done = subprocess.run([str(arg) for arg in args],
-                          cwd=folder,
-                          env=env,
-                          text=True,
-                          stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
-    assert done.returncode == code, done.stdout[-3000:]
-    return done.stdout
-
-
 def train(folder: Path,
           work_dir: str,
           config: Path = CONFIG,
           code: int = 0) -> None:
-    run(folder,
-        sys.executable,
-        ROOT / 'tools/train.py',
+    run_tool(
+        'train.py',
         config,
         '--work-dir',
         work_dir,
         '--resume',
         '--cfg-options',
         *SMALL,
+        cwd=folder,
         code=code)
 
 
@@ -76,8 +54,15 @@ def losses(work_dir: Path) -> dict[int, float]:
 def trained(tmp_path_factory) -> Path:
     """A folder with a toy set and an uninterrupted training on it."""
     folder = tmp_path_factory.mktemp('less_toy')
-    run(folder, sys.executable, ROOT / 'tools/dataset_converters/make_toy.py',
-        'less', 'data/less_toy', '--num-train', 3, '--num-val', 3)
+    run_tool(
+        'dataset_converters/make_toy.py',
+        'less',
+        'data/less_toy',
+        '--num-train',
+        3,
+        '--num-val',
+        3,
+        cwd=folder)
     train(folder, 'whole')
     return folder
 
@@ -102,24 +87,46 @@ default_hooks = dict(kill=dict(type='KillHook', iteration={len(whole) - 1}))
 def test_one_and_two_processes(trained, tmp_path):
     """The same records and metrics; three rooms do not divide by two."""
     checkpoint = trained / 'whole' / 'epoch_2.pth'
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        os.environ['PORT'] = str(free.getsockname()[1])
-    run(trained, sys.executable, ROOT / 'tools/test.py', CONFIG, checkpoint,
-        '--work-dir', tmp_path, '--out', tmp_path / 'one.json',
-        '--cfg-options', *SMALL)
-    run(trained, 'bash', ROOT / 'tools/dist_test.sh', CONFIG, checkpoint, 2,
-        '--work-dir', tmp_path, '--out', tmp_path / 'two.json',
-        '--cfg-options', *SMALL)
+    run_tool(
+        'test.py',
+        CONFIG,
+        checkpoint,
+        '--work-dir',
+        tmp_path,
+        '--out',
+        tmp_path / 'one.json',
+        '--cfg-options',
+        *SMALL,
+        cwd=trained)
+    run_processes(
+        2,
+        'test.py',
+        CONFIG,
+        checkpoint,
+        '--work-dir',
+        tmp_path,
+        '--out',
+        tmp_path / 'two.json',
+        '--cfg-options',
+        *SMALL,
+        cwd=trained)
     one = json.loads((tmp_path / 'one.json').read_text())
     assert one == json.loads((tmp_path / 'two.json').read_text())
 
 
 def test_pictures(trained, tmp_path):
-    run(trained, sys.executable, ROOT / 'tools/test.py', CONFIG,
-        trained / 'whole' / 'epoch_2.pth', '--work-dir', tmp_path,
-        '--show-dir', tmp_path / 'pictures', '--cfg-options', *SMALL,
+    run_tool(
+        'test.py',
+        CONFIG,
+        trained / 'whole' / 'epoch_2.pth',
+        '--work-dir',
+        tmp_path,
+        '--show-dir',
+        tmp_path / 'pictures',
+        '--cfg-options',
+        *SMALL,
         'test_dataloader.dataset.indices=1',
-        'test_dataloader.dataset.expressions_per_scene=2')
+        'test_dataloader.dataset.expressions_per_scene=2',
+        cwd=trained)
     pictures = list((tmp_path / 'pictures').glob('*.png'))
     assert len(pictures) == 2

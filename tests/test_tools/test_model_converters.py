@@ -1,6 +1,5 @@
 from __future__ import annotations
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from less_model import build, model_config, run, scene
 from mmengine.runner import load_checkpoint
 from safetensors.torch import save_file
 from spconv.pytorch import SparseModule
+from tool_server import run_python
 
 from mmlangseg.less.models import LESSUNet
 
@@ -19,12 +19,6 @@ sys.path.insert(0, str(FOLDER))
 import checkpoint_io  # noqa: E402
 import less_reference  # noqa: E402
 import spformer_backbone  # noqa: E402
-
-
-def run_tool(name: str, *args) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, FOLDER / name, *map(str, args)],
-                          text=True,
-                          capture_output=True)
 
 
 class TestReading:
@@ -159,8 +153,8 @@ def released(reference_model, tmp_path):
 class TestReleasedLESS:
 
     def test_file_to_model(self, reference_model, released, tmp_path):
-        done = run_tool('less_reference.py', released, tmp_path / 'ours.pth',
-                        '--seed', 5)
+        done = run_python(FOLDER / 'less_reference.py', released,
+                          tmp_path / 'ours.pth', '--seed', 5)
         assert done.returncode == 0, done.stderr
         assert '4 tensors left out (not used by the released code)' in \
             done.stderr
@@ -210,15 +204,15 @@ class TestReleasedLESS:
 
     def test_another_checkpoint(self, tmp_path):
         torch.save({'conv1.weight': torch.ones(2)}, tmp_path / 'a.pth')
-        done = run_tool('less_reference.py', tmp_path / 'a.pth',
-                        tmp_path / 'b.pth')
+        done = run_python(FOLDER / 'less_reference.py', tmp_path / 'a.pth',
+                          tmp_path / 'b.pth')
         assert done.returncode == 1
         assert "'conv1.weight' is no weight of the released" in done.stderr
         assert not (tmp_path / 'b.pth').exists()
 
     def test_missing_file(self, tmp_path):
-        done = run_tool('less_reference.py', tmp_path / 'a.pth',
-                        tmp_path / 'b.pth')
+        done = run_python(FOLDER / 'less_reference.py', tmp_path / 'a.pth',
+                          tmp_path / 'b.pth')
         assert done.returncode == 1
         assert 'a.pth does not exist' in done.stderr
 
@@ -255,8 +249,8 @@ class TestSPFormerBackbone:
         }
         weights['decoder.query.weight'] = torch.zeros(2)
         torch.save(dict(net=weights), tmp_path / 'sp.pth')
-        done = run_tool('spformer_backbone.py', tmp_path / 'sp.pth',
-                        tmp_path / 'ours.pth')
+        done = run_python(FOLDER / 'spformer_backbone.py', tmp_path / 'sp.pth',
+                          tmp_path / 'ours.pth')
         assert done.returncode == 0, done.stderr
         model = build(
             model_config(

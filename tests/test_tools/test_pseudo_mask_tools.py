@@ -1,7 +1,6 @@
 from __future__ import annotations
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
+from tool_server import Program
 
 from mmlangseg.sseg.datasets.folder_source import FolderSource
 from mmlangseg.sseg.pseudo_masks import PseudoMaskCache
@@ -242,17 +242,14 @@ def test_killed_and_started_again(run, root):
     for i in range(20, 300):
         os.link(root / f'pairs/{i % 5:03d}.png', root / f'pairs/{i:03d}.png')
         (root / f'pairs/{i:03d}.txt').write_text('more')
-    process = subprocess.Popen(
-        [sys.executable, TOOLS / 'sseg' / 'generate_pseudo_masks.py'] +
-        list(map(str,
-                 arguments(root)[1:])),
-        stdout=subprocess.DEVNULL)
+    process = Program(TOOLS / 'sseg' / 'generate_pseudo_masks.py',
+                      *arguments(root)[1:])
     deadline = time.monotonic() + 120
     while (len(shards(root / 'cache')) < 3 and time.monotonic() < deadline
-           and process.poll() is None):
+           and process.is_running()):
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert process.wait().returncode == -signal.SIGKILL
     before = {
         path: path.stat().st_mtime_ns
         for path in (root / 'cache/shards').glob('[0-9]*.bin')

@@ -1,7 +1,5 @@
 """Pictures of samples and of predictions of SemiRES."""
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import lavt_model
@@ -9,6 +7,7 @@ import numpy as np
 import pytest
 from mmengine.registry import init_default_scope
 from refer_data import HEIGHT, WIDTH
+from tool_server import run_python
 
 from mmlangseg.semires.candidates import CandidateCache, Candidates
 from mmlangseg.semires.datasets import write_image_ids
@@ -18,11 +17,7 @@ TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
 
 def run(*args, cwd):
-    done = subprocess.run([sys.executable, *map(str, args)],
-                          text=True,
-                          cwd=cwd,
-                          stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
+    done = run_python(*args, cwd=cwd, merged=True)
     assert done.returncode == 0, done.stdout[-3000:]
     return done.stdout
 

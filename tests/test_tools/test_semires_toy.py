@@ -10,8 +10,8 @@ from typing import Iterator
 import pytest
 import tiny_sam
 import torch
-from command_line import (ROOT, assert_equal, block, call, free_port,
-                          keep_config_unformatted, run, scalars)
+from command_line import (ROOT, assert_equal, block, call,
+                          keep_config_unformatted, run, run_processes, scalars)
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -164,13 +164,12 @@ default_hooks = dict(kill=dict(type='KillHook', iteration={EPOCH + 1}))
         assert_equal(first[key], second[key])
 
 
-def test_one_and_two_processes(tmp_path, monkeypatch):
+def test_one_and_two_processes(tmp_path):
     """The same records and metrics; seven sentences do not divide by two."""
-    monkeypatch.setenv('PORT', free_port())
     common = ['mutual.py', 'whole/epoch_2.pth', '--work-dir', tmp_path]
     call('test.py', *common, '--out', tmp_path / 'one.json', *options())
-    run('bash', ROOT / 'tools/dist_test.sh', *common[:2], 2, *common[2:],
-        '--out', tmp_path / 'two.json', *options())
+    run_processes(2, 'test.py', *common, '--out', tmp_path / 'two.json',
+                  *options())
     one = json.loads((tmp_path / 'one.json').read_text())
     assert len(one['records']) == 7
     assert one == json.loads((tmp_path / 'two.json').read_text())

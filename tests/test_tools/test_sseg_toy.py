@@ -10,8 +10,8 @@ from typing import Iterator
 import numpy as np
 import pytest
 import torch
-from command_line import (ROOT, assert_equal, block, call, free_port,
-                          keep_config_unformatted, run, scalars)
+from command_line import (ROOT, assert_equal, block, call,
+                          keep_config_unformatted, run, run_processes, scalars)
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -152,10 +152,8 @@ default_hooks = dict(kill=dict(type='KillHook', iteration={KILLED}))
         assert_equal(first[key], second[key])
 
 
-def test_two_processes_share_the_samples(trained, monkeypatch):
-    monkeypatch.setenv('PORT', free_port())
-    run('bash', ROOT / 'tools/dist_train.sh', 'toy.py', 2,
-        *train_args('two', 'toy.py', 1)[1:])
+def test_two_processes_share_the_samples(trained):
+    run_processes(2, 'train.py', *train_args('two', 'toy.py', 1))
     batches = [trained_on(trained / 'two', rank) for rank in (0, 1)]
     assert [len(b) for b in batches] == [EPOCH // 2] * 2
     first, second = (set(sum(b, [])) for b in batches)
@@ -164,13 +162,12 @@ def test_two_processes_share_the_samples(trained, monkeypatch):
     assert sorted(scalars(trained / 'two', 'loss')) == [1, 2, 3]
 
 
-def test_one_and_two_processes(tmp_path, monkeypatch):
+def test_one_and_two_processes(tmp_path):
     """The same records and metrics; three pictures do not divide by two."""
-    monkeypatch.setenv('PORT', free_port())
     common = ['toy.py', 'whole/epoch_2.pth', '--work-dir', tmp_path]
     call('test.py', *common, '--out', tmp_path / 'one.json', *options())
-    run('bash', ROOT / 'tools/dist_test.sh', *common[:2], 2, *common[2:],
-        '--out', tmp_path / 'two.json', *options())
+    run_processes(2, 'test.py', *common, '--out', tmp_path / 'two.json',
+                  *options())
     one = json.loads((tmp_path / 'one.json').read_text())
     assert len(one['records']) == 3 and 'mIoU' in one['metrics']
     assert one == json.loads((tmp_path / 'two.json').read_text())

@@ -1,17 +1,14 @@
 """tools/train.py and tools/test.py from the command line, on a toy task."""
 from __future__ import annotations
 import json
-import os
 import signal
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from command_line import ROOT, free_port, run, run_tool
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = f"""
 _base_ = ['{ROOT}/configs/_base_/runtime.py']
 custom_imports = dict(
@@ -38,26 +35,15 @@ default_hooks = dict(
 """
 
 
-def command(*args, code: int = 0) -> str:
-    """Run a program in the repository; give what it prints."""
-    env = dict(
-        os.environ,
-        PYTHONPATH=str(ROOT / 'tests'),
-        OMP_NUM_THREADS='1',
-        PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
-    done = subprocess.run([str(arg) for arg in args],
-                          env=env,
-                          cwd=ROOT,
-                          text=True,
-                          stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL)
-    assert done.returncode == code, done.stdout[-3000:]
-    return done.stdout
-
-
 def tool(name: str, *args, code: int = 0) -> str:
-    return command(sys.executable, ROOT / 'tools' / name, *args, code=code)
+    return run_tool(name, *args, cwd=ROOT, code=code)
+
+
+def new_process(name: str, *args, code: int = 0) -> str:
+    """Run a tool as :func:`tool` does, imports included, with another seed
+    of the hashes."""
+    return run(
+        sys.executable, ROOT / 'tools' / name, *args, cwd=ROOT, code=code)
 
 
 def losses(work_dir: Path) -> dict[int, float]:
@@ -97,7 +83,7 @@ def test_checkpoints_of_a_training(trained):
 def test_resume_after_kill(config, trained):
     """kill -9 in the middle of an epoch, then --resume: the same losses."""
     work_dir = config.parent / 'killed'
-    tool(
+    new_process(
         'train.py',
         config,
         '--work-dir',
@@ -113,17 +99,22 @@ def test_resume_after_kill(config, trained):
     assert losses(work_dir) == whole
 
 
-def test_one_and_two_processes(config, trained, tmp_path):
+def test_one_and_two_processes(config, trained, tmp_path, monkeypatch):
     """The same metrics and records, with a dataset that does not divide."""
     checkpoint = trained / 'epoch_3.pth'
     one, two = tmp_path / 'one.json', tmp_path / 'two.json'
     args = '--work-dir', tmp_path
-    tool('test.py', config, checkpoint, '--out', one, *args)
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        os.environ['PORT'] = str(free.getsockname()[1])
-    command('bash', ROOT / 'tools/dist_test.sh', config, checkpoint, 2,
-            '--out', two, *args)
+    new_process('test.py', config, checkpoint, '--out', one, *args)
+    monkeypatch.setenv('PORT', free_port())
+    run('bash',
+        ROOT / 'tools/dist_test.sh',
+        config,
+        checkpoint,
+        2,
+        '--out',
+        two,
+        *args,
+        cwd=ROOT)
     expected = json.loads(one.read_text())
     assert json.loads(two.read_text()) == expected
     text = json.dumps(expected)
@@ -131,12 +122,17 @@ def test_one_and_two_processes(config, trained, tmp_path):
     assert 'mIoU' in text
 
 
-def test_two_processes_train(config, tmp_path):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        os.environ['PORT'] = str(free.getsockname()[1])
-    command('bash', ROOT / 'tools/dist_train.sh', config, 2, '--work-dir',
-            tmp_path, '--cfg-options', 'train_cfg.max_epochs=1')
+def test_two_processes_train(config, tmp_path, monkeypatch):
+    monkeypatch.setenv('PORT', free_port())
+    run('bash',
+        ROOT / 'tools/dist_train.sh',
+        config,
+        2,
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        'train_cfg.max_epochs=1',
+        cwd=ROOT)
     assert len(losses(tmp_path)) == 2  # 8 scenes, 2 processes of 2
 
 
@@ -173,8 +169,10 @@ def test_resume_from_weights_alone(config, trained, tmp_path):
 
 @pytest.mark.parametrize('options', [[], ['--verbose']])
 def test_console_is_short(config, tmp_path, options):
-    out = tool('train.py', config, '--work-dir', tmp_path, *options,
-               '--cfg-options', 'train_cfg.max_epochs=1')
+    # the libraries warn when they are imported
+    start = tool if options else new_process
+    out = start('train.py', config, '--work-dir', tmp_path, *options,
+                '--cfg-options', 'train_cfg.max_epochs=1')
     file, = tmp_path.glob('*/*.log')
     kept = file.read_text()
     for aside in ('System environment:', 'Config:\n', 'Hooks will be'):
