@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import EllipsisType
 from typing import Optional, Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from mmlangseg.fileio import write_json
 from mmlangseg.text import describe_unknown, unknown_words
 from mmlangseg.visualization import draw_overlay, write_png
 from .images import image_pipeline, open_image
-from .model import load_config, load_model
+from .model import load_model, open_model
 
 
 @dataclass
@@ -49,15 +50,17 @@ class SemiRESInferencer:
 
     Args:
         config: The config, of LAVT or SemiRES, that the checkpoint was
-            trained with, or its path.
-        checkpoint: File of the trained weights, or a URL. None keeps the
-            initial weights, for trying things out.
+            trained with, or its path; or a model folder, or the name of one
+            on the hub.
+        checkpoint: File of the trained weights, or a URL; a model folder has
+            its own. None keeps the initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
             one.
 
     Raises:
+        OSError: There is no such config, nor a model on the hub.
         ValueError: The config is not for images, or the checkpoint is of
-            another model.
+            another model, or a model folder is damaged.
 
     Example:
         >>> inferencer = SemiRESInferencer(
@@ -68,9 +71,9 @@ class SemiRESInferencer:
 
     def __init__(self,
                  config: str | os.PathLike | Config,
-                 checkpoint: Optional[str],
+                 checkpoint: Optional[str] | EllipsisType = ...,
                  device: Optional[str] = None) -> None:
-        config = load_config(config, scope='mmseg')
+        config, checkpoint = open_model(config, checkpoint, scope='mmseg')
         if 'text_projection' in config.model:
             raise ValueError(
                 'the config is one of S-Seg, which takes names '
