@@ -84,10 +84,12 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def chosen_model(args: argparse.Namespace) -> tuple[Config, str | None]:
+def chosen_model(args: argparse.Namespace,
+                 takes: str | None = None) -> tuple[Config, str | None]:
     """The config, changed by ``--cfg-options``, and the weights."""
     from mmlangseg.engine.model_source import open_model
-    return open_model(args.config, args.checkpoint or ..., args.cfg_options)
+    return open_model(args.config, args.checkpoint or ..., args.cfg_options,
+                      takes)
 
 
 def infer_scan(args: argparse.Namespace) -> None:
@@ -112,7 +114,8 @@ def infer_scan(args: argparse.Namespace) -> None:
 def infer_image(args: argparse.Namespace) -> None:
     """Run LAVT or SemiRES and print a line per sentence."""
     from mmlangseg.apis import SemiRESInferencer
-    inferencer = SemiRESInferencer(*chosen_model(args), args.device)
+    inferencer = SemiRESInferencer(*chosen_model(args, 'sentences'),
+                                   args.device)
     for result in inferencer(args.image, args.text, args.out):
         print(f'{result.mask.sum():8,} pixels, score {result.score:.2f}: '
               f'{result.text}')
@@ -122,7 +125,7 @@ def infer_image(args: argparse.Namespace) -> None:
 def infer_classes(args: argparse.Namespace) -> None:
     """Run S-Seg and print a line per class that the image has."""
     from mmlangseg.apis import SSegInferencer
-    inferencer = SSegInferencer(*chosen_model(args), args.device)
+    inferencer = SSegInferencer(*chosen_model(args, 'classes'), args.device)
     result = inferencer(
         args.image, args.classes, threshold=args.threshold, out_dir=args.out)
     for found in result.classes:

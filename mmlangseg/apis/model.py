@@ -18,7 +18,8 @@ from mmlangseg.text import use_pretrained_encoders, use_saved_words
 
 def open_model(model: str | os.PathLike | Config,
                checkpoint: str | os.PathLike | None | EllipsisType,
-               scope: str) -> tuple[Config, str | None]:
+               scope: str,
+               takes: str | None = None) -> tuple[Config, str | None]:
     """Read a config, or copy one, for an inferencer to change, and find the
     weights of its model.
 
@@ -26,11 +27,13 @@ def open_model(model: str | os.PathLike | Config,
         model: See :func:`mmlangseg.engine.model_source.open_model`.
         checkpoint: See there.
         scope: The ``default_scope`` that the config must have.
+        takes: See there.
 
     Raises:
         ValueError: It is a config of another system; or see there.
     """
-    config, checkpoint = model_source.open_model(model, checkpoint)
+    config, checkpoint = model_source.open_model(
+        model, checkpoint, takes=takes)
     return load_config(config, scope), checkpoint
 
 

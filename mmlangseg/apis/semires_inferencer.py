@@ -73,12 +73,13 @@ class SemiRESInferencer:
                  config: str | os.PathLike | Config,
                  checkpoint: Optional[str] | EllipsisType = ...,
                  device: Optional[str] = None) -> None:
-        config, checkpoint = open_model(config, checkpoint, scope='mmseg')
-        if 'text_projection' in config.model:
+        config, checkpoint = open_model(
+            config, checkpoint, scope='mmseg', takes='sentences')
+        if {'text_projection', 'vocabulary'} & set(config.model):
             raise ValueError(
-                'the config is one of S-Seg, which takes names '
-                'of classes: use SSegInferencer, on the command line --classes'
-            )
+                'the config is one of S-Seg, or of a public model, and takes '
+                'names of classes: use SSegInferencer, on the command line '
+                '--classes')
         network = config.model.get('segmentor', config.model)
         network.eval_size = 'original'
         self.model = load_model(config, checkpoint, device)

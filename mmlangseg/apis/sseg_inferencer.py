@@ -49,7 +49,8 @@ class SSegInferencer:
                  config: str | os.PathLike | Config,
                  checkpoint: Optional[str] | EllipsisType = ...,
                  device: Optional[str] = None) -> None:
-        config, checkpoint = open_model(config, checkpoint, scope='mmseg')
+        config, checkpoint = open_model(
+            config, checkpoint, scope='mmseg', takes='classes')
         drop_training_parts(config.model)
         self.model = load_model(config, checkpoint, device)
         if not hasattr(self.model, 'set_vocabulary'):

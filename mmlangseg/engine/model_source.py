@@ -14,10 +14,10 @@ from .model_folder import (MANIFEST, ModelFolderError, is_model_folder,
 _PATTERNS = ['*.json', '*.txt', '*.safetensors', '*.model']
 
 
-def open_model(
-        model: str | os.PathLike | Config,
-        checkpoint: str | os.PathLike | None | EllipsisType = ...,
-        options: dict[str, Any] | None = None) -> tuple[Config, str | None]:
+def open_model(model: str | os.PathLike | Config,
+               checkpoint: str | os.PathLike | None | EllipsisType = ...,
+               options: dict[str, Any] | None = None,
+               takes: str | None = None) -> tuple[Config, str | None]:
     """Read the config of a model and find its weights.
 
     Args:
@@ -28,6 +28,9 @@ def open_model(
             weights. Leave it out where the model has its weights: in its
             folder, or by ``model.pretrained`` of the config.
         options: Values of ``--cfg-options``.
+        takes: What the model is asked by, 'classes' or 'sentences'; then it
+            may also be a public one, see
+            :func:`mmlangseg.prompted.public_config`.
 
     Returns:
         tuple[Config, str | None]: The config, and the weights to be loaded
@@ -51,9 +54,13 @@ def open_model(
         raise ValueError(f'{name} is {kind}, but a checkpoint is given: '
                          'folders have their own, so leave it out; else give '
                          'the file of the config')
-    config, weights = read_model_folder(find_model_folder(name))
+    if takes is not None and _is_public(name):
+        from mmlangseg.prompted import public_config
+        config, weights = public_config(name, takes), None
+    else:
+        config, weights = read_model_folder(find_model_folder(name))
     if options:
-        change_config(config, config.filename, options, ())
+        change_config(config, config.filename or name, options, ())
     return config, weights
 
 
@@ -93,10 +100,31 @@ def find_model_folder(name: str) -> str:
     return folder
 
 
+def _is_public(name: str) -> bool:
+    """Whether a name is that of a model of transformers, and not of one of
+    ours, which only a connection, or the hub's cache, can tell."""
+    if os.path.isdir(name):
+        config = os.path.isfile(os.path.join(name, 'config.json'))
+        return config and not is_model_folder(name)
+    if not is_hub_name(name) or '@' in name:
+        return False
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+    try:
+        hf_hub_download(name, MANIFEST)
+    except EntryNotFoundError:  # nor is it in the cache
+        return True
+    except Exception:  # which `find_model_folder` explains
+        pass
+    return False
+
+
 def _weights(config: Config, checkpoint: Any, name: str | None) -> str | None:
     if checkpoint is not ...:
         return None if checkpoint is None else str(checkpoint)
-    if config.get('model', {}).get('pretrained'):
+    model = config.get('model', {})
+    # that of mmseg's models is of their backbone
+    if model.get('pretrained') and 'backbone' not in model:
         return None
     raise ValueError(
         f'{name or "the config"} needs a checkpoint, the file of its trained '
