@@ -3,7 +3,8 @@
     .venv/bin/python tools/demo.py          # as `make demo`
 
 Makes toy data in data/, trains small models in work_dirs/demo, and writes
-pictures, results of data that were held out, and index.html to outputs/demo.
+pictures, results of data that were held out, index.html, and the models as
+folders that need no other file to outputs/demo.
 What is finished is skipped, what was interrupted goes on.
 """
 from __future__ import annotations
@@ -61,15 +62,14 @@ def drawn(train: Part, draw: Part, key: str,
             for text, row in zip(texts, rows)]
 
 
-def next_command(train: Part, rest: str) -> str:
+def next_command(model: Part, rest: str) -> str:
     """How to try the user's own data."""
-    return (f'{PYTHON} tools/infer.py {train.configs[0]} \\\n'
-            f'    {train.outputs[0]} \\\n    {rest}')
+    return f'{PYTHON} tools/infer.py {model.work_dir} \\\n    {rest}'
 
 
 def less_example(parts: list[Part]) -> Example:
     """What LESS has learned."""
-    _, train, draw = parts
+    _, train, model, draw = parts
     metrics = scores(train)
     folder, _ = found(draw)
     viewer, = folder.glob('*.html')
@@ -82,14 +82,14 @@ def less_example(parts: list[Part]) -> Example:
         f'720 sentences about 30 rooms that it was not trained on (val).',
         drawn(train, draw, 'scene_id', 'png'),
         next_command(
-            train, '--scan MY.ply --text "the brown chair" --out outputs/my '
+            model, '--scan MY.ply --text "the brown chair" --out outputs/my '
             '--html'),
         links=[(viewer, 'The room to turn, in the browser')])
 
 
 def semires_example(parts: list[Part]) -> Example:
     """What SemiRES has learned."""
-    *_, train, draw = parts
+    *_, train, model, draw = parts
     metrics = scores(train)
     return Example(
         'SemiRES: a sentence and an image',
@@ -99,13 +99,13 @@ def semires_example(parts: list[Part]) -> Example:
         f'oIoU {metrics["oIoU"]:.1f}, mIoU {metrics["mIoU"]:.1f} on the '
         'sentences about 150 pictures that it was not trained on (val).',
         drawn(train, draw, 'img_path', 'overlay'),
-        next_command(train,
+        next_command(model,
                      '--image MY.jpg --text "the red cup" --out outputs/my'))
 
 
 def sseg_example(parts: list[Part]) -> Example:
     """What S-Seg has learned."""
-    _, train, draw = parts
+    _, train, model, draw = parts
     label_map, = draw.outputs[0].parent.glob(draw.outputs[0].name)
     picture = label_map.with_name(label_map.name.replace('_labels', ''))
     return Example(
@@ -116,7 +116,7 @@ def sseg_example(parts: list[Part]) -> Example:
         f'mIoU {scores(train)["mIoU"]:.1f} over ten classes and background, '
         'on 400 pictures that it was not trained on (val).',
         [(picture, f'Asked for: {THINGS.replace(",", ", ")}')],
-        next_command(train,
+        next_command(model,
                      '--image MY.jpg --classes "cup,table" --out outputs/my'))
 
 

@@ -1,7 +1,6 @@
 """Segment your own data: what sentences refer to, or classes by name."""
 from __future__ import annotations
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from mmengine.config import Config
 
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.cfg_options import add_cfg_options
-from mmlangseg.cli.command_line import check_checkpoint
+from mmlangseg.cli.command_line import add_model, check_model
 from mmlangseg.compat.light_imports import import_hosts
 
 
@@ -21,8 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Segment what sentences refer to, in a scan (LESS) or in '
         'an image (LAVT, SemiRES), or divide an image into classes (S-Seg)')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    add_model(parser)
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument(
         '--scan',
@@ -75,9 +73,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--device', help='such as cuda:0 or cpu, a GPU if there is one')
     args = parser.parse_args()
-    if not os.path.isfile(args.config):
-        parser.error(f'config {args.config} does not exist')
-    args.checkpoint = check_checkpoint(parser, 'checkpoint', args.checkpoint)
+    check_model(parser, args)
     if args.scan is None and (args.html or args.scale != 1 or args.align
                               or args.no_center):
         parser.error('--html, --scale, --align and --no-center need --scan')
@@ -88,12 +84,12 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def config_of(args: argparse.Namespace) -> Config | str:
-    """The config, changed by ``--cfg-options``."""
-    if not args.cfg_options:
-        return args.config
-    from mmlangseg.cli.config_keys import read_config
-    return read_config(args.config, args.cfg_options)
+def chosen_model(args: argparse.Namespace,
+                 takes: str | None = None) -> tuple[Config, str | None]:
+    """The config, changed by ``--cfg-options``, and the weights."""
+    from mmlangseg.engine.model_source import open_model
+    return open_model(args.config, args.checkpoint or ..., args.cfg_options,
+                      takes)
 
 
 def infer_scan(args: argparse.Namespace) -> None:
@@ -101,10 +97,7 @@ def infer_scan(args: argparse.Namespace) -> None:
     from mmlangseg.apis import LESSInferencer, read_alignment
     align = None if args.align is None else read_alignment(args.align)
     inferencer = LESSInferencer(
-        config_of(args),
-        args.checkpoint,
-        args.device,
-        center=not args.no_center)
+        *chosen_model(args), args.device, center=not args.no_center)
     results = inferencer(
         args.scan,
         args.text,
@@ -121,8 +114,8 @@ def infer_scan(args: argparse.Namespace) -> None:
 def infer_image(args: argparse.Namespace) -> None:
     """Run LAVT or SemiRES and print a line per sentence."""
     from mmlangseg.apis import SemiRESInferencer
-    inferencer = SemiRESInferencer(
-        config_of(args), args.checkpoint, args.device)
+    inferencer = SemiRESInferencer(*chosen_model(args, 'sentences'),
+                                   args.device)
     for result in inferencer(args.image, args.text, args.out):
         print(f'{result.mask.sum():8,} pixels, score {result.score:.2f}: '
               f'{result.text}')
@@ -132,7 +125,7 @@ def infer_image(args: argparse.Namespace) -> None:
 def infer_classes(args: argparse.Namespace) -> None:
     """Run S-Seg and print a line per class that the image has."""
     from mmlangseg.apis import SSegInferencer
-    inferencer = SSegInferencer(config_of(args), args.checkpoint, args.device)
+    inferencer = SSegInferencer(*chosen_model(args, 'classes'), args.device)
     result = inferencer(
         args.image, args.classes, threshold=args.threshold, out_dir=args.out)
     for found in result.classes:

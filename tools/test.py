@@ -17,11 +17,12 @@ if __name__ == '__main__':  # before the libraries warn on import
 from mmengine.config import Config, ConfigDict
 
 from mmlangseg.cli.cfg_options import add_cfg_options
-from mmlangseg.cli.command_line import check_checkpoint, check_launcher
+from mmlangseg.cli.command_line import add_model, check_launcher, check_model
 from mmlangseg.compat.loading import repair_checkpoint_loading
 from mmlangseg.engine import CheckpointError
 from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
                                      load_config)
+from mmlangseg.engine.model_source import open_model
 from mmlangseg.engine.required_inputs import require_inputs
 from mmlangseg.text import use_saved_words
 
@@ -30,8 +31,7 @@ RECORDING_METRICS = ('ReferringSegMetric', 'WideIoUMetric')
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Test (evaluate) a model')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    add_model(parser)
     parser.add_argument(
         '--work-dir',
         help='folder for the log and the metrics, by default that of the '
@@ -72,10 +72,8 @@ def parse_args() -> argparse.Namespace:
         default=0,
         help='set by torch.distributed.launch')
     args = parser.parse_args()
-    if not os.path.isfile(args.config):
-        parser.error(f'config {args.config} does not exist')
+    check_model(parser, args)
     check_launcher(parser, args.launcher, 'tools/dist_test.sh')
-    args.checkpoint = check_checkpoint(parser, 'checkpoint', args.checkpoint)
     if args.out is not None and not args.out.endswith('.json'):
         parser.error(f'--out {args.out} must end in .json')
     if args.out is not None:
@@ -152,18 +150,20 @@ def main() -> None:
     if args.verbose:
         show_held_warnings()
     repair_checkpoint_loading()
-    cfg = load_config(
-        args.config,
-        options=args.cfg_options,
-        work_dir=args.work_dir,
-        launcher=args.launcher)
-    cfg.load_from = args.checkpoint
+    try:
+        cfg, checkpoint = open_model(args.config, args.checkpoint or ...,
+                                     args.cfg_options or {})
+    except (OSError, ValueError) as error:  # no such model, or a damaged one
+        raise SystemExit(f'error: {error}') from None
+    cfg = load_config(cfg, work_dir=args.work_dir, launcher=args.launcher)
+    cfg.load_from = checkpoint
     cfg.resume = False
-    use_saved_words(cfg.model, args.checkpoint)
-    cfg.custom_hooks = [
-        *cfg.get('custom_hooks', []),
-        dict(type='CheckpointMatchHook')
-    ]
+    if checkpoint is not None:
+        use_saved_words(cfg.model, checkpoint)
+        cfg.custom_hooks = [
+            *cfg.get('custom_hooks', []),
+            dict(type='CheckpointMatchHook')
+        ]
     if args.out is not None:
         set_out_file(cfg, args.out)
     if args.show or args.show_dir:
@@ -172,7 +172,8 @@ def main() -> None:
         set_tta(cfg)
     require_inputs(cfg, ['test'])
     runner = build_runner(cfg, verbose=args.verbose)
-    check_checkpoint_file(runner)  # before the data are read
+    if checkpoint is not None:
+        check_checkpoint_file(runner)  # before the data are read
     runner.test()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 import copy
 import os
+from types import EllipsisType
 from typing import Optional
 
 import torch
@@ -10,8 +11,30 @@ from mmengine.runner import CheckpointLoader, load_state_dict
 from mmengine.utils import import_modules_from_strings
 
 from mmlangseg.compat.loading import repair_checkpoint_loading
-from mmlangseg.engine import plain_state, require_matching_checkpoint
+from mmlangseg.engine import (model_source, plain_state,
+                              require_matching_checkpoint)
 from mmlangseg.text import use_pretrained_encoders, use_saved_words
+
+
+def open_model(model: str | os.PathLike | Config,
+               checkpoint: str | os.PathLike | None | EllipsisType,
+               scope: str,
+               takes: str | None = None) -> tuple[Config, str | None]:
+    """Read a config, or copy one, for an inferencer to change, and find the
+    weights of its model.
+
+    Args:
+        model: See :func:`mmlangseg.engine.model_source.open_model`.
+        checkpoint: See there.
+        scope: The ``default_scope`` that the config must have.
+        takes: See there.
+
+    Raises:
+        ValueError: It is a config of another system; or see there.
+    """
+    config, checkpoint = model_source.open_model(
+        model, checkpoint, takes=takes)
+    return load_config(config, scope), checkpoint
 
 
 def load_config(config: str | os.PathLike | Config, scope: str) -> Config:

@@ -2,6 +2,10 @@
 from __future__ import annotations
 import argparse
 import os
+import re
+
+_HUB_NAME = re.compile(r'[\w.-]+/[\w.-]+(@[\w./-]+)?')
+_FILES = ('.py', '.json', '.yml', '.yaml', '.pth')
 
 
 def check_launcher(parser: argparse.ArgumentParser, launcher: str,
@@ -16,6 +20,49 @@ def check_launcher(parser: argparse.ArgumentParser, launcher: str,
     if launcher == 'pytorch' and 'RANK' not in os.environ:
         parser.error('--launcher pytorch is for processes that torchrun '
                      f'starts: use {script}, or leave the option out')
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the model that a program uses: a config and a checkpoint, or one
+    name for both."""
+    parser.add_argument(
+        'config',
+        metavar='MODEL',
+        help='config file; or a folder of tools/publish_model.py or the name '
+        'of one on the hub, which need no checkpoint')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='checkpoint file or URL; of public models the config names it')
+
+
+def check_model(parser: argparse.ArgumentParser,
+                args: argparse.Namespace) -> None:
+    """Check what :func:`add_model` has read, as far as that needs no library.
+
+    Args:
+        parser: Ends the program if a file does not exist, or two models are
+            given.
+        args: ``checkpoint`` becomes that of :func:`check_checkpoint`.
+    """
+    if os.path.isdir(args.config) and args.checkpoint is not None:
+        parser.error(f'{args.config} is a folder, which has its own weights: '
+                     'leave out the checkpoint, or give the config as a file')
+    known = os.path.exists(args.config)
+    if not known and (args.checkpoint is not None
+                      or not is_hub_name(args.config)):
+        parser.error(f'config {args.config} does not exist')
+    if args.checkpoint is not None:
+        args.checkpoint = check_checkpoint(parser, 'checkpoint',
+                                           args.checkpoint)
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a text may be the name of a model on the hub, such as
+    ``name/model`` or ``name/model@revision``, and not the path of a file that
+    is missing."""
+    return bool(_HUB_NAME.fullmatch(name)) and not name.endswith(
+        _FILES) and not os.path.exists(name.split('/')[0])
 
 
 def check_checkpoint(parser: argparse.ArgumentParser, option: str,

@@ -51,13 +51,26 @@ def read_config(path: str | os.PathLike,
             :func:`check_options` and :func:`check_keys`.
     """
     cfg = Config.fromfile(path, import_custom_modules=import_custom_modules)
+    change_config(cfg, path, options or {}, also_read)
+    return cfg
+
+
+def change_config(cfg: Config, path: str | os.PathLike, options: dict,
+                  also_read: Sequence[str]) -> None:
+    """Change a config by ``--cfg-options``; see :func:`read_config`.
+
+    Args:
+        cfg: It.
+        path: Its file, for messages.
+        options: Values by dotted key.
+        also_read: Keys at the top that the calling tool reads itself.
+    """
     try:
-        check_options(cfg, options or {}, also_read)
-        cfg.merge_from_dict(options or {})
+        check_options(cfg, options, also_read)
+        cfg.merge_from_dict(options)
         check_keys(cfg, also_read)
     except (KeyError, TypeError, ValueError) as error:
         raise SystemExit(f'error: {path}: {error.args[0]}') from None
-    return cfg
 
 
 def check_options(

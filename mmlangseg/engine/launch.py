@@ -15,10 +15,11 @@ from mmlangseg.cli.config_keys import read_config
 from mmlangseg.cpu.memory import keep_freed_memory
 from mmlangseg.text import use_pretrained_encoders
 from .checkpoint_check import CheckpointMatchHook
+from .model_folder import CONFIG
 from .tool_runner import ToolRunner
 
 
-def load_config(path: str,
+def load_config(path: str | Config,
                 *,
                 options: dict | None = None,
                 work_dir: str | None = None,
@@ -26,20 +27,26 @@ def load_config(path: str,
     """Read a config file and apply the command line to it.
 
     Args:
-        path: The config file.
+        path: The config file, or what has been read of it.
         options: Values of ``--cfg-options``, by dotted key.
         work_dir: Where the run writes; before that of the config, before
             ``work_dirs/<name of the config>``.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
     """
-    cfg = read_config(path, options)
+    cfg = path if isinstance(path, Config) else read_config(path, options)
     cfg.launcher = launcher
     use_pretrained_encoders(cfg.get('model', {}))
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = os.path.join('work_dirs', Path(path).stem)
+        cfg.work_dir = os.path.join('work_dirs', _name_of(cfg))
     return cfg
+
+
+def _name_of(cfg: Config) -> str:
+    """Name of a config, or of the folder that a published model is in."""
+    path = Path(cfg.filename or 'config').absolute()
+    return path.parent.name if path.name == CONFIG else path.stem
 
 
 def build_runner(cfg: Config, verbose: bool = True) -> Runner:

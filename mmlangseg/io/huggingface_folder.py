@@ -44,7 +44,7 @@ def load_huggingface_config(pretrained: str,
 def load_huggingface_network(pretrained: str,
                              overrides: dict | None = None,
                              *,
-                             task: str = 'AutoModel',
+                             task: str | type = 'AutoModel',
                              revision: str | None = None) -> nn.Module:
     """Load a network with all of its weights.
 
@@ -56,8 +56,8 @@ def load_huggingface_network(pretrained: str,
     Args:
         pretrained (str): Folder, or name on the hub.
         overrides (dict, optional): Entries of the config to replace.
-        task (str): Name of the class of transformers that knows the class of
-            the network, ``AutoModel`` for encoders.
+        task (str | type): Class of transformers that knows the class of the
+            network, or its name: ``AutoModel`` for encoders.
         revision (str, optional): Version on the hub.
 
     Raises:
@@ -67,7 +67,8 @@ def load_huggingface_network(pretrained: str,
     import transformers
     config = load_huggingface_config(pretrained, overrides, revision)
     with naming_the_model(pretrained, 'config.json or the weights'):
-        network, report = getattr(transformers, task).from_pretrained(
+        loader = getattr(transformers, task) if isinstance(task, str) else task
+        network, report = loader.from_pretrained(
             pretrained,
             config=config,
             revision=revision,

@@ -47,7 +47,7 @@ def test_parts_belong_together(demo):
             for config in part.configs:
                 assert (ROOT / config).is_file()
     keys = [part.key for parts in lanes for part in parts]
-    assert len(set(keys)) == len(keys) == 10
+    assert len(set(keys)) == len(keys) == 13
 
 
 def test_configs_say_what_the_parts_assume(demo):
@@ -56,12 +56,24 @@ def test_configs_say_what_the_parts_assume(demo):
         return Config.fromfile(
             ROOT / part.configs[0], import_custom_modules=False)
 
-    _, burn_in, train, _ = demo.semires()
+    _, burn_in, train, *_ = demo.semires()
     assert read(train).load_from == str(burn_in.outputs[1])
     assert burn_in.outputs[1] in train.inputs
-    _, train, _ = demo.sseg()
+    _, train, *_ = demo.sseg()
     # what class_words asks for
     assert read(train).model.background_threshold == 0.4
+
+
+def test_models_become_folders(demo):
+    for parts in (demo.less(), demo.semires(), demo.sseg()):
+        *_, train, model, draw = parts
+        assert list(model.command()) == [
+            'tools/publish_model.py',
+            str(train.configs[0]),
+            str(train.outputs[0]),
+            str(model.work_dir)
+        ]
+        assert set(model.outputs) < set(draw.inputs)
 
 
 def test_typical_room_and_one_sentence_of_each_kind(demo, tmp_path,
@@ -70,7 +82,7 @@ def test_typical_room_and_one_sentence_of_each_kind(demo, tmp_path,
     write_results(tmp_path)
     *_, draw = demo.less()
     words = list(draw.command())
-    assert words[:2] == ['tools/infer.py', 'configs/less/toy/less_toy_demo.py']
+    assert words[:2] == ['tools/infer.py', 'outputs/demo/models/less']
     assert [words[i + 1] for i, word in enumerate(words) if word == '--text'
             ] == ['a bin .', 'a red bin .', 'the left bin .']
     scan = words[words.index('--scan') + 1]
@@ -91,6 +103,6 @@ def test_end_names_score_pictures_and_next_command(demo, tmp_path,
     assert 'mIoU 46.0, Acc@0.25 70.0 on 720 sentences' in example.figure
     assert example.pictures == [(Path('outputs/demo/less/room_0.png'),
                                  '"a bin .": IoU 90 % with the object meant')]
-    assert 'bin/python tools/infer.py configs/less/toy/less_toy_demo.py' in \
+    assert 'bin/python tools/infer.py outputs/demo/models/less ' in \
         example.next_command
     assert '--scan MY.ply' in example.next_command

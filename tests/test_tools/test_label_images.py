@@ -8,9 +8,12 @@ import cv2
 import numpy as np
 import pytest
 import sseg_model
+import tiny_public
+from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
 from mmlangseg.apis import SSegInferencer
+from mmlangseg.engine.publish import publish_model
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'sseg' / \
     'label_images.py'
@@ -272,3 +275,32 @@ def test_one_clear_line_for_bad_input(run, folder, tmp_path):
         assert message in run(tmp_path / 'out', *args, images=images), message
     assert not (tmp_path / 'out').exists()
     assert 'would replace the images' in run(folder / 'photos')
+
+
+def test_public_models_and_folders(tool, folder, tmp_path, monkeypatch):
+    """A model that has its weights needs no checkpoint."""
+    model = tiny_public.write_clipseg(tmp_path / 'clipseg')
+
+    def label(*words):
+        words = ['label_images.py', *words, '--device', 'cpu']
+        monkeypatch.setattr(sys, 'argv', list(map(str, words)))
+        with pytest.raises(SystemExit) as stop:
+            tool.main()
+        assert not stop.value.code
+
+    label(model, folder / 'photos', tmp_path / 'out', '--classes',
+          'cat,red dog', '--threshold', '0.5')
+    result = SSegInferencer(
+        str(model), device='cpu')(
+            folder / 'photos' / '1.png', 'cat,red dog', threshold=0.5)
+    assert (read(tmp_path / 'out' / '1.png') == result.labels).all()
+    header = json.loads((tmp_path / 'out' / 'labels.json').read_text())
+    assert header['checkpoint'] == str(model)
+    publish_model(
+        Config.fromfile(folder / 'tiny.py'), folder / 'best.pth',
+        tmp_path / 'model')
+    label(tmp_path / 'model', folder / 'photos', tmp_path / 'other')
+    result = SSegInferencer(
+        folder / 'tiny.py', folder / 'best.pth', device='cpu')(
+            folder / 'photos' / '1.png')
+    assert (read(tmp_path / 'other' / '1.png') == result.labels).all()

@@ -1,4 +1,4 @@
-"""The parts of tools/demo.py: toy data, trainings and pictures."""
+"""The parts of tools/demo.py: toy data, trainings, model folders, pictures."""
 from __future__ import annotations
 import json
 from pathlib import Path
@@ -97,17 +97,48 @@ def sentences(results: Path, key: str) -> list[dict]:
     return list(chosen.values())[:3]
 
 
-def pictures(train: Part, seconds: float, command: Callable[[], Sequence[str]],
-             output: str) -> Part:
-    """Run tools/infer.py on what was held out."""
-    config = str(train.configs[0])
-    checkpoint = train.outputs[0]
-    folder = OUT / train.system.lower().replace('-', '')
+def publication(train: Part, seconds: float) -> Part:
+    """Write what was trained as a model folder."""
+    folder = OUT / 'models' / short(train)
+    words = [
+        'tools/publish_model.py',
+        str(train.configs[0]),
+        str(train.outputs[0]),
+        str(folder)
+    ]
+    return Part(
+        train.system,
+        'model folder',
+        lambda: words,
+        seconds,
+        configs=train.configs,
+        inputs=train.outputs,
+        outputs=(folder / 'mmlangseg.json', folder / 'model.safetensors'),
+        work_dir=folder)
+
+
+def short(part: Part) -> str:
+    """Name of a system in paths."""
+    return part.system.lower().replace('-', '')
+
+
+def pictures(train: Part, model: Part, seconds: float,
+             command: Callable[[], Sequence[str]], output: str) -> Part:
+    """Run tools/infer.py on what was held out.
+
+    Args:
+        train: Has written the results.
+        model: Has written the model folder.
+        seconds: What it usually takes.
+        command: Makes the other options.
+        output: Pattern of a file that it leaves.
+    """
+    folder = OUT / short(train)
 
     def words() -> list[str]:
         return [
-            'tools/infer.py', config,
-            str(checkpoint), '--out',
+            'tools/infer.py',
+            str(model.work_dir), '--out',
             str(folder), *command()
         ]
 
@@ -116,8 +147,7 @@ def pictures(train: Part, seconds: float, command: Callable[[], Sequence[str]],
         'pictures',
         words,
         seconds,
-        configs=train.configs,
-        inputs=train.outputs,
+        inputs=(*train.outputs, *model.outputs),
         outputs=(folder / output, ),
         work_dir=folder)
 
@@ -154,8 +184,10 @@ def less() -> list[Part]:
     """Parts of LESS: a sentence and a scan."""
     toy = data('LESS', 'less_toy', 35)
     train = training('LESS', 'configs/less/toy/less_toy_demo.py', 320, toy)
-    draw = pictures(train, 15, lambda: scan_words(train.outputs[1]), '*.html')
-    return [toy, train, draw]
+    model = publication(train, 10)
+    draw = pictures(train, model, 15, lambda: scan_words(train.outputs[1]),
+                    '*.html')
+    return [toy, train, model, draw]
 
 
 def semires() -> list[Part]:
@@ -174,15 +206,17 @@ def semires() -> list[Part]:
         100,
         toy,
         start=first.outputs[1])
-    draw = pictures(train, 10, lambda: image_words(train.outputs[1]),
+    model = publication(train, 10)
+    draw = pictures(train, model, 10, lambda: image_words(train.outputs[1]),
                     '*_0.png')
-    return [toy, first, train, draw]
+    return [toy, first, train, model, draw]
 
 
 def sseg() -> list[Part]:
     """Parts of S-Seg: class names and an image."""
     toy = data('S-Seg', 'sseg_toy', 60)
     train = training('S-Seg', 'configs/sseg/toy/sseg_toy_demo.py', 130, toy)
-    draw = pictures(train, 10, lambda: class_words(train.outputs[1]),
+    model = publication(train, 10)
+    draw = pictures(train, model, 10, lambda: class_words(train.outputs[1]),
                     '*_labels.png')
-    return [toy, train, draw]
+    return [toy, train, model, draw]

@@ -8,6 +8,8 @@ Examples:
     python tools/sseg/label_images.py configs/sseg_swin-s_cc12m.py
         epoch_30.pth my_photos my_labels --classes "cat,dog,grass"
         --threshold 0.6 --min-confidence 0.7
+    python tools/sseg/label_images.py facebook/sam3 my_photos my_labels
+        --classes "cat,dog,grass" --threshold 0.5
 
 Of <images>/a/b.jpg the labels are <labels>/a/b.png: 0 for background, i for
 the i-th class of <labels>/classes.txt, 255 to be ignored; of more than 254
@@ -22,7 +24,6 @@ torchrun or srun, or with --num-shards and --shard.
 from __future__ import annotations
 import argparse
 import hashlib
-import os
 import sys
 from pathlib import Path
 
@@ -34,8 +35,10 @@ import numpy as np
 
 from mmlangseg.apis import SemanticResult, SSegInferencer
 from mmlangseg.apis.probability import parse_probability
+from mmlangseg.cli.command_line import check_model
 from mmlangseg.cli.progress import Progress
 from mmlangseg.engine.local_device import is_device_fault, local_device
+from mmlangseg.engine.model_source import open_model
 from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.io.annotations import load_json
 from mmlangseg.io.files import read_text, resolve_inside, write_json
@@ -50,8 +53,13 @@ def parse_args() -> argparse.Namespace:
         description=__doc__.split('\n', 1)[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
-    add('config', help='config of S-Seg')
-    add('checkpoint', help='checkpoint file')
+    add('config',
+        metavar='MODEL',
+        help='config of S-Seg or of a public model; or a model folder, or the '
+        'name of a model on the hub')
+    add('checkpoint',
+        nargs='?',
+        help='checkpoint file, which only configs of S-Seg need')
     add('images', type=Path, help='folder of the images')
     add('labels', type=Path, help='folder to write')
     add('--list',
@@ -81,10 +89,7 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if not 0 <= args.shard < args.num_shards:
         parser.error('--shard must be from 0 to --num-shards - 1')
-    if not os.path.isfile(args.config):
-        parser.error(f'config {args.config} does not exist')
-    if not os.path.isfile(args.checkpoint):
-        parser.error(f'checkpoint {args.checkpoint} does not exist')
+    check_model(parser, args)
     return args
 
 
@@ -239,7 +244,9 @@ def main() -> None:
     device = args.device or local_device()
     try:
         jobs = list_images(args)
-        inferencer = SSegInferencer(args.config, args.checkpoint, device)
+        config, checkpoint = open_model(
+            args.config, args.checkpoint or ..., takes='classes')
+        inferencer = SSegInferencer(config, checkpoint, device)
         inferencer.choose(args.classes, args.threshold)
         model = inferencer.model
         writer = LabelWriter(
@@ -248,7 +255,8 @@ def main() -> None:
             model.vocabulary.background,
             args.min_confidence,
             origin=dict(
-                checkpoint=fingerprint(args.checkpoint),
+                checkpoint=fingerprint(checkpoint)
+                if checkpoint else config.model.pretrained,
                 threshold=model.background_threshold
                 if model.vocabulary.background else None))
     except (OSError, ValueError, RuntimeError) as error:

@@ -274,14 +274,14 @@ def test_channels_at_a_time_at_the_original_size(pixels, channels):
         SegDataSample(metainfo=dict(ori_shape=(4, pixels // 8)))
         for _ in range(2)
     ]
-    results = take_best_labels(probs, postprocess, samples, False)
+    results = take_best_labels([probs], postprocess, samples, False)
     assert seen[0] == max(channels, 2)  # one is never alone
     for result, one in zip(results, probs):
         assert (result.pred_sem_seg.data[0] == one.argmax(0)).all()
         assert (result.seg_confidence.data[0] == one.amax(0)).all()
     seen.clear()
     bare = [SegDataSample() for _ in probs]
-    take_best_labels(probs, lambda part, _: postprocess(part, bare), None,
+    take_best_labels([probs], lambda part, _: postprocess(part, bare), None,
                      False)
     assert seen[0] == 128
 

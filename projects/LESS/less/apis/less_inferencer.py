@@ -2,6 +2,7 @@
 from __future__ import annotations
 import os
 from pathlib import Path
+from types import EllipsisType
 from typing import Optional, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
-from mmlangseg.apis.model import load_config, load_model, test_dataset
+from mmlangseg.apis.model import load_model, open_model, test_dataset
 from mmlangseg.text import split_words, unknown_words
 from ..scans.frame import place_scan
 from ..scans.reader import as_points, read_scan
@@ -24,9 +25,10 @@ class LESSInferencer:
     the scan alone. Results are in the coordinates of the scan as given.
 
     Args:
-        config: The config that the checkpoint was trained with, or its path.
-        checkpoint: File of the trained weights, or a URL. None keeps the
-            initial weights, for trying things out.
+        config: The config that the checkpoint was trained with, or its path;
+            or a model folder, or the name of one on the hub.
+        checkpoint: File of the trained weights, or a URL; a model folder has
+            its own. None keeps the initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
             one.
         center: Whether to move each scan to where ScanNet's aligned rooms
@@ -35,8 +37,9 @@ class LESSInferencer:
             which the scans are given.
 
     Raises:
+        OSError: There is no such config, nor a model on the hub.
         ValueError: The config is not for scans, or the checkpoint is of
-            another model.
+            another model, or a model folder is damaged.
 
     Example:
         >>> inferencer = LESSInferencer(
@@ -47,10 +50,10 @@ class LESSInferencer:
 
     def __init__(self,
                  config: str | os.PathLike | Config,
-                 checkpoint: Optional[str],
+                 checkpoint: Optional[str] | EllipsisType = ...,
                  device: Optional[str] = None,
                  center: bool = True) -> None:
-        config = load_config(config, scope='mmdet3d')
+        config, checkpoint = open_model(config, checkpoint, scope='mmdet3d')
         self.model = load_model(config, checkpoint, device)
         dataset = test_dataset(config)
         self.pipeline = Compose(dataset.pipeline)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 import os
 from dataclasses import replace
+from types import EllipsisType
 from typing import Optional, Sequence
 
 import numpy as np
@@ -10,8 +11,9 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from mmlangseg.apis.images import image_pipeline, open_image
-from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.apis.model import load_model, open_model
 from mmlangseg.apis.probability import require_probability
+from mmlangseg.engine.training_parts import drop_training_parts
 from .semantic_results import SemanticResult, write_semantic_result
 
 
@@ -25,15 +27,16 @@ class SSegInferencer:
 
     Args:
         config: The config, of S-Seg, that the checkpoint was trained with, or
-            its path.
-        checkpoint: File of the trained weights, or a URL. None keeps the
-            initial weights, for trying things out.
+            its path; or a model folder, or the name of one on the hub.
+        checkpoint: File of the trained weights, or a URL; a model folder has
+            its own. None keeps the initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
             one.
 
     Raises:
+        OSError: There is no such config, nor a model on the hub.
         ValueError: The config is not of S-Seg or has no test pipeline, or the
-            checkpoint is of another model.
+            checkpoint is of another model, or a model folder is damaged.
 
     Example:
         >>> inferencer = SSegInferencer(
@@ -44,12 +47,11 @@ class SSegInferencer:
 
     def __init__(self,
                  config: str | os.PathLike | Config,
-                 checkpoint: Optional[str],
+                 checkpoint: Optional[str] | EllipsisType = ...,
                  device: Optional[str] = None) -> None:
-        config = load_config(config, scope='mmseg')
-        kind = config.model.type
-        if str(kind).split('.')[-1] == 'SSeg':  # others divide images by them
-            config.model.update(pseudo_mask_generator=None, mask_loss=None)
+        config, checkpoint = open_model(
+            config, checkpoint, scope='mmseg', takes='classes')
+        drop_training_parts(config.model)
         self.model = load_model(config, checkpoint, device)
         if not hasattr(self.model, 'set_vocabulary'):
             raise ValueError(

@@ -3,7 +3,7 @@ classify regions, combine their masks, add the background, take the best label.
 """
 from __future__ import annotations
 import math
-from typing import Callable
+from typing import Callable, Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -176,7 +176,7 @@ def add_background(probs: Tensor, rule: str, threshold: float) -> Tensor:
     return torch.cat([background, probs], dim=1)
 
 
-def take_best_labels(probs: Tensor, postprocess: Callable,
+def take_best_labels(parts: Iterable[Tensor], postprocess: Callable,
                      data_samples: list[SegDataSample] | None,
                      keep_probabilities: bool) -> list[SegDataSample]:
     """Let mmseg post-process probabilities some channels at a time.
@@ -186,7 +186,8 @@ def take_best_labels(probs: Tensor, postprocess: Callable,
     binary mask.
 
     Args:
-        probs (Tensor): (B, C, H, W).
+        parts (Iterable[Tensor]): (B, c, H, W) each, of consecutive labels;
+            a single one if the probabilities are kept.
         postprocess (Callable): ``postprocess_result`` of mmseg's
             ``BaseSegmentor``.
         data_samples (list[SegDataSample], optional): Of length B.
@@ -196,11 +197,9 @@ def take_best_labels(probs: Tensor, postprocess: Callable,
         list[SegDataSample]: The samples with ``pred_sem_seg`` and
         ``seg_confidence``, the probability of that label.
     """
-    channels = probs.shape[1]
-    step = channels if keep_probabilities else _step(probs, data_samples)
-    best = [None] * len(probs)
-    for first in range(0, channels, step):
-        part = probs[:, first:first + step]
+    best, first = None, 0
+    for part in _split(parts, data_samples, keep_probabilities):
+        best = best or [None] * len(part)
         count = part.shape[1]
         if count == 1:
             part = F.pad(part, (0, 0, 0, 0, 0, 1), value=-1.)
@@ -215,12 +214,22 @@ def take_best_labels(probs: Tensor, postprocess: Callable,
                 prob = torch.maximum(prob, old_prob)
             best[i] = prob, label
             result.seg_logits.data = part_probs
+        first += count
     for result, (prob, label) in zip(results, best):
         result.pred_sem_seg.data = label
         result.seg_confidence = PixelData(data=prob)
         if not keep_probabilities:
             del result.seg_logits
     return results
+
+
+def _split(parts: Iterable[Tensor], data_samples: list[SegDataSample] | None,
+           keep_probabilities: bool) -> Iterator[Tensor]:
+    for probs in parts:
+        if keep_probabilities:
+            yield probs
+        else:
+            yield from probs.split(_step(probs, data_samples), dim=1)
 
 
 def _step(probs: Tensor, data_samples: list[SegDataSample] | None) -> int:

@@ -4,14 +4,15 @@ from typing import Sequence
 import torch
 import torch.nn.functional as F
 from mmcv.ops import roi_align
+from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from .batch import image_seeds, restore_rgb, valid_area
 from .open_vocabulary import OpenVocabularySegmentor
 
-_SURE = 20.  # logit of a pixel inside a mask that is not predicted
+SURE = 20.  # logit of a pixel inside a mask that is not predicted
 
 
 @MODELS.register_module()
@@ -68,13 +69,8 @@ class PseudoMaskClassifier(OpenVocabularySegmentor):
                 metas: Sequence[dict]) -> tuple[Tensor, Tensor]:
         """Pseudo-masks and their features, see
         :meth:`OpenVocabularySegmentor.regions`."""
-        labels = self.pseudo_mask_generator(
-            restore_rgb(inputs, self.data_preprocessor),
-            seeds=image_seeds(metas),
-            valid=valid_area(metas, inputs))
-        clusters = torch.arange(
-            self.pseudo_mask_generator.num_clusters, device=labels.device)
-        masks = labels[:, None] == clusters[:, None, None]  # (B, K, H, W)
+        masks = divide_images(self.pseudo_mask_generator,
+                              self.data_preprocessor, inputs, metas)
         if self.region_features == 'pooled':
             pooled = pool_features(self.extract_feat(inputs)[-1], masks)
             features = self.visual_projection(pooled)
@@ -83,7 +79,28 @@ class PseudoMaskClassifier(OpenVocabularySegmentor):
             features = self.image_features(crops).unflatten(0, masks.shape[:2])
         # an empty mask must not be the longest feature of its image
         features = features * masks.any(-1).any(-1)[..., None]
-        return torch.where(masks, _SURE, -_SURE), features
+        return torch.where(masks, SURE, -SURE), features
+
+
+def divide_images(generator: nn.Module, preprocessor: SegDataPreProcessor,
+                  inputs: Tensor, metas: Sequence[dict]) -> Tensor:
+    """Pseudo-masks of images.
+
+    Args:
+        generator (nn.Module): A :class:`PseudoMaskGenerator`.
+        preprocessor (SegDataPreProcessor): That has normalised the images.
+        inputs (Tensor): They, (B, 3, H, W).
+        metas (Sequence[dict]): Metainfo of the samples, of length B.
+
+    Returns:
+        Tensor: bool (B, K, H, W), of which some may be empty.
+    """
+    labels = generator(
+        restore_rgb(inputs, preprocessor),
+        seeds=image_seeds(metas),
+        valid=valid_area(metas, inputs))
+    clusters = torch.arange(generator.num_clusters, device=labels.device)
+    return labels[:, None] == clusters[:, None, None]
 
 
 def pool_features(features: Tensor, masks: Tensor) -> Tensor:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import EllipsisType
 from typing import Optional, Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from mmlangseg.apis.images import image_pipeline, open_image
-from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.apis.model import load_model, open_model
 from mmlangseg.io.files import write_json
 from mmlangseg.text import describe_unknown, unknown_words
 from mmlangseg.visualization import draw_overlay, write_png
@@ -49,15 +50,17 @@ class SemiRESInferencer:
 
     Args:
         config: The config, of LAVT or SemiRES, that the checkpoint was
-            trained with, or its path.
-        checkpoint: File of the trained weights, or a URL. None keeps the
-            initial weights, for trying things out.
+            trained with, or its path; or a model folder, or the name of one
+            on the hub.
+        checkpoint: File of the trained weights, or a URL; a model folder has
+            its own. None keeps the initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
             one.
 
     Raises:
+        OSError: There is no such config, nor a model on the hub.
         ValueError: The config is not for images, or the checkpoint is of
-            another model.
+            another model, or a model folder is damaged.
 
     Example:
         >>> inferencer = SemiRESInferencer(
@@ -68,14 +71,15 @@ class SemiRESInferencer:
 
     def __init__(self,
                  config: str | os.PathLike | Config,
-                 checkpoint: Optional[str],
+                 checkpoint: Optional[str] | EllipsisType = ...,
                  device: Optional[str] = None) -> None:
-        config = load_config(config, scope='mmseg')
-        if 'text_projection' in config.model:
+        config, checkpoint = open_model(
+            config, checkpoint, scope='mmseg', takes='sentences')
+        if {'text_projection', 'vocabulary'} & set(config.model):
             raise ValueError(
-                'the config is one of S-Seg, which takes names '
-                'of classes: use SSegInferencer, on the command line --classes'
-            )
+                'the config is one of S-Seg, or of a public model, and takes '
+                'names of classes: use SSegInferencer, on the command line '
+                '--classes')
         network = config.model.get('segmentor', config.model)
         network.eval_size = 'original'
         self.model = load_model(config, checkpoint, device)

@@ -3,10 +3,12 @@ from .language_gate import LanguageGate
 from .lavt import LAVT
 from .lavt_head import LAVTHead
 from .multimodal_swin import MultiModalSwin
+from .prompted_referring import PromptedReferring
 from .pwam import PWAM
+from .referring_segmentor import ReferringSegmentor
 from .semires import PseudoLabels, SemiRES
 
 __all__ = [
     'LAVT', 'LAVTHead', 'LanguageGate', 'MultiModalSwin', 'PWAM',
-    'PseudoLabels', 'SemiRES'
+    'PromptedReferring', 'PseudoLabels', 'ReferringSegmentor', 'SemiRES'
 ]

@@ -1,0 +1,14 @@
+# CLIP on pseudo-masks on COCO-Object: nothing is trained here.
+_base_ = [
+    '../../_base_/models/clip_masks.py',
+    '../../_base_/datasets/sseg_coco_object.py', '../../_base_/runtime.py'
+]
+default_scope = 'mmseg'
+custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)
+
+model = dict(
+    vocabulary=dict(dataset='coco_object', templates='simple'),
+    # a choice: tools/sseg/sweep_threshold.py
+    background_threshold=0.5)
+
+default_hooks = dict(visualization=dict(type='SemanticVisualizationHook'))

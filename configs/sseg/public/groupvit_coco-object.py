@@ -1,0 +1,14 @@
+# GroupViT on COCO-Object: nothing is trained here.
+_base_ = [
+    '../../_base_/models/groupvit.py',
+    '../../_base_/datasets/sseg_coco_object.py', '../../_base_/runtime.py'
+]
+default_scope = 'mmseg'
+custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)
+
+model = dict(
+    vocabulary=dict(dataset='coco_object', templates='simple'),
+    # GroupViT's
+    background_threshold=0.95)
+
+default_hooks = dict(visualization=dict(type='SemanticVisualizationHook'))

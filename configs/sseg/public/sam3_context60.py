@@ -1,0 +1,25 @@
+# SAM 3 on PASCAL Context with background: nothing is trained here.
+_base_ = [
+    '../../_base_/models/sam3.py', '../../_base_/datasets/sseg_context60.py',
+    '../../_base_/runtime.py'
+]
+default_scope = 'mmseg'
+custom_imports = dict(imports=['mmlangseg.sseg'], allow_failed_imports=False)
+
+model = dict(
+    type='PromptedClasses',
+    vocabulary=dict(dataset='context60', templates='simple'),
+    # a choice: tools/sseg/sweep_threshold.py
+    background_threshold=0.5,
+    keep_probabilities=False)
+
+image_size = (1008, 1008)
+test_pipeline = [
+    dict(type='LoadImage', ignore_orientation=True),
+    dict(type='Resize', scale=image_size, keep_ratio=False, backend='pillow'),
+    dict(type='LoadWideAnnotations', ignore_index=255),
+    dict(type='PackSegInputs'),
+]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+
+default_hooks = dict(visualization=dict(type='SemanticVisualizationHook'))
