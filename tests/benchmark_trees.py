@@ -74,8 +74,8 @@ def write_tree(root: Path, benchmark: str) -> Path:
         (folder / listed).parent.mkdir(parents=True, exist_ok=True)
         (folder / listed).write_text('\n'.join(NAMES) + '\n')
     if benchmark in CLASS_FILES:
-        names = tuple((f'thing {i}', f'kind {i}')
-                      for i in range(NUM_CLASSES[benchmark]))
+        names = tuple(
+            (f'thing {i}', f'kind {i}') for i in range(NUM_CLASSES[benchmark]))
         write_class_names(folder / CLASS_FILES[benchmark],
                           ClassNames(names, False))
     return folder

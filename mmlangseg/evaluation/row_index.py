@@ -29,12 +29,13 @@ class RowIndex:
     """
 
     def __init__(
-        self,
-        names: Sequence[str],
-        keys: Sequence[Sequence[Any]],
-        source: object,
-        extra_name: Optional[str] = None,
-        extras: Sequence[Any] = ()) -> None:
+            self,
+            names: Sequence[str],
+            keys: Sequence[Sequence[Any]],
+            source: object,
+            extra_name: Optional[str] = None,
+            extras: Sequence[Any] = (),
+    ) -> None:
         self.names = tuple(names)
         self.source = source
         self.extra_name = extra_name

@@ -103,12 +103,11 @@ def boxes_of(points, masks):
 
 def naive_iou(a, b):
     sides = [
-        max(0., min(a[i + 3], b[i + 3]) - max(a[i], b[i])) for i in range(3)
+        max(0.,
+            min(a[i + 3], b[i + 3]) - max(a[i], b[i])) for i in range(3)
     ]
     inter = sides[0] * sides[1] * sides[2]
-    volume = [
-        (c[3] - c[0]) * (c[4] - c[1]) * (c[5] - c[2]) for c in (a, b)
-    ]
+    volume = [(c[3] - c[0]) * (c[4] - c[1]) * (c[5] - c[2]) for c in (a, b)]
     return inter / (sum(volume) - inter)
 
 
@@ -139,10 +138,9 @@ def test_boxes_of_random_predictions(root):
         points = points @ matrix[:3, :3].T + matrix[:3, 3]
         labels = np.fromfile(info.instances_path, '<i8')
         true = boxes_of(points, [labels == i + 1 for i in row['object_ids']])
-        predicted = [
-            (np.array(box) + np.r_[rng.normal(0, .3, 3), rng.normal(
-                2, .3, 3)]).tolist() for box in true if rng.random() < 0.8
-        ]
+        predicted = [(np.array(box) + np.r_[rng.normal(0, .3, 3),
+                                            rng.normal(2, .3, 3)]).tolist()
+                     for box in true if rng.random() < 0.8]
         if rng.random() < 0.4:
             low = rng.uniform(-1, 1, 3)
             predicted.append([*low, *(low + 2)])
@@ -156,7 +154,8 @@ def test_boxes_of_random_predictions(root):
                           for k in range(8)] for box in predicted]
         predictions.append(
             dict(
-                scene_id=row['scene_id'], ann_id=row['ann_id'],
+                scene_id=row['scene_id'],
+                ann_id=row['ann_id'],
                 boxes=predicted))
     path = root / 'boxes.json'
     path.write_text(json.dumps(predictions))
@@ -164,8 +163,8 @@ def test_boxes_of_random_predictions(root):
                                   root / 'infos_train.pkl', root, BoxF1())
     assert summary['overall']['count'] == 300
     for t, values in scores.items():
-        assert summary['overall'][f'F1@{t}'] == pytest.approx(
-            100 * np.mean(values))
+        assert summary['overall'][f'F1@{t}'] == pytest.approx(100 *
+                                                              np.mean(values))
         for group in ('zt_w_d', 'st_wo_d', 'mt_w_d'):
             chosen = [group in row['groups'] for row in rows]
             assert summary[group][f'F1@{t}'] == pytest.approx(
@@ -239,7 +238,10 @@ def test_wrong_boxes(root):
 def test_annotations_that_do_not_fit(root):
     predictions = write_two(root)
     rows = json.loads((root / 'truth.json').read_text())
+    last = f'scene{SCENES - 1:04d}_00'
     for change, message in ((dict(object_id='77'), 'object 77 has no points'),
+                            (dict(object_id='2',
+                                  scene_id=last), 'object 2 has no points'),
                             (dict(scene_id='other'), "'other' is not in")):
         changed = [{**rows[0], **change}, rows[1]]
         (root / 'truth.json').write_text(json.dumps(changed))

@@ -16,7 +16,8 @@ HEIGHT, WIDTH = refer_data.HEIGHT, refer_data.WIDTH
 def write_truth(root, count):
     """gRefCOCO's file; every fourth ref means nothing, every fifth two."""
     refs = [
-        refer_data.make_ref(i, 100 + i % 7, 'val') for i in range(1, count + 1)
+        refer_data.make_ref(i, 100 + i % 7, 'val')
+        for i in range(1, count + 1)
     ]
     instances = refer_data.make_instances(refs)
     for ref in refs:
@@ -84,8 +85,7 @@ def naive_grefcoco(masks, targets, said):
         inters, unions = inters + inter, unions + union
         for t in hits:
             hits[t].append(inter / union >= t)
-    scores = dict(
-        count=len(ious), gIoU=np.mean(ious), cIoU=inters / unions)
+    scores = dict(count=len(ious), gIoU=np.mean(ious), cIoU=inters / unions)
     scores.update({f'Pr@{t}': np.mean(values) for t, values in hits.items()})
     scores.update(T_acc=np.mean(kept), N_acc=np.mean(recognized))
     return scores
@@ -180,8 +180,8 @@ def test_ids(refcoco):
     for wrong, message in ((rows[:-1], '1 of the 6 annotations'),
                            (rows + rows[:1], 'row 6: there was a prediction'),
                            (rows + [dict(sent_id=1, mask=[])],
-                            'sent_id 1 is not in'),
-                           ([dict(mask=[])], 'it has no "sent_id"'),
+                            'sent_id 1 is not in'), ([dict(mask=[])],
+                                                     'it has no "sent_id"'),
                            ([dict(rows[0], no_target='yes')],
                             '"no_target" is \'yes\'')):
         with pytest.raises(PredictionError, match=message):

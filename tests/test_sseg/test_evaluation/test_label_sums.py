@@ -40,8 +40,8 @@ def test_1000_random_maps():
     # mmseg rounds to two digits
     assert found['mIoU'] == pytest.approx(100 * np.mean(ious), abs=0.006)
     assert found['mAcc'] == pytest.approx(100 * np.mean(accs), abs=0.006)
-    assert found['aAcc'] == pytest.approx(100 * (pred == true).mean(),
-                                          abs=0.006)
+    assert found['aAcc'] == pytest.approx(
+        100 * (pred == true).mean(), abs=0.006)
 
     metric = WideIoUMetric(iou_metrics=['mIoU'])
     metric.dataset_meta = dict(classes=CLASSES)

@@ -1,5 +1,6 @@
 """The objects of scans, in a form in which masks are compared quickly."""
 from __future__ import annotations
+import os
 from collections import OrderedDict
 from functools import cached_property
 from typing import Mapping, Sequence
@@ -7,7 +8,10 @@ from typing import Mapping, Sequence
 import numpy as np
 
 from mmlangseg.annotation_files import AnnotationError
-from ..datasets.scan_files import ScanInfo, read_instances, read_points
+from ..datasets.scan_files import (POINT_BYTES, ScanInfo, read_instances,
+                                   read_points)
+
+_MAX_TABLE = 1 << 20  # labels that are indices of a table as they are
 
 
 class ScanTruth:
@@ -27,16 +31,14 @@ class ScanTruth:
                 f'scan {info.scene_id} has no labels, as in the test set of '
                 'ScanNet, so that predictions for it cannot be scored')
         self._info = info
-        self._points = read_points(info.points_path)[:, :3]
-        instances = read_instances(info.instances_path, len(self._points))
-        # labels may be any number: numbered anew, as indices of a table
-        labels, self._numbers = np.unique(instances, return_inverse=True)
-        self._numbers = self._numbers.astype(np.int32)
-        self._sizes = np.bincount(self._numbers, minlength=len(labels))
-        self._number_of = {
-            int(label) - 1: number
-            for number, label in enumerate(labels) if label > 0
-        }
+        size = os.path.getsize(info.points_path)
+        labels = read_instances(info.instances_path, size // POINT_BYTES)
+        self._number_of = {}
+        if labels.max() >= _MAX_TABLE:  # numbered anew
+            known, labels = np.unique(labels, return_inverse=True)
+            self._number_of = dict(zip(known.tolist(), range(len(known))))
+        self._numbers = labels.astype(np.int32)
+        self._sizes = np.bincount(self._numbers)
 
     @property
     def num_points(self) -> int:
@@ -71,23 +73,27 @@ class ScanTruth:
     @cached_property
     def _boxes(self) -> np.ndarray:
         matrix = self._info.axis_align_matrix
-        points = self._points.astype(np.float64) @ matrix[:3, :3].T \
-            + matrix[:3, 3]
+        points = read_points(self._info.points_path)[:, :3].astype(np.float64)
+        points = points @ matrix[:3, :3].T + matrix[:3, 3]
         points = points[np.argsort(self._numbers, kind='stable')]
-        starts = self._sizes.cumsum() - self._sizes
-        return np.stack([
-            np.minimum.reduceat(points, starts),
-            np.maximum.reduceat(points, starts)
-        ], 1)
+        present = np.flatnonzero(self._sizes)
+        starts = (self._sizes.cumsum() - self._sizes)[present]
+        boxes = np.full((len(self._sizes), 2, 3), np.nan)
+        boxes[present, 0] = np.minimum.reduceat(points, starts)
+        boxes[present, 1] = np.maximum.reduceat(points, starts)
+        return boxes
 
     def _find(self, object_ids: Sequence[int]) -> list[int]:
-        try:
-            return [self._number_of[i] for i in object_ids]
-        except KeyError as error:
-            raise AnnotationError(
-                f'scan {self._info.scene_id}: object {error} has no points '
-                f'in {self._info.instances_path}. Correct the annotation, or '
-                'convert the scan again') from None
+        found = [i + 1 for i in object_ids]
+        if self._number_of:
+            found = [self._number_of.get(i, len(self._sizes)) for i in found]
+        for i, number in zip(object_ids, found):
+            if number >= len(self._sizes) or not self._sizes[number]:
+                raise AnnotationError(
+                    f'scan {self._info.scene_id}: object {i} has no points '
+                    f'in {self._info.instances_path}. Correct the annotation, '
+                    'or convert the scan again')
+        return found
 
 
 class ScanTruths:

@@ -4,9 +4,9 @@ import re
 from typing import NamedTuple, Optional
 
 from mmengine.dataset import BaseDataset
-from mmseg.datasets import (ADE20KDataset, CityscapesDataset,
-                            COCOStuffDataset, PascalContextDataset,
-                            PascalContextDataset59, PascalVOCDataset)
+from mmseg.datasets import (ADE20KDataset, CityscapesDataset, COCOStuffDataset,
+                            PascalContextDataset, PascalContextDataset59,
+                            PascalVOCDataset)
 
 from mmlangseg.fileio import PathLike
 from .class_file import BACKGROUND, read_class_names

@@ -89,7 +89,9 @@ def _read_maps(path: Path,
                 where = f'{path}, array "{stem}"'
                 _check_name(stem, rows, where)
                 yield stem, where, _check_map(where, archive[stem])
-    except (zipfile.BadZipFile, EOFError, AttributeError) as error:
+    except PredictionError:
+        raise
+    except (zipfile.BadZipFile, EOFError, AttributeError, ValueError) as error:
         raise PredictionError(f'{path} is neither a folder of label maps nor '
                               f'an NPZ file: {error}') from None
 
