@@ -95,10 +95,18 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         action='store_true',
         help='count IoU >= threshold, the '
         'default of images and boxes')
-    for name, text in (('image-size', 'what the network saw'),
-                       ('resize-rule', 'how predictions got their size'),
-                       ('background-rule', 'what decided on the background')):
-        add(f'--{name}', metavar='TEXT', help=f'for the table: {text}')
+    add('--image-size',
+        metavar='TEXT',
+        help='for the table: what the network '
+        'saw')
+    add('--resize-rule',
+        metavar='TEXT',
+        help='for the table: how predictions '
+        'got their size')
+    add('--background-rule',
+        metavar='TEXT',
+        help='for the table: what '
+        'decided on the background')
     args = parser.parse_args(argv)
     if not os.path.exists(args.predictions):
         parser.error(f'{args.predictions} does not exist')
