@@ -57,6 +57,11 @@ CASES = {
                        image_size=(224, 32))),
     'sseg_tar':
     ('benchmark_sseg_tar', dict(pairs=(20000, 30), size_kb=(20, 2))),
+    'evaluate_scans': ('benchmark_evaluation',
+                       dict(sentences=(9508, 70), points=(50000, 800))),
+    'evaluate_labels':
+    ('benchmark_evaluation',
+     dict(images=(5000, 18), height=(480, 32), width=(640, 64))),
 }
 
 

@@ -1,4 +1,14 @@
 """Metrics that several systems share."""
+from .mask_values import image_code, point_indices
+from .prediction_files import Prediction, read_predictions
+from .protocol import Protocol
 from .referring_seg_metric import ReferringSegMetric
+from .referring_sums import ReferringSums, referring_iou
+from .row_index import PredictionError, RowIndex
+from .summary import format_rows, format_table
 
-__all__ = ['ReferringSegMetric']
+__all__ = [
+    'Prediction', 'PredictionError', 'Protocol', 'ReferringSegMetric',
+    'ReferringSums', 'RowIndex', 'format_rows', 'format_table', 'image_code',
+    'point_indices', 'read_predictions', 'referring_iou'
+]

@@ -9,6 +9,7 @@ from mmengine.registry import METRICS
 from torch import Tensor
 
 from mmlangseg.io.files import write_json
+from .referring_sums import referring_iou
 from .summary import format_table, summarize
 
 # What identifies an expression in the records; a data set has some of them.
@@ -183,12 +184,8 @@ class ReferringSegMetric(BaseMetric):
                    n_target) in zip(infos, counts.tolist()):
             record = {key: info[key] for key in ID_KEYS if key in info}
             zero_target = n_target == 0 and not info.get('object_ids')
-            if not zero_target:
-                iou = inter / max(union, 1)
-            elif n_pred < self.zero_target_min_points:
-                iou, union = 1.0, 0
-            else:
-                iou = 0.0
+            iou, union = referring_iou(inter, union, n_pred, zero_target,
+                                       self.zero_target_min_points)
             record.update(
                 iou=iou,
                 inter=inter,

@@ -2,9 +2,7 @@
 from __future__ import annotations
 from typing import Optional, Sequence
 
-import numpy as np
-
-OVERALL, ZERO_TARGET, WITH_TARGET = 'overall', 'zero_target', 'with_target'
+from .referring_sums import OVERALL, ZERO_TARGET, ReferringSums
 
 
 def summarize(records: Sequence[dict], thresholds: Sequence[float],
@@ -22,33 +20,11 @@ def summarize(records: Sequence[dict], thresholds: Sequence[float],
         dict: Group to a dict of ``count`` and metrics in percent; 'overall'
         first, the groups in alphabetical order.
     """
-    groups = {OVERALL: list(records)}
-    names = sorted({name for r in records for name in r.get('groups') or ()})
-    for name in names:
-        if name in (OVERALL, ZERO_TARGET, WITH_TARGET, 'fallback'):
-            raise ValueError(f'The group name {name!r} in the annotations is '
-                             'reserved by the metric: rename the group')
-        groups[name] = [r for r in records if name in (r.get('groups') or ())]
-    zero = [r for r in records if r['zero_target']]
-    if 0 < len(zero) < len(records):
-        groups[WITH_TARGET] = [r for r in records if not r['zero_target']]
-
-    summary = {}
-    for name, members in groups.items():
-        iou = np.array([r['iou'] for r in members])
-        row = dict(count=len(members), mIoU=100 * float(iou.mean()))
-        for t in thresholds:
-            hit = iou >= t if inclusive else iou > t
-            row[f'{accuracy_name}@{t:g}'] = 100 * float(hit.mean())
-        union = sum(r['union'] for r in members)
-        inter = sum(r['inter'] for r in members)
-        # no target and no prediction anywhere: nothing is wrong
-        row['oIoU'] = 100 * inter / union if union else 100.0
-        summary[name] = row
-    if zero:
-        accuracy = 100 * float(np.mean([r['iou'] for r in zero]))
-        summary[ZERO_TARGET] = dict(count=len(zero), Acc=accuracy)
-    return summary
+    sums = ReferringSums(thresholds, inclusive, accuracy_name)
+    for r in records:
+        sums.add(r['iou'], r['inter'], r['union'], r['zero_target'],
+                 r.get('groups') or ())
+    return sums.summary()
 
 
 def format_table(summary: dict[str, dict], title: Optional[str] = None) -> str:
@@ -64,6 +40,15 @@ def format_table(summary: dict[str, dict], title: Optional[str] = None) -> str:
             for key in columns
         ]
         rows.append([name, *cells])
+    return format_rows(rows, title)
+
+
+def format_rows(rows: Sequence[Sequence[str]],
+                title: Optional[str] = None) -> str:
+    """Lay out rows of cells as a table, the first one as its head.
+
+    The first column is set flush left, the others flush right.
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     rule = '+'.join('-' * (width + 2) for width in widths)
     rule = f'+{rule}+'

@@ -86,7 +86,7 @@ def _parts(segmentation: Any, height: int, width: int) -> Iterator[Any]:
             if not isinstance(size, list) or size != [height, width]:
                 raise ValueError(f'"size" is {size!r:.40}, but the image is '
                                  f'{[height, width]}')
-            _runs(part.get('counts'), height * width)
+            run_lengths(part.get('counts'), height * width)
             yield part
         elif isinstance(part, list):
             _check_polygon(part, height, width)
@@ -119,13 +119,24 @@ def _check_polygon(polygon: list, height: int, width: int) -> None:
 def _area(part: Any, height: int, width: int) -> int:
     """Pixels of a checked part."""
     if isinstance(part, dict):
-        return int(_runs(part['counts'], height * width)[1::2].sum())
+        return int(run_lengths(part['counts'], height * width)[1::2].sum())
     drawn, = mask_utils.frPyObjects([part], height, width)
     return int(mask_utils.area(drawn))
 
 
-def _runs(counts: Any, pixels: int) -> np.ndarray:
-    """Run lengths, int64; their sum is the number of pixels."""
+def run_lengths(counts: Any, pixels: int) -> np.ndarray:
+    """Read the run lengths of a code.
+
+    Args:
+        counts: Compressed (str or bytes) or a list of int.
+        pixels: Their sum.
+
+    Returns:
+        (R,) int64, beginning with background.
+
+    Raises:
+        ValueError: It is malformed, or does not add up.
+    """
     if isinstance(counts, str):
         counts = counts.encode()
     if isinstance(counts, bytes):
@@ -143,6 +154,6 @@ def _runs(counts: Any, pixels: int) -> np.ndarray:
 
 
 def _decode_runs(counts: Any, height: int, width: int) -> np.ndarray:
-    runs = _runs(counts, height * width)
+    runs = run_lengths(counts, height * width)
     values = (np.arange(len(runs)) % 2).astype(np.uint8)
     return np.repeat(values, runs).reshape(width, height).T

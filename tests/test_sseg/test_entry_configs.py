@@ -48,6 +48,8 @@ LAYOUTS = {
     'ade/ADEChallengeData2016':
     ('images/validation', 'annotations/validation', '.png', None),
     'lvis_v1': ('val2017', 'labels/val2017', '.png', None),
+    'ADE20K_2021_17_01': ('images_detectron2/validation',
+                          'annotations_detectron2/validation', '.tif', None),
 }
 
 
@@ -72,8 +74,9 @@ def data(tmp_path_factory):
     labels[:10], labels[-5:] = 2, 255
     for folder, (images, maps, suffix, lists) in LAYOUTS.items():
         save(root / folder / images / 'a.jpg', image)
-        wide = labels.astype(np.uint16) if 'lvis' in folder else labels
-        save(root / folder / maps / f'a{suffix}', wide)
+        wide = 'lvis' in folder or suffix == '.tif'
+        save(root / folder / maps / f'a{suffix}',
+             labels.astype(np.uint16) if wide else labels)
         save(root / folder / 'sseg_labels' / 'a.png', labels)
         if lists:
             (root / folder / lists).mkdir(parents=True)
@@ -82,6 +85,13 @@ def data(tmp_path_factory):
     coco = root / 'coco_stuff164k'
     save(coco / 'images/train2017/a.jpg', image)
     save(coco / 'annotations/val2017/a_labelTrainIds.png', labels)
+    save(root / 'VOCdevkit/VOC2010/annotations_detectron2/pc459_val/a.tif',
+         labels.astype(np.uint16))
+    town = root / 'cityscapes'
+    save(town / 'leftImg8bit/val/town/a_leftImg8bit.png', image)
+    save(town / 'gtFine/val/town/a_gtFine_labelTrainIds.png', labels)
+    write_names(root / 'ADE20K_2021_17_01', 847, False)
+    write_names(root / 'VOCdevkit/VOC2010', 459, False, 'pc459_classes.txt')
     (root / 'lvis_v1' / 'lvis_v1_val.txt').write_text('val2017/a\n')
     write_names(root / 'lvis_v1', 1203, False)
     for count in (50, 300, 919):
@@ -103,9 +113,9 @@ def data(tmp_path_factory):
     return f'{root}/'
 
 
-def write_names(folder, count, background):
+def write_names(folder, count, background, file='classes.txt'):
     names = tuple((f'thing {i}', f'kind {i}') for i in range(count))
-    write_class_names(folder / 'classes.txt', ClassNames(names, background))
+    write_class_names(folder / file, ClassNames(names, background))
 
 
 def write_tar(path, image):
@@ -272,9 +282,9 @@ def test_evaluation(path, data):
     assert labels.shape == (1, HEIGHT, WIDTH)
     metric = METRICS.build(cfg.test_evaluator)
     assert metric.ignore_index == dataset.ignore_index
-    # 255 in the made label maps is a class of LVIS
+    # 255 in the made label maps is a class of the large ones
     ignored = labels == metric.ignore_index
-    assert ignored[0, -1].all() == (name != 'lvis')
+    assert ignored[0, -1].all() == (name not in ('lvis', 'ade847', 'pc459'))
     reduced = name in ('voc20', 'context59', 'coco_object80', 'lvis', 'ade20k')
     assert ignored[0, 15].all() == reduced
     assert (labels[0, 0] == 2 - reduced).all()

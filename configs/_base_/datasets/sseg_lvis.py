@@ -1,36 +1,10 @@
 # LVIS v1 val, 19,809 images, 1,203 classes. Pixels without instance are not
 # evaluated: a choice, the paper's protocol is not known.
 # tools/dataset_converters/lvis.py makes the label maps.
-_base_ = './sseg_evaluation.py'
+_base_ = './sseg_wide_labels.py'
 
-ignore_index = 65535  # 255 is a class
-test_pipeline = [
-    dict(type='LoadImage', ignore_orientation=True),
-    dict(
-        type='Resize',
-        scale=_base_.image_scale,
-        keep_ratio=True,
-        backend='pillow'),
-    dict(type='LoadWideAnnotations', ignore_index=ignore_index),
-    dict(type='PackSegInputs'),
-]
-tta_pipeline = [
-    *test_pipeline[:1],
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [test_pipeline[1]],
-            [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)],
-            # behind the flip: predictions are turned back
-            [test_pipeline[2]],
-            [test_pipeline[3]],
-        ])
-]
 test_dataloader = dict(
     dataset=dict(
         type='LVISDataset',
         data_root='data/lvis_v1/',
-        ann_file='lvis_v1_val.txt',
-        ignore_index=ignore_index,
-        pipeline=test_pipeline))
-test_evaluator = dict(ignore_index=ignore_index)
+        ann_file='lvis_v1_val.txt'))

@@ -24,7 +24,8 @@ class ClassFileDataset(BaseSegDataset):
     """Images with label maps of any number of classes.
 
     In the label maps 0 is what belongs to no class and i the i-th class of
-    ``classes_file``. Ignored is 65535, and with up to 254 classes 255, too.
+    ``classes_file``, or, with ``first_id=0``, 0 is the first class. Ignored is
+    65535, and with up to 254 classes 255, too.
     Load them with :class:`LoadWideAnnotations`, which keeps
     ids above 255.
 
@@ -36,6 +37,9 @@ class ClassFileDataset(BaseSegDataset):
             default as ``classes_file`` says.
         ignore_index: Label of ignored pixels. The transform and the metric
             must have the same.
+        first_id: Id of the first class that is no background in the label
+            maps, 1 or 0. With 0 no id means "no class", as in the files of
+            ADE-847 and PC-459.
         data_root: Root of the data.
         kwargs: Those of mmseg's ``BaseSegDataset`` except ``metainfo`` and
             ``reduce_zero_label``, which follow from the above.
@@ -43,18 +47,25 @@ class ClassFileDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: A file is missing, or there is no image.
         ValueError: ``classes_file`` is malformed, ``ann_file`` is not UTF-8,
-            or ``ignore_index`` is a class.
+            ``ignore_index`` is a class, or ``first_id`` is not 0 or 1, or is 0
+            although there is a background.
     """
 
     def __init__(self,
                  classes_file: str,
                  background: Optional[bool] = None,
                  ignore_index: int = WIDE_IGNORE_INDEX,
+                 first_id: int = 1,
                  data_root: Optional[str] = None,
                  **kwargs) -> None:
         names = read_class_names(join_path(data_root or '', classes_file))
         if background is None:
             background = names.background
+        if first_id not in (0, 1) or background and first_id == 0:
+            raise ValueError(
+                f'first_id={first_id} does not go with background='
+                f'{background}: it is 1, or 0 where no id of the label maps '
+                'means that a pixel belongs to no class')
         classes = (BACKGROUND, ) * background + names.labels
         if 0 <= ignore_index <= len(names.labels):
             raise ValueError(
@@ -66,7 +77,7 @@ class ClassFileDataset(BaseSegDataset):
             if len(names.labels) < _IGNORED_BYTE else ()
         super().__init__(
             metainfo=dict(classes=classes),
-            reduce_zero_label=not background,
+            reduce_zero_label=not background and first_id == 1,
             ignore_index=ignore_index,
             data_root=data_root,
             **kwargs)

@@ -1,5 +1,9 @@
 """Scores of open-vocabulary segmentation."""
+from .evaluate_labels import evaluate_label_maps
 from .label_coverage import check_coverage
+from .label_sums import LabelSums
 from .wide_iou_metric import WideIoUMetric
 
-__all__ = ['WideIoUMetric', 'check_coverage']
+__all__ = [
+    'LabelSums', 'WideIoUMetric', 'check_coverage', 'evaluate_label_maps'
+]

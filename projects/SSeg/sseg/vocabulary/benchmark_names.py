@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple, Optional
 
 from mmengine.dataset import BaseDataset
-from mmseg.datasets import (ADE20KDataset, COCOStuffDataset,
+from mmseg.datasets import (ADE20KDataset, CityscapesDataset, COCOStuffDataset,
                             PascalContextDataset, PascalContextDataset59,
                             PascalVOCDataset)
 
@@ -41,7 +41,10 @@ BENCHMARKS = dict(
     coco_object=_Benchmark(COCOObjectDataset),
     coco_object80=_Benchmark(COCOObjectDataset),
     coco_stuff=_Benchmark(COCOStuffDataset, _STUFF),
+    cityscapes=_Benchmark(CityscapesDataset),
     ade20k=_Benchmark(ADE20KDataset),
+    ade847=_Benchmark(num_classes=847),
+    pc459=_Benchmark(num_classes=459),
     lvis=_Benchmark(num_classes=1203),
     imagenet_s50=_Benchmark(num_classes=50),
     imagenet_s300=_Benchmark(num_classes=300),
@@ -59,7 +62,8 @@ def dataset_vocabulary(name: str,
             and ``'coco_object80'`` are the same without it. ``'own'`` is any
             data set with a ``classes.txt``.
         classes_file: The ``classes.txt`` of ``'lvis'``, ``'imagenet_s50'``,
-            ``'imagenet_s300'``, ``'imagenet_s919'`` and ``'own'``.
+            ``'imagenet_s300'``, ``'imagenet_s919'``, ``'ade847'``,
+            ``'pc459'`` and ``'own'``.
 
     Returns:
         Arguments of ``Vocabulary``: ``classes`` (tuple of str, without the
