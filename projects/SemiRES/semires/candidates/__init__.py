@@ -2,6 +2,7 @@ from .cache import CandidateCache, CandidateCacheError
 from .candidates import Candidates
 from .draw import draw_candidates
 from .huggingface_sam import HuggingFaceSAM
+from .onnx_sam import OnnxSAM
 from .regions import ImageRegions
 from .released import read_released
 from .rle import RESIZE_RULES
@@ -11,5 +12,6 @@ from .source import CANDIDATE_SOURCES, CandidateSource
 __all__ = [
     'CANDIDATE_SOURCES', 'CandidateCacheError', 'CandidateCache',
     'CandidateSource', 'Candidates', 'HuggingFaceSAM', 'ImageRegions',
-    'RESIZE_RULES', 'SegmentAnything', 'draw_candidates', 'read_released'
+    'OnnxSAM', 'RESIZE_RULES', 'SegmentAnything', 'draw_candidates',
+    'read_released'
 ]
