@@ -42,6 +42,11 @@ CASES = {
      dict(candidates=(100, 5), height=(480, 60), width=(640, 80))),
     'semires_step': ('benchmark_semires',
                      dict(candidates=(100, 5), image_size=(480, 64))),
+    'semires_sam': ('benchmark_onnx_sam',
+                    dict(
+                        height=(480, 48),
+                        width=(640, 64),
+                        points_per_side=(16, 2))),
     'sseg_kmeans': ('benchmark_sseg_kmeans',
                     dict(
                         images=(32, 3),
