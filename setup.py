@@ -99,6 +99,7 @@ if __name__ == '__main__':
         install_requires=requirements('runtime'),
         extras_require={
             'less': requirements('less'),
+            'onnx': requirements('onnx'),
             'semires': requirements('semires'),
             'sseg': requirements('sseg'),
             'tests': requirements('tests'),

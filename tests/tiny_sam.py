@@ -51,7 +51,9 @@ def stand_in_torchvision(monkeypatch) -> None:
         monkeypatch.delitem(sys.modules, name)
 
 
-def build_tiny_sam(checkpoint=None) -> nn.Module:
+def build_tiny_sam(checkpoint=None,
+                   layers: int = 1,
+                   iou_layers: int = 2) -> nn.Module:
     """In place of ``segment_anything.build_sam_vit_b``."""
     from segment_anything.modeling import (ImageEncoderViT, MaskDecoder,
                                            PromptEncoder, Sam,
@@ -78,10 +80,40 @@ def build_tiny_sam(checkpoint=None) -> nn.Module:
         mask_decoder=MaskDecoder(
             num_multimask_outputs=3,
             transformer=TwoWayTransformer(
-                depth=1, embedding_dim=dim, mlp_dim=32, num_heads=2),
+                depth=layers, embedding_dim=dim, mlp_dim=32, num_heads=2),
             transformer_dim=dim,
-            iou_head_depth=2,
+            iou_head_depth=iou_layers,
             iou_head_hidden_dim=dim)).eval()
+
+
+def export_onnx_sam(sam: nn.Module, folder, single_mask: bool = False) -> None:
+    """Write encoder.onnx and decoder.onnx as the package exports them."""
+    from segment_anything.utils.onnx import SamOnnxModel
+    encoder, prompts = sam.image_encoder, sam.prompt_encoder
+    side, size = encoder.img_size, prompts.image_embedding_size
+    masks = [4 * edge for edge in size]
+    torch.onnx.export(
+        encoder, (torch.randn(1, 3, side, side), ),
+        str(folder / 'encoder.onnx'),
+        input_names=['images'],
+        output_names=['embeddings'],
+        opset_version=17,
+        dynamo=False)
+    torch.onnx.export(
+        SamOnnxModel(sam, return_single_mask=single_mask),
+        (torch.randn(1, prompts.embed_dim, *size), torch.rand(1, 5, 2) * side,
+         torch.randint(0, 4, (1, 5)).float(), torch.randn(
+             1, 1, *masks), torch.ones(1), torch.tensor([48., 64.])),
+        str(folder / 'decoder.onnx'),
+        input_names=[
+            'image_embeddings', 'point_coords', 'point_labels', 'mask_input',
+            'has_mask_input', 'orig_im_size'
+        ],
+        output_names=['masks', 'iou_predictions', 'low_res_masks'],
+        dynamic_axes=dict(
+            point_coords={1: 'points'}, point_labels={1: 'points'}),
+        opset_version=17,
+        dynamo=False)
 
 
 def save_huggingface_sam(folder) -> None:

@@ -127,7 +127,7 @@ mmcv==*)
 esac
 
 requirements=()
-for file in runtime less semires sseg tests; do
+for file in runtime less semires sseg onnx tests; do
     requirements+=(-r "requirements/$file.txt")
 done
 step 'the other requirements' "${uv[@]}" "${requirements[@]}"

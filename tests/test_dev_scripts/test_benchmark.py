@@ -1,9 +1,11 @@
 from __future__ import annotations
 import gc
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+import tiny_sam
 import torch
 from tool_server import run_python
 
@@ -25,7 +27,9 @@ def keep_threads():
 
 
 @pytest.mark.parametrize('case', sorted(benchmark.CASES))
-def test_quick(case, capsys, monkeypatch):
+def test_quick(case, capsys, monkeypatch, tmp_path):
+    if case == 'semires_sam':
+        export_sam(tmp_path, monkeypatch)
     monkeypatch.setattr(sys, 'argv',
                         ['benchmark.py', case, '--quick', '--no-memory'])
     with pytest.raises(SystemExit) as stop:
@@ -37,6 +41,24 @@ def test_quick(case, capsys, monkeypatch):
     assert sum(row[0] == 'plain' or row[0] == 'plain,' for row in rows) == \
         out.count('tolerance')
     assert sum(row[0] in ('ours', 'ours,') for row in rows) > 0
+
+
+def export_sam(folder, monkeypatch) -> None:
+    for name in ('onnx', 'onnxruntime', 'segment_anything'):
+        if name == 'segment_anything':
+            tiny_sam.stand_in_torchvision(monkeypatch)
+        pytest.importorskip(name, reason=f'{name} is not installed')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of the exporter
+        tiny_sam.export_onnx_sam(tiny_sam.build_tiny_sam(), folder)
+    monkeypatch.setenv('MOBILE_SAM', str(folder))
+
+
+def test_sam_without_a_model(tmp_path, monkeypatch):
+    monkeypatch.setenv('MOBILE_SAM', str(tmp_path))
+    monkeypatch.setattr(sys, 'argv', ['benchmark.py', 'semires_sam'])
+    with pytest.raises(SystemExit, match='pretrained.py mobile-sam DIR'):
+        benchmark.main()
 
 
 def test_memory_of_a_fresh_process():

@@ -232,6 +232,40 @@ def test_killed_and_resumed(run, tmp_path):
     assert entries(tmp_path / 'c') == entries(tmp_path / 'whole')
 
 
+def test_own_source(run, photos, tmp_path, monkeypatch):
+    """A registered class of a module that the user names."""
+    (tmp_path / 'my_halves.py').write_text('''
+import numpy as np
+from mmlangseg.semires.candidates import CANDIDATE_SOURCES, CandidateSource
+
+@CANDIDATE_SOURCES.register_module(name='halves', force=True)
+class Halves(CandidateSource):
+
+    def __init__(self, columns: int, device: str = 'none') -> None:
+        self.parameters = dict(columns=columns)
+
+    def propose(self, image):
+        mask = np.zeros(image.shape[:2])
+        mask[:, :self.parameters['columns']] = 1
+        yield mask, 0.5
+''')
+    monkeypatch.syspath_prepend(tmp_path)
+    arguments = [
+        tmp_path / 'c', '--images', photos, '--size', 48, 64, '--source',
+        'halves', '--source-options', 'columns=5'
+    ]
+    status, out = run(*arguments)
+    assert status == 1 and 'halves is none of' in out and 'regions' in out
+    status, out = run(*arguments, '--custom-imports', 'my_halves')
+    assert status == 0, out
+    cache = CandidateCache(tmp_path / 'c')
+    assert cache.header['generator'] == dict(
+        name='halves', parameters=dict(columns=5))
+    assert cache.load(0).areas.tolist() == [5 * 48]
+    status, out = run(*arguments, '--custom-imports', 'no_such_module')
+    assert status == 1 and 'no_such_module' in out
+
+
 def test_another_source_does_not_mix(run, photos, tmp_path):
     assert run(tmp_path / 'c', '--images', photos)[0] == 0
     status, out = run(tmp_path / 'c', '--images', photos, '--source-options',

@@ -8,6 +8,9 @@ Examples:
     python tools/semires/generate_candidates.py data/candidates/mine \
         --images my_photos --source regions
     python tools/semires/generate_candidates.py data/candidates/mine \
+        --images my_photos --source onnx-sam --source-options \
+        encoder=sam/encoder.onnx decoder=sam/decoder.onnx points_per_side=16
+    python tools/semires/generate_candidates.py data/candidates/mine \
         --images my_photos --inspect my_photos/12.jpg
 
 Images that have candidates are left alone, so that an interrupted run goes on
@@ -26,9 +29,11 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 import numpy as np
+from mmengine.utils import import_modules_from_strings
 
 from mmlangseg.cli.cfg_options import CfgOptions
 from mmlangseg.cli.progress import Progress
+from mmlangseg.cpu.memory import keep_freed_memory
 from mmlangseg.engine.local_device import is_device_fault, local_device
 from mmlangseg.engine.sharding import exit_code, launched
 from mmlangseg.io.images import SUFFIXES, read_image
@@ -41,6 +46,7 @@ from mmlangseg.semires.datasets import (find_images, find_refs_file,
 from mmlangseg.visualization import write_png
 
 MAX_DIGITS = 18  # of an id in a file of the cache
+_SOURCES = sorted(CANDIDATE_SOURCES.module_dict)
 
 
 def parse_args() -> argparse.Namespace:
@@ -74,8 +80,13 @@ def parse_args() -> argparse.Namespace:
         'for a config whose LoadImage does that')
     add('--source',
         default='regions',
-        choices=sorted(CANDIDATE_SOURCES.module_dict),
-        help='what proposes the masks')
+        help=f'what proposes the masks: {", ".join(_SOURCES)}, or a class of '
+        'your own that --custom-imports registers')
+    add('--custom-imports',
+        nargs='+',
+        default=[],
+        metavar='MODULE',
+        help='Python modules to import before, as custom_imports of a config')
     add('--source-options',
         nargs='+',
         action=CfgOptions,
@@ -188,9 +199,16 @@ def read_annotated(args: argparse.Namespace) -> list[dict]:
 
 def build_source(args: argparse.Namespace):
     """The source named on the command line, on this process's device."""
+    if args.custom_imports:
+        import_modules_from_strings(args.custom_imports)
+    source = CANDIDATE_SOURCES.get(args.source)
+    if source is None:
+        raise ValueError(
+            f'--source {args.source} is none of '
+            f'{", ".join(sorted(CANDIDATE_SOURCES.module_dict))}; one of your '
+            'own is registered by a module in --custom-imports')
     options = dict(args.source_options)
-    parameters = inspect.signature(CANDIDATE_SOURCES.get(
-        args.source)).parameters
+    parameters = inspect.signature(source).parameters
     unknown = set(options) - set(parameters)
     if unknown:
         raise ValueError(f'--source {args.source} has no option '
@@ -255,6 +273,7 @@ def draw(args: argparse.Namespace) -> None:
 
 def main() -> None:
     args = parse_args()
+    keep_freed_memory()  # sources in PyTorch want the same again per image
     try:
         if args.inspect:
             draw(args)

@@ -1,12 +1,12 @@
 """Candidates of SAM's own "segment everything"."""
 from __future__ import annotations
-import hashlib
 from pathlib import Path
 from typing import Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 
+from .file_digest import sha256_of
 from .layer_prompts import points_per_layer
 from .source import CANDIDATE_SOURCES, CandidateSource
 
@@ -66,6 +66,11 @@ class SegmentAnything(CandidateSource):
                 'segment-anything and torchvision (the one made for your '
                 'torch): pip install segment-anything torchvision. Or choose '
                 f'another source. ({error})') from error
+        if not Path(checkpoint).is_file():
+            raise FileNotFoundError(
+                f'{checkpoint} does not exist: checkpoint must name the file '
+                'of the weights, see the README of segment-anything for the '
+                'downloads')
         if model_type not in sam_model_registry:
             raise ValueError(f'model_type={model_type!r} is not one of '
                              f'{sorted(sam_model_registry)}')
@@ -88,7 +93,7 @@ class SegmentAnything(CandidateSource):
             point_grids=point_grids,
             min_mask_region_area=min_mask_region_area,
             checkpoint=Path(checkpoint).name,
-            sha256=_sha256(checkpoint))
+            sha256=sha256_of(checkpoint))
         model = sam_model_registry[model_type](checkpoint=None)
         weights = torch.load(checkpoint, map_location='cpu', weights_only=True)
         try:
@@ -119,18 +124,3 @@ class SegmentAnything(CandidateSource):
     def propose(self, image: np.ndarray) -> Iterator[Tuple[dict, float]]:
         for found in self._generator.generate(image):
             yield found['segmentation'], found['predicted_iou']
-
-
-def _sha256(path: str) -> str:
-    """Of a file, in pieces: weights are gigabytes."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, 'rb') as file:
-            while piece := file.read(1 << 24):
-                digest.update(piece)
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f'{path} does not exist: checkpoint must name the file of the '
-            'weights, see the README of segment-anything for the downloads'
-        ) from None
-    return digest.hexdigest()

@@ -1,0 +1,208 @@
+"""Candidates of SAM and its relatives, exported to ONNX."""
+from __future__ import annotations
+import warnings
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+import torch
+from mmcv.ops import nms
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from .file_digest import sha256_of
+from .layer_prompts import point_grid
+from .onnx_models import OnnxDecoder, OnnxEncoder, trial
+from .rle import encode
+from .sam_decoder import SAMDecoder
+from .sam_weights import read_sam_decoder
+from .source import CANDIDATE_SOURCES, CandidateSource
+
+# SAM's, for pixels from 0 to 255
+_MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+_PROMPTS_AT_ONCE = 2
+
+
+@CANDIDATE_SOURCES.register_module(name='onnx-sam')
+class OnnxSAM(CandidateSource):
+    """SAM, MobileSAM or EdgeSAM as two ONNX files, usable on a CPU.
+
+    The steps are those of segment-anything's ``SamAutomaticMaskGenerator``
+    without crops: a grid of points, all masks per point that the graph has,
+    the filters of predicted IoU and stability, and non-maximum suppression
+    of boxes. The scores are the predicted IoU.
+
+    Where the decoder is SAM's, its weights are taken out of the graph and
+    it runs in PyTorch, which does less for many points (see
+    :class:`SAMDecoder`); else onnxruntime runs it as it is.
+
+    Args:
+        encoder: File of the image encoder.
+        decoder: File of the prompt decoder.
+        device: Where they run.
+        points_per_side: Side of the grid of point prompts.
+        points_per_batch: Prompts that run at the same time.
+        pred_iou_thresh: Masks whose predicted IoU is not larger are dropped.
+        stability_score_thresh: So are those that change more than this with
+            the cutoff.
+        stability_score_offset: By how much the cutoff is changed for that.
+        box_nms_thresh: Box IoU of duplicates.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ImportError: onnxruntime is not installed.
+        ValueError: A file is no such model.
+    """
+
+    def __init__(self,
+                 encoder: str,
+                 decoder: str,
+                 device: str = 'cpu',
+                 points_per_side: int = 32,
+                 points_per_batch: int = 32,
+                 pred_iou_thresh: float = 0.88,
+                 stability_score_thresh: float = 0.95,
+                 stability_score_offset: float = 1.0,
+                 box_nms_thresh: float = 0.7) -> None:
+        if min(points_per_side, points_per_batch) < 1:
+            raise ValueError('points_per_side and points_per_batch must be '
+                             'positive')
+        self._encoder = OnnxEncoder(encoder, device)
+        exported = OnnxDecoder(decoder, device)
+        network = read_sam_decoder(exported, self._encoder.image_size)
+        self._decoder = exported if network is None else network.to(device)
+        if network is None:
+            _check(exported, self._encoder.image_size)
+        self._device, self._batch = device, points_per_batch
+        self.parameters = dict(
+            encoder=Path(encoder).name,
+            encoder_sha256=sha256_of(encoder),
+            decoder=Path(decoder).name,
+            decoder_sha256=sha256_of(decoder),
+            points_per_side=points_per_side,
+            pred_iou_thresh=pred_iou_thresh,
+            stability_score_thresh=stability_score_thresh,
+            stability_score_offset=stability_score_offset,
+            box_nms_thresh=box_nms_thresh)
+
+    @torch.no_grad()
+    def propose(self, image: np.ndarray) -> Iterator[tuple[dict, float]]:
+        settings, size = self.parameters, image.shape[:2]
+        side = self._encoder.image_size
+        inner = tuple(
+            max(1, int(edge * side / max(size) + 0.5)) for edge in size)
+        embedding = self._encoder(_prepare(image, inner, side))
+        points = point_grid(settings['points_per_side']) * torch.tensor(
+            [inner[1], inner[0]])
+        # what is below and to the right of the image is padding, but for the
+        # pixel that the border is interpolated with
+        low = tuple(min(-(-edge // 4) + 1, side // 4) for edge in inner)
+        rows, columns = (
+            _resizing(*sides).to(self._device)
+            for sides in zip(low, inner, size))
+        codes, boxes, scores = [], [], []
+        for batch in points.split(self._batch):
+            for logits, score in self._promising(
+                    embedding.to(self._device), batch.to(self._device), low):
+                full = rows @ (logits @ columns.T)
+                stable = _stability(full, settings['stability_score_offset']
+                                    ) >= settings['stability_score_thresh']
+                masks = full[stable] > 0
+                codes += map(encode, masks.cpu().numpy())
+                boxes.append(_boxes(masks))
+                scores.append(score[stable])
+        if not codes:
+            return
+        scores = torch.cat(scores).cpu()
+        _, kept = nms(torch.cat(boxes), scores, settings['box_nms_thresh'])
+        for i in kept.tolist():
+            yield codes[i], float(scores[i])
+
+    def _promising(self, embedding: Tensor, points: Tensor,
+                   size: tuple[int, int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits, cropped to (K, *size), of the K masks whose predicted IoU
+        (K,) passes, some at a time."""
+        threshold = self.parameters['pred_iou_thresh']
+        rows, columns = size
+        if isinstance(self._decoder, SAMDecoder):
+            scores, *parts = self._decoder(embedding, points)
+            several = _several(scores)
+            scores = scores[:, several]
+            worth = (scores > threshold).any(1)
+            scores, pixels, kernels = (x[worth] for x in (scores, *parts))
+            pixels = pixels[:, :-(-rows // 4), :-(-columns // 4)]
+            kernels = kernels[:, several]
+        else:
+            scores, masks = self._decoder(embedding, points)
+            several = _several(scores)
+            scores, masks = scores[:, several], masks[:, several]
+        # few prompts, whose masks fit into the caches of a processor
+        for some in torch.arange(len(scores)).split(_PROMPTS_AT_ONCE):
+            if isinstance(self._decoder, SAMDecoder):
+                low = self._decoder.masks(pixels[some], kernels[some])
+            else:
+                low = masks[some]
+            passed = scores[some] > threshold
+            if passed.any():
+                yield low[passed][:, :rows, :columns], scores[some][passed]
+
+
+def _check(decoder: OnnxDecoder, image_size: int) -> None:
+    """Say what is wrong or slow with a decoder before hours of work."""
+    _, masks = decoder(*trial(decoder))
+    if masks.ndim != 4 or 4 * masks.shape[-1] != image_size:
+        raise ValueError(
+            f'{decoder.path} makes masks of the shape {tuple(masks.shape)}; '
+            f'for an encoder that sees {image_size} x {image_size} pixels '
+            'those of SAM have a quarter of that side: do the two belong '
+            'together?')
+    if not decoder.batched:
+        warnings.warn(
+            f'{decoder.path} takes one point per call, which is slow: it is '
+            'not the decoder of SAM, or the package onnx is missing (pip '
+            'install -r requirements/onnx.txt)')
+
+
+def _several(scores: Tensor) -> slice:
+    """Of four masks SAM's first is for prompts of several points."""
+    return slice(1, None) if scores.shape[1] == 4 else slice(None)
+
+
+def _prepare(image: np.ndarray, inner: tuple[int, int],
+             side: int) -> np.ndarray:
+    """Resized, normalized and padded: float32 (1, 3, S, S) of uint8 RGB."""
+    # as segment-anything does it
+    small = Image.fromarray(image).resize(inner[::-1], Image.BILINEAR)
+    padded = np.zeros((side, side, 3), np.float32)
+    padded[:inner[0], :inner[1]] = (np.float32(small) - _MEAN) / _STD
+    return padded.transpose(2, 0, 1)[None]
+
+
+def _resizing(low: int, inner: int, out: int) -> Tensor:
+    """Matrix (out, low) that resizes one side of a mask.
+
+    segment-anything enlarges the logits four times, cuts off the padding and
+    resizes the rest. Both steps are linear, so one product does them.
+    """
+    x = torch.eye(low)[None]
+    x = F.interpolate(x, scale_factor=4, mode='linear')[..., :inner]
+    return F.interpolate(x, out, mode='linear')[0].T
+
+
+def _stability(logits: Tensor, offset: float) -> Tensor:
+    """IoU of the masks at cutoffs above and below zero, (K,)."""
+    inside, around = ((logits > cutoff).sum((1, 2), dtype=torch.int32)
+                      for cutoff in (offset, -offset))
+    return inside / around  # NaN for an empty mask, which no cutoff passes
+
+
+def _boxes(masks: Tensor) -> Tensor:
+    """First and last column and row, x0, y0, x1, y1: float32 (K, 4)."""
+    x, y = masks.any(1).int(), masks.any(2).int()
+    edges = [
+        x.argmax(1),
+        y.argmax(1), x.shape[1] - 1 - x.flip(1).argmax(1),
+        y.shape[1] - 1 - y.flip(1).argmax(1)
+    ]
+    return torch.stack(edges, 1).cpu().float()
