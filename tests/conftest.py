@@ -27,9 +27,10 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line('\n'.join(lines))
 
 
-def pytest_collection_finish():
-    """Do not search the libraries for garbage ever again: MMEngine does it
-    whenever it builds a dataset, which takes half a second each time."""
+@pytest.fixture(scope='module', autouse=True)
+def libraries_hold_no_garbage():
+    """Do not search what is loaded by now for garbage again: MMEngine does
+    so whenever it builds a dataset, which takes half a second each time."""
     gc.collect()
     gc.freeze()
 
