@@ -17,7 +17,7 @@ import mmlangseg  # noqa: E402,F401
 
 def pytest_configure(config):
     if not hasattr(config, 'workerinput'):  # for the workers, too
-        tool_server.start()
+        os.environ[tool_server.ADDRESS] = tool_server.start()
 
 
 def pytest_terminal_summary(terminalreporter):
