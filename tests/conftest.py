@@ -2,9 +2,11 @@
 import gc
 import os
 import sys
+from pathlib import Path
 
 import pytest
 import tool_server
+from running_order import longest_first
 from skip_summary import skip_summary
 
 os.environ.setdefault('MPLBACKEND', 'Agg')
@@ -25,6 +27,10 @@ def pytest_terminal_summary(terminalreporter):
     if lines:
         terminalreporter.section('what was skipped, and why')
         terminalreporter.write_line('\n'.join(lines))
+
+
+def pytest_collection_modifyitems(items):
+    longest_first(items, Path(__file__).parent)
 
 
 @pytest.fixture(scope='module', autouse=True)
