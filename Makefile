@@ -57,7 +57,8 @@ mutations: env
 
 # a file's tests share what is costly to make, so they stay in one process
 test: lint
-	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+		--no-loadscope-reorder
 
 # the suite on other versions of Python and the libraries: SET=vision
 matrix: env

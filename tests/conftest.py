@@ -2,9 +2,11 @@
 import gc
 import os
 import sys
+from pathlib import Path
 
 import pytest
 import tool_server
+from running_order import longest_first
 from skip_summary import skip_summary
 
 os.environ.setdefault('MPLBACKEND', 'Agg')
@@ -17,7 +19,7 @@ import mmlangseg  # noqa: E402,F401
 
 def pytest_configure(config):
     if not hasattr(config, 'workerinput'):  # for the workers, too
-        tool_server.start()
+        os.environ[tool_server.ADDRESS] = tool_server.start()
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -27,9 +29,14 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line('\n'.join(lines))
 
 
-def pytest_collection_finish():
-    """Do not search the libraries for garbage ever again: MMEngine does it
-    whenever it builds a dataset, which takes half a second each time."""
+def pytest_collection_modifyitems(items):
+    longest_first(items, Path(__file__).parent)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def libraries_hold_no_garbage():
+    """Do not search what is loaded by now for garbage again: MMEngine does
+    so whenever it builds a dataset, which takes half a second each time."""
     gc.collect()
     gc.freeze()
 

@@ -25,6 +25,9 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Sequence
+
+from import_without import Blocker
 
 # Where the server listens; workers of pytest inherit it.
 ADDRESS = 'MMLANGSEG_TOOL_SERVER'
@@ -37,14 +40,20 @@ LIBRARIES = ('mmlangseg', 'mmengine.runner', 'mmdet.models', 'mmseg.models',
              'transformers.models.roberta')
 
 
-def start() -> None:
-    """Start the server, which costs little before it is asked for anything.
+def start(*blocked: str) -> str:
+    """Start a server, which costs little before it is asked for anything.
 
     It ends with the process that calls this.
+
+    Args:
+        blocked: Libraries that it does not import, nor lets the others.
+
+    Returns:
+        str: Its address, which :data:`ADDRESS` names for all tests.
     """
     folder = tempfile.mkdtemp(prefix='tools')  # an address must be short
-    os.environ[ADDRESS] = f'{folder}/socket'
-    server = subprocess.Popen([sys.executable, __file__, os.environ[ADDRESS]],
+    address = f'{folder}/socket'
+    server = subprocess.Popen([sys.executable, __file__, address, *blocked],
                               stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL)
@@ -56,6 +65,7 @@ def start() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(stop)
+    return address
 
 
 class Program:
@@ -67,26 +77,28 @@ class Program:
         env: The whole environment, by default that of this process.
         merged: Whether what it writes to standard error is given with its
             standard output, as by ``stderr=subprocess.STDOUT``.
+        server: Address of a server, by default that of all tests.
     """
 
     def __init__(self,
                  *args,
                  cwd: Path | str | None = None,
                  env: dict[str, str] | None = None,
-                 merged: bool = False) -> None:
+                 merged: bool = False,
+                 server: str | None = None) -> None:
         self.args = [os.path.abspath(args[0]), *map(str, args[1:])]
         self.files = [tempfile.TemporaryFile() for _ in range(2 - merged)]
         request = dict(
             args=self.args,
             cwd=str(cwd or os.getcwd()),
             env=dict(os.environ if env is None else env))
-        with socket.socket(socket.AF_UNIX) as server:
-            server.connect(os.environ[ADDRESS])
-            socket.send_fds(server, [b'.'],
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(server or os.environ[ADDRESS])
+            socket.send_fds(connection, [b'.'],
                             [self.files[i].fileno() for i in (0, -1)])
-            server.sendall(json.dumps(request).encode())
-            server.shutdown(socket.SHUT_WR)
-            self.answer = server.makefile()
+            connection.sendall(json.dumps(request).encode())
+            connection.shutdown(socket.SHUT_WR)
+            self.answer = connection.makefile()
         self.pid = int(self.answer.readline())
 
     def is_running(self) -> bool:
@@ -110,7 +122,7 @@ def run_python(*args, **kwargs) -> subprocess.CompletedProcess:
     return Program(*args, **kwargs).wait()
 
 
-def serve(address: str) -> dict:
+def serve(address: str, *blocked: str) -> dict:
     """Fork for every request until standard input ends.
 
     Returns in the processes that are to become a program, and gives the
@@ -130,7 +142,7 @@ def serve(address: str) -> dict:
             os._exit(0)
         connection, _ = listener.accept()
         if not imported:
-            import_libraries()
+            import_libraries(blocked)
             imported = True
         if os.fork() == 0:
             listener.close()
@@ -138,11 +150,14 @@ def serve(address: str) -> dict:
         connection.close()
 
 
-def import_libraries() -> None:
+def import_libraries(blocked: Sequence[str]) -> None:
     """Import what is there; what is not is the programs' own to report."""
+    blocker = Blocker(blocked)
+    sys.meta_path.insert(0, blocker)
     for name in LIBRARIES:
         with suppress(Exception):
             importlib.import_module(name)
+    sys.meta_path.remove(blocker)
     gc.collect()
     gc.freeze()  # a collection would copy all these pages into each fork
 
@@ -227,4 +242,4 @@ if __name__ == '__main__':
         os._exit(EXIT['code'])
 
     atexit.register(leave)  # the first one is the last to be called
-    run_program(serve(sys.argv[1]))
+    run_program(serve(*sys.argv[1:]))
