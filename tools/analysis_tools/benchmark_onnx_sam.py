@@ -27,7 +27,7 @@ def semires_sam(height: int, width: int,
     The model is that of tools/model_converters/pretrained.py mobile-sam.
     """
     from skimage.data import astronaut
-    folder = Path(os.environ.get(FOLDER, 'pretrained/mobile-sam'))
+    folder = Path(os.environ.get(FOLDER, 'data/pretrained/mobile-sam'))
     if not (folder / 'decoder.onnx').is_file():
         raise SystemExit(
             f'error: {folder} has no decoder.onnx: make it with "python '
@@ -118,12 +118,11 @@ class PlainSAM:
                         continue
                     rows, columns = np.nonzero(full > 0)
                     masks.append(full > 0)
-                    boxes.append([
-                        columns.min(),
-                        rows.min(),
-                        columns.max(),
-                        rows.max()
-                    ])
+                    boxes.append(
+                        [columns.min(),
+                         rows.min(),
+                         columns.max(),
+                         rows.max()])
                     scores.append(score)
         if not masks:
             return Candidates.from_masks([], size)

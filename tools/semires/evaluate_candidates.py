@@ -187,9 +187,10 @@ def refinement(objects: list[Object], name: str, refiner,
                 rng = np.random.default_rng([seed, o.ref_id])
                 noisy = damage(o.mask, rng)
                 refined = refiner(noisy, o.candidates[name])
-                values.append((mask_iou(noisy, o.mask),
-                               mask_iou(refined.mask, o.mask),
-                               refined.matched))
+                values.append(
+                    (mask_iou(noisy,
+                              o.mask), mask_iou(refined.mask,
+                                                o.mask), refined.matched))
             gains.append(100 * np.mean(values, 0, dtype=float))
         before, after, matched = np.mean(gains, 0)
         spread = np.std([g[1] - g[0] for g in gains], ddof=len(gains) > 1)

@@ -20,8 +20,8 @@ def shift(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Move by 10 to 30 % of that side in any direction."""
     distance, angle = rng.uniform(0.1, 0.3) * _side(mask), _angle(rng)
     step = np.rint(distance * np.array([np.sin(angle), np.cos(angle)]))
-    rows, columns = (
-        np.arange(length) - int(by) for length, by in zip(mask.shape, step))
+    rows, columns = (np.arange(length) - int(by)
+                     for length, by in zip(mask.shape, step))
     inside = [(at >= 0) & (at < length)
               for at, length in zip((rows, columns), mask.shape)]
     moved = mask[rows.clip(0, mask.shape[0] - 1)[:, None],
