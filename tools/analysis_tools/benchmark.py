@@ -34,19 +34,17 @@ CASES = {
      dict(points=(50000, 1500), expressions=(8, 2), text_layers=(12, 1))),
     'less_qmp': ('benchmark_less', dict(points=(50000, 1500),
                                         queries=(20, 5))),
-    'less_contrast':
-    ('benchmark_less', dict(points=(50000, 1500), positives=(5000, 150))),
+    'less_contrast': ('benchmark_less',
+                      dict(points=(50000, 1500), positives=(5000, 150))),
     'less_spconv': ('benchmark_less', dict(points=(50000, 1500))),
     'semires_refine':
     ('benchmark_semires',
      dict(candidates=(100, 5), height=(480, 60), width=(640, 80))),
     'semires_step': ('benchmark_semires',
                      dict(candidates=(100, 5), image_size=(480, 64))),
-    'semires_sam': ('benchmark_onnx_sam',
-                    dict(
-                        height=(480, 48),
-                        width=(640, 64),
-                        points_per_side=(16, 2))),
+    'semires_sam':
+    ('benchmark_onnx_sam',
+     dict(height=(480, 48), width=(640, 64), points_per_side=(16, 2))),
     'sseg_kmeans': ('benchmark_sseg_kmeans',
                     dict(
                         images=(32, 3),
