@@ -101,6 +101,7 @@ if __name__ == '__main__':
             'less': requirements('less'),
             'semires': requirements('semires'),
             'sseg': requirements('sseg'),
+            'files': requirements('files'),
             'tests': requirements('tests'),
         },
         classifiers=[

@@ -140,9 +140,9 @@ def test_files_of_splits(tool, native, tmp_path):
     (dict(train=[3]), 'entry 0: it is a int'),
     (dict(train=[dict(image_id=1, expressions=['a'], mask=[])]),
      'entry 0: "height" is None'),
-    (dict(train=[
-        dict(image_id=1, height=9, width=9, expressions=[''], mask=[])
-    ]), 'a sentence is None, not text'),
+    (dict(
+        train=[dict(image_id=1, height=9, width=9, expressions=[''], mask=[])
+               ]), 'a sentence is None, not text'),
     (dict(train=[
         dict(image_id=1, height=9, width=9, expressions='a', mask=[[1, 2]])
     ]), '"segmentation": there is no polygon'),

@@ -44,8 +44,8 @@ def test_arrays_are_equal(tool, native, tmp_path, tensors):
     scans = tmp_path / 'scans'
     for scene, (points, labels) in native.items():
         (scans / scene).mkdir(parents=True)
-        (scans / scene / f'{scene}.txt').write_text(
-            'axisAlignment = 0 -1 0 5 1 0 0 6 0 0 1 7 0 0 0 1\n')
+        (scans / scene / f'{scene}.txt'
+         ).write_text('axisAlignment = 0 -1 0 5 1 0 0 6 0 0 1 7 0 0 0 1\n')
         if tensors:
             content = tuple(map(torch.as_tensor, as_stmn(points, labels)))
             torch.save(content, tmp_path / f'val/{scene}_refer.pth')
@@ -93,8 +93,10 @@ def test_files_that_need_more(tmp_path, capsys):
     path = tmp_path / 'a_refer.pth'
     for content in ((Code(), ) * 3, dict(xyz=Code())):
         torch.save(content, path)
-        with pytest.raises(ValueError, match='more than tensors and arrays.*'
-                           'torch.as_tensor'):
+        with pytest.raises(
+                ValueError,
+                match='more than tensors and arrays.*'
+                'torch.as_tensor'):
             read_refer_pth(path)
     assert 'run' not in capsys.readouterr().out
     path.write_bytes(b'nothing')

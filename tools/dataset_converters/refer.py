@@ -9,9 +9,9 @@ Examples:
         train=export/train/_annotations.coco.json \
         val=export/valid/_annotations.coco.json data/refer/mine
 
-writes ``instances.json`` and ``refs(<split_by>).p``, which all tools here read,
-after checking every outline. A split before ``=`` is that of files that do not
-name one.
+writes ``instances.json`` and ``refs(<split_by>).p``, which all tools here
+read, after checking every outline. A split before ``=`` is that of files that
+do not name one.
 """
 from __future__ import annotations
 import argparse

@@ -33,8 +33,7 @@ def read_rotation(scans: Path | None, scene: str) -> np.ndarray:
     that of points that are not centered."""
     matrix = np.eye(4)
     if scans is not None:
-        matrix[:3, :3] = read_alignment(scans / scene /
-                                        f'{scene}.txt')[:3, :3]
+        matrix[:3, :3] = read_alignment(scans / scene / f'{scene}.txt')[:3, :3]
     return matrix
 
 

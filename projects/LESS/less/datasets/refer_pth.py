@@ -60,8 +60,8 @@ def read_refer_pth(path: PathLike) -> ReferScan:
             f'{path}: superpoints and labels have shapes '
             f'{[a.shape for a in arrays[2:]]}, but there are {len(xyz)} '
             'points')
-    if not len(xyz) or not np.isfinite(xyz).all() or not (np.abs(rgb) <=
-                                                          1.001).all():
+    if not len(xyz) or not np.isfinite(xyz).all() or not (np.abs(rgb)
+                                                          <= 1.001).all():
         raise ValueError(f'{path}: there are no points, coordinates that are '
                          'not finite, or colors beyond -1 to 1')
     # undoes rgb / 127.5 - 1

@@ -223,8 +223,10 @@ def _coco_rows(path: Path, content: dict) -> Iterator[dict]:
             continue  # an object without a sentence
         image = by_id[row['image_id']]
         yield dict(
-            {k: image.get(k)
-             for k in ('height', 'width', 'file_name', 'split')},
+            {
+                k: image.get(k)
+                for k in ('height', 'width', 'file_name', 'split')
+            },
             image_id=row['image_id'],
             ann_id=row.get('id'),
             category_id=row.get('category_id'),
