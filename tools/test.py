@@ -25,7 +25,8 @@ from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
 from mmlangseg.engine.required_inputs import require_inputs
 from mmlangseg.text import use_saved_words
 
-RECORDING_METRICS = ('ReferringSegMetric', 'WideIoUMetric')
+RECORDING_METRICS = ('ReferringSegMetric', 'GeneralizedSegMetric',
+                     'WideIoUMetric')
 
 
 def parse_args() -> argparse.Namespace:
