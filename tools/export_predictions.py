@@ -37,7 +37,7 @@ from mmlangseg.evaluation import (RowIndex, image_code, point_indices,
                                   read_predictions)
 from mmlangseg.io.files import atomic_path, write_json, write_text
 from mmlangseg.less.visualization import write_ply
-from mmlangseg.visualization.colors import highlight
+from mmlangseg.less.visualization.point_colors import highlight
 
 _CATEGORY = 1
 
