@@ -1,6 +1,6 @@
 """Benchmarks of LESS; see benchmark.py."""
 from __future__ import annotations
-from typing import Callable
+from collections.abc import Callable
 
 import benchmark_less_plain as plain
 import spconv.pytorch as spconv
@@ -15,7 +15,7 @@ from torch import Tensor
 import mmlangseg.less  # noqa: F401  (registers the model)
 from mmlangseg.less.models.voxelize import voxelize
 
-VOXEL_SIZE = 0.02  # metres
+VOXEL_SIZE = 0.02  # meters
 SENTENCE_WORDS = 20  # 22 tokens
 
 
@@ -246,7 +246,7 @@ def room(points: int) -> Tensor:
     """Surfaces of a furnished room of 6 x 5 x 3 m with 3 mm noise.
 
     Returns:
-        Tensor: (N, 6), positions in metres and colours.
+        Tensor: (N, 6), positions in meters and colors.
     """
     low = torch.rand(25, 3) * torch.tensor([5., 4., 0.])
     size = 0.3 + 1.2 * torch.rand(25, 3)

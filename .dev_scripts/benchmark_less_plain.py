@@ -2,8 +2,8 @@
 model: everything per expression and per point, nothing folded or reused.
 """
 from __future__ import annotations
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 from unittest import mock
 
 import spconv.pytorch as spconv

@@ -8,9 +8,9 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Sequence
 
 import torch
 
@@ -113,7 +113,7 @@ def report(builder: Builder, repeats: int, memory: bool) -> bool:
 def _largest_difference(builder: Builder, variants: list[Variant]) -> float:
     """Run every variant once, which also warms it up."""
     outputs = [builder.run(variant) for variant in variants]
-    expected, *others = [out for out in outputs if out is not None]
+    expected, *others = (out for out in outputs if out is not None)
     differences = [(a - b).abs().max() / a.abs().max() for other in others
                    for a, b in zip(expected, other)]
     return float(torch.stack(differences).max())  # NaN if one of them is

@@ -1,6 +1,6 @@
 """Benchmark of mask matching and mask loss of S-Seg; see benchmark.py."""
 from __future__ import annotations
-from typing import Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from benchmark_report import Comparison, Variant

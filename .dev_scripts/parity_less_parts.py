@@ -16,7 +16,7 @@ from mmlangseg.less.transforms import (apply_rigid_augmentation,
 
 
 def check_scans(fixtures, report: Report) -> None:
-    """Normalised colours and target masks."""
+    """Normalized colors and target masks."""
     color = TRANSFORMS.build(dict(type='NormalizeScanColor'))
     build_masks = TRANSFORMS.build(dict(type='BuildReferringMasks'))
     data = fixtures['less_inputs']

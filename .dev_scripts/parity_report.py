@@ -1,7 +1,7 @@
 """What the parity checks of all systems share: weights, comparisons."""
 from __future__ import annotations
 import zlib
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ def parameter(name: str, shape: Sequence[int], seed: int) -> np.ndarray:
         return np.abs(value) * np.float32(0.5) + np.float32(0.5)
     if name.endswith('running_mean'):
         return np.float32(0.1) * value
-    if value.ndim <= 1:  # biases and scales of normalisations
+    if value.ndim <= 1:  # biases and scales of normalizations
         scale = name.endswith('weight')
         return np.float32(0.1) * value + np.float32(scale)
     if name.endswith(_TABLES):

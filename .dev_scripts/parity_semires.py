@@ -116,7 +116,7 @@ def compare_losses(report: Report, title: str, losses: dict[str, Tensor],
 
 def compare_input(report: Report, title: str, model: nn.Module,
                   theirs: dict) -> None:
-    """Normalisation, from images in OpenCV's order of colours."""
+    """Normalization, from images in OpenCV's order of colors."""
     images = [
         torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)
         for image in theirs['image_u8']

@@ -114,7 +114,7 @@ def build(config: dict, seed: int = 0) -> torch.nn.Module:
 
 def batch(sizes=((64, 64), ) * 3, sentences=SENTENCES, **meta) -> dict:
     """Images and samples as the data loader gives them, before
-    normalisation; the target is the left half."""
+    normalization; the target is the left half."""
     inputs, samples = [], []
     for i, ((height, width), text) in enumerate(zip(sizes, sentences)):
         random = torch.Generator().manual_seed(i)

@@ -101,7 +101,7 @@ def build(config: dict, seed: int = 0) -> torch.nn.Module:
 
 def batch(sizes=((48, 48), ) * 3, captions=CAPTIONS, **meta) -> dict:
     """Images and samples as the data loader gives them, before
-    normalisation; the label map has three columns."""
+    normalization; the label map has three columns."""
     inputs, samples = [], []
     for i, ((height, width), text) in enumerate(zip(sizes, captions)):
         random = torch.Generator().manual_seed(i)
@@ -136,7 +136,7 @@ def save_checkpoint(path: Path, model: torch.nn.Module) -> Path:
 
 
 def write_data(root: Path, count: int = 3) -> Path:
-    """Write images of three coloured columns and their label maps, 255 in the
+    """Write images of three colored columns and their label maps, 255 in the
     first row: ``images/<i>.png`` and ``labels/<i>.png``."""
     for folder in ('images', 'labels'):
         (root / folder).mkdir(parents=True, exist_ok=True)

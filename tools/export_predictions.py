@@ -17,8 +17,9 @@ complete. Maps of classes are written by tools/sseg/label_images.py.
 from __future__ import annotations
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image

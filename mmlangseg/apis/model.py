@@ -2,7 +2,6 @@ from __future__ import annotations
 import copy
 import os
 from types import EllipsisType
-from typing import Optional
 
 import torch
 from mmengine.config import Config
@@ -61,8 +60,8 @@ def load_config(config: str | os.PathLike | Config, scope: str) -> Config:
 
 
 def load_model(config: Config,
-               checkpoint: Optional[str],
-               device: Optional[str] = None) -> torch.nn.Module:
+               checkpoint: str | None,
+               device: str | None = None) -> torch.nn.Module:
     """Build the model of a config for inference.
 
     Args:

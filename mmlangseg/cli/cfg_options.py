@@ -2,7 +2,8 @@
 from __future__ import annotations
 import re
 from argparse import ArgumentParser, Namespace
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from mmengine.config import DictAction
 

@@ -2,7 +2,8 @@
 from __future__ import annotations
 import difflib
 import os
-from typing import Any, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from mmengine.config import Config
 

@@ -5,7 +5,7 @@ On a CPU the intermediate results of a step stay in the cache of a core. A GPU
 is kept busy by few large steps, within its memory.
 """
 from __future__ import annotations
-from typing import Iterator
+from collections.abc import Iterator
 
 import torch
 

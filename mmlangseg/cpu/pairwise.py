@@ -1,7 +1,7 @@
 """Sums over all pairs of two sets of vectors, in memory of a few of them."""
 from __future__ import annotations
 import math
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor

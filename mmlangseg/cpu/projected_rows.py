@@ -1,5 +1,5 @@
 from __future__ import annotations
-from typing import Callable, Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor

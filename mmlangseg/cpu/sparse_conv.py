@@ -11,7 +11,7 @@ the layers:
 * where spconv is built for CUDA, its layers take an algorithm that the CPU
   does not have;
 * the voxels are looked up by an int32, so that in grids of more than 2^32
-  voxels some that are far apart count as neighbours, without an error.
+  voxels some that are far apart count as neighbors, without an error.
 
 CUDA tensors take spconv's own path untouched. The repair becomes unnecessary
 with the first spconv release whose CPU results do not depend on the number of
@@ -20,7 +20,8 @@ threads (2.3.8, the newest release in November 2026, is affected).
 
 from __future__ import annotations
 import functools
-from typing import Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -106,7 +107,7 @@ def _indice_conv(features: Tensor,
             'spconv fuses no bias on the CPU: build the layer with bias=False')
     weights = filters.to(features.dtype).flatten(1, -2)  # (C_out, K, C_in)
     # Half precision sums in float32, as the CUDA kernels of LESS are told to.
-    if subm:  # the centre of the kernel pairs every voxel with itself
+    if subm:  # the center of the kernel pairs every voxel with itself
         centre = weights[:, weights.shape[1] // 2].contiguous()
         out = _linear(features, centre).to(_sum_dtype(features.dtype))
     else:
@@ -244,7 +245,7 @@ def _plan(features: Tensor, weights: Tensor, table: Tensor, counts: Tensor,
     counts = counts.tolist()
     if subm:
         # A submanifold table counts the pairs of the first half of the kernel
-        # only; the second half mirrors them, and the centre, the identity, is
+        # only; the second half mirrors them, and the center, the identity, is
         # left to the caller.
         half = len(counts) // 2
         counts = counts[:half] + [0] + counts[:half][::-1]

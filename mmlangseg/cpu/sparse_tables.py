@@ -2,7 +2,7 @@
 from __future__ import annotations
 import functools
 import math
-from typing import Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -75,7 +75,7 @@ def submanifold_table(indices: Tensor, batch_size: int, shape: Sequence[int],
         - pairs (2, K, N) int32: rows of the input and the output of each
           position of the kernel, -1 behind the last pair;
         - counts (K,) int32 of the first half of the kernel. The second half
-          mirrors it, and the centre, which pairs every voxel with itself, is
+          mirrors it, and the center, which pairs every voxel with itself, is
           not counted.
 
     Raises:

@@ -50,7 +50,7 @@ def require_matching_checkpoint(model: nn.Module,
     All weights of the model, such as parameters and the statistics of batch
     norm, must be in the checkpoint, by name and size, and whatever else it
     holds must have a place in the model. Aside are losses, which a model may
-    lack in testing, and the colours of the preprocessor. A module that can
+    lack in testing, and the colors of the preprocessor. A module that can
     load parameters of another length names them in ``resized_on_load``.
 
     Args:

@@ -1,6 +1,6 @@
 """Refusing checkpoints whose weights are no numbers of a trained model."""
 from __future__ import annotations
-from typing import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 

@@ -1,6 +1,6 @@
 """The sampler that tells the dataset the epoch."""
 from __future__ import annotations
-from typing import Iterator
+from collections.abc import Iterator
 
 from mmengine.dataset import DefaultSampler
 from mmengine.registry import DATA_SAMPLERS

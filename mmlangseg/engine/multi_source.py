@@ -1,6 +1,6 @@
 """Batches from several data sets in fixed shares."""
 from __future__ import annotations
-from typing import Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch

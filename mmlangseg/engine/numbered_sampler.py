@@ -1,6 +1,6 @@
 """Any sampler, with the number of the draw in the index."""
 from __future__ import annotations
-from typing import Iterator
+from collections.abc import Iterator
 
 from mmengine.dist import get_dist_info
 from mmengine.registry import DATA_SAMPLERS

@@ -3,7 +3,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from mmlangseg.cli.config_keys import READ_KEYS
 

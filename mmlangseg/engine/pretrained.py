@@ -4,7 +4,7 @@ import functools
 import logging
 import os
 import re
-from typing import Mapping
+from collections.abc import Mapping
 
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper

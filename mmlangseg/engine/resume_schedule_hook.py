@@ -3,8 +3,9 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any, Iterator, Sequence
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log

@@ -1,9 +1,10 @@
 """Random numbers that depend on the sample, not on the worker."""
 from __future__ import annotations
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 import torch

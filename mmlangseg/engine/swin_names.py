@@ -2,7 +2,7 @@
 from __future__ import annotations
 import math
 import re
-from typing import Mapping
+from collections.abc import Mapping
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -30,9 +30,9 @@ def rename_swin(name: str) -> str:
 def reorder_swin(name: str, value: Tensor) -> Tensor:
     """Bring a weight of the original Swin into mmseg's order of channels.
 
-    The original patch merging concatenates the four neighbours
+    The original patch merging concatenates the four neighbors
     (0, 0), (1, 0), (0, 1), (1, 1) (row, column) with their channels
-    together; mmseg's ``nn.Unfold`` keeps the neighbours of a channel together
+    together; mmseg's ``nn.Unfold`` keeps the neighbors of a channel together
     and goes along the rows.
 
     Args:

@@ -8,9 +8,10 @@ grow with their number.
 """
 from __future__ import annotations
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, Optional, TextIO
+from typing import Any, TextIO
 
 from mmlangseg.io.files import PathLike
 from .npz_rows import read_npz_rows
@@ -86,7 +87,7 @@ def read_predictions(path: PathLike) -> Iterator[Prediction]:
             yield _from_row(f'{file}, row {index}', row, scene)
 
 
-def _from_row(where: str, row: Any, scene: Optional[str]) -> Prediction:
+def _from_row(where: str, row: Any, scene: str | None) -> Prediction:
     if not isinstance(row, dict):
         raise PredictionError(f'{where}: it is a {type(row).__name__}, not an '
                               'object with ids and a mask')

@@ -1,6 +1,7 @@
 """The metric of referring segmentation, for point clouds and for images."""
 from __future__ import annotations
-from typing import Any, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.evaluator import BaseMetric
@@ -80,11 +81,11 @@ class ReferringSegMetric(BaseMetric):
         inclusive: bool = False,
         accuracy_name: str = 'Acc',
         zero_target_min_points: int = 1,
-        fallback: Optional[dict] = None,
-        out_file: Optional[str] = None,
+        fallback: dict | None = None,
+        out_file: str | None = None,
         collect_device: str = 'cpu',
-        prefix: Optional[str] = None,
-        collect_dir: Optional[str] = None,
+        prefix: str | None = None,
+        collect_dir: str | None = None,
     ) -> None:
         super().__init__(collect_device, prefix, collect_dir)
         if not all(0 <= t <= 1 for t in thresholds):
@@ -232,7 +233,7 @@ class ReferringSegMetric(BaseMetric):
         return metrics
 
 
-def _mask_size(records: list[dict]) -> Optional[str]:
+def _mask_size(records: list[dict]) -> str | None:
     """The size at which images were compared; None for scans."""
     for name in MASK_SIZES:
         if all(name in record.get('size_of', ()) for record in records):

@@ -1,7 +1,7 @@
 """Sums over referring expressions, whose number memory does not grow with."""
 from __future__ import annotations
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 OVERALL, ZERO_TARGET, WITH_TARGET = 'overall', 'zero_target', 'with_target'
 _RESERVED = (OVERALL, ZERO_TARGET, WITH_TARGET, 'fallback')

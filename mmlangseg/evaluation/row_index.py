@@ -1,6 +1,7 @@
 """Which annotation a prediction is of."""
 from __future__ import annotations
-from typing import Any, Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _SHOWN = 3
 
@@ -33,7 +34,7 @@ class RowIndex:
             names: Sequence[str],
             keys: Sequence[Sequence[Any]],
             source: object,
-            extra_name: Optional[str] = None,
+            extra_name: str | None = None,
             extras: Sequence[Any] = (),
     ) -> None:
         self.names = tuple(names)

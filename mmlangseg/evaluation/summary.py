@@ -1,6 +1,6 @@
 """Averages over the records of expressions, by groups, and their table."""
 from __future__ import annotations
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from .referring_sums import OVERALL, ZERO_TARGET, ReferringSums
 
@@ -27,7 +27,7 @@ def summarize(records: Sequence[dict], thresholds: Sequence[float],
     return sums.summary()
 
 
-def format_table(summary: dict[str, dict], title: Optional[str] = None) -> str:
+def format_table(summary: dict[str, dict], title: str | None = None) -> str:
     """Lay out the result of :func:`summarize` as text."""
     columns = list(summary[OVERALL])
     if ZERO_TARGET in summary:
@@ -44,7 +44,7 @@ def format_table(summary: dict[str, dict], title: Optional[str] = None) -> str:
 
 
 def format_rows(rows: Sequence[Sequence[str]],
-                title: Optional[str] = None) -> str:
+                title: str | None = None) -> str:
     """Lay out rows of cells as a table, the first one as its head.
 
     The first column is set flush left, the others flush right.

@@ -1,7 +1,8 @@
 """Reading annotation files, with errors that say where and how."""
 from __future__ import annotations
 import json
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from .files import PathLike, read_text
 

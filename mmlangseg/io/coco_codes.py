@@ -10,7 +10,7 @@ difference to the run before the last one. Runs are those of the column-major
 pixels and begin with background.
 """
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 

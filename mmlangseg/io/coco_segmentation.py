@@ -6,7 +6,8 @@ polygons, each ``[x0, y0, x1, y1, ...]`` in pixels; or a run-length code
 the column-major pixels beginning with background; or a list of such codes.
 """
 from __future__ import annotations
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from pycocotools import mask as mask_utils

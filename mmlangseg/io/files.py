@@ -7,9 +7,10 @@ import pickle
 import re
 import uuid
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, Sequence, Union
+from typing import Any, Union
 
 import numpy as np
 

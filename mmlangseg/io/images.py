@@ -62,9 +62,9 @@ def decode_image(data: bytes,
     """Decode an image to 8 bits of red, green and blue.
 
     The format is that of the content, whatever the name of the file says.
-    Greyscale, palette and CMYK become colour; of 16 bits the upper 8 are
+    Grayscale, palette and CMYK become color; of 16 bits the upper 8 are
     kept; what is transparent lies on white; of an animation or of several
-    pages the first picture is taken. Colour profiles are not applied.
+    pages the first picture is taken. Color profiles are not applied.
 
     It is Pillow that decodes, as in the released LAVT and SemiRES: it says
     size and mode before it takes memory, knows transparency and orientation
@@ -173,8 +173,8 @@ def _narrow(image: Image.Image) -> Image.Image:
 
 
 def _narrow_transparency(image: Image.Image, depth: int) -> None:
-    """Bring the colour that is transparent to 8 bits, as Pillow brings the
-    pixels, but not this colour."""
+    """Bring the color that is transparent to 8 bits, as Pillow brings the
+    pixels, but not this color."""
 
     def narrow(value: int) -> int:
         return value >> 8 if depth == 16 else value * 255 // (2**depth - 1)

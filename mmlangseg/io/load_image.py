@@ -1,6 +1,6 @@
 """The image of a sample, on its way into a pipeline."""
 from __future__ import annotations
-from typing import Iterable
+from collections.abc import Iterable
 
 import mmcv
 from mmcv.transforms import BaseTransform

@@ -10,8 +10,8 @@ from PIL import Image
 def nearest_index(target: int, source: int) -> np.ndarray:
     """Which of ``source`` pixels a nearest resize to ``target`` reads.
 
-    That in which the centre of the new pixel lies: the rule of Pillow, with
-    which the released LAVT and SemiRES resize true masks. Where a centre lies
+    That in which the center of the new pixel lies: the rule of Pillow, with
+    which the released LAVT and SemiRES resize true masks. Where a center lies
     on the border of two pixels Pillow's rounding decides (for 99 of 480
     columns of an image 640 pixels wide), so that Pillow itself is asked.
     PyTorch's ``nearest`` and OpenCV's ``INTER_NEAREST`` read the corner.

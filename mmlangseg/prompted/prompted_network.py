@@ -1,7 +1,8 @@
 from __future__ import annotations
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Sequence
+from typing import Any, NamedTuple
 
 from mmengine.model import BaseModule
 from torch import Tensor

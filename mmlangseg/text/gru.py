@@ -1,8 +1,9 @@
 from __future__ import annotations
 import logging
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Sequence, TextIO
+from typing import TextIO
 
 import numpy as np
 import torch

@@ -1,6 +1,6 @@
 from __future__ import annotations
 import warnings
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from mmengine.logging import print_log
@@ -226,7 +226,7 @@ class HuggingFaceTextEncoder(BaseModule):
             else self.encoder.parameters()
 
     def init_weights(self) -> None:
-        """Keep the weights: transformers has initialised or loaded them.
+        """Keep the weights: transformers has initialized or loaded them.
 
         MMEngine would otherwise call ``init_weights`` of the transformers
         model, which re-initialises a pretrained one.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from typing import Iterable, Iterator, Optional, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from mmengine.registry import FUNCTIONS
@@ -20,7 +20,7 @@ MAX_NAME = 120  # characters; file systems allow 255 bytes
 def draw_expressions(
     sample: BaseDataElement,
     inputs: Tensor | np.ndarray,
-    transforms: Optional[Iterable] = None,
+    transforms: Iterable | None = None,
     draw_pred: bool = True,
     draw_gt: bool = True,
 ) -> Iterator[tuple[str, np.ndarray]]:
@@ -32,8 +32,8 @@ def draw_expressions(
         inputs: The points (N, 3 or more) as they enter the model, or the
             RGB image, uint8 (H, W, 3), over which masks of another size
             are stretched.
-        transforms: Of the pipeline that made the points, to undo the colour
-            normalisation. See ``restore_colors`` of LESS.
+        transforms: Of the pipeline that made the points, to undo the color
+            normalization. See ``restore_colors`` of LESS.
         draw_pred: Whether to draw predicted masks.
         draw_gt: Whether to draw true masks.
 

@@ -1,9 +1,9 @@
 """Text above pictures: the sentence and what is known about the mask."""
 from __future__ import annotations
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
-from typing import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -52,15 +52,15 @@ def add_header(
     max_lines: int = 4,
     warning: str = '',
 ) -> np.ndarray:
-    """Put a wrapped title, a line below it and a colour legend on top.
+    """Put a wrapped title, a line below it and a color legend on top.
 
     Args:
         image: uint8 (H, W, 3).
         title: The sentence. Cut with dots after ``max_lines`` lines.
         subtitle: One line, e.g. scene and IoU.
-        legend: Names with their colours.
+        legend: Names with their colors.
         max_lines: Of the title, and of the warning.
-        warning: What is wrong, below everything else, in another colour.
+        warning: What is wrong, below everything else, in another color.
 
     Returns:
         np.ndarray: uint8 (H + header, W, 3).

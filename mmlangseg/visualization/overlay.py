@@ -1,6 +1,5 @@
 """Pictures of an image with the referred object."""
 from __future__ import annotations
-from typing import Optional
 
 import cv2
 import numpy as np
@@ -12,10 +11,10 @@ from .header import add_header
 
 def draw_overlay(image: np.ndarray,
                  text: str,
-                 pred: Optional[np.ndarray] = None,
-                 gt: Optional[np.ndarray] = None,
+                 pred: np.ndarray | None = None,
+                 gt: np.ndarray | None = None,
                  note: str = '',
-                 iou: Optional[float] = None,
+                 iou: float | None = None,
                  warning: str = '') -> np.ndarray:
     """Draw the mask of one sentence over an image.
 
@@ -31,7 +30,7 @@ def draw_overlay(image: np.ndarray,
             given.
         iou: The IoU, 0 to 1, if not that of ``pred`` and ``gt`` as they are,
             for example because they were resized for the picture.
-        warning: Put below all of it, in another colour.
+        warning: Put below all of it, in another color.
 
     Returns:
         np.ndarray: uint8 RGB image, the sentence above. Small images are
@@ -50,7 +49,7 @@ def draw_overlay(image: np.ndarray,
 
 
 def _paint_enlarged(image: np.ndarray, *masks:
-                    Optional[np.ndarray]) -> np.ndarray:
+                    np.ndarray | None) -> np.ndarray:
     """:func:`paint_masks` of an enlarged image, its outlines thin."""
     _check_shapes(image, *masks)
     scale = display_scale(image)
@@ -61,8 +60,8 @@ def _paint_enlarged(image: np.ndarray, *masks:
 
 
 def paint_masks(image: np.ndarray,
-                pred: Optional[np.ndarray] = None,
-                gt: Optional[np.ndarray] = None) -> np.ndarray:
+                pred: np.ndarray | None = None,
+                gt: np.ndarray | None = None) -> np.ndarray:
     """Paint the masks over an image as :func:`draw_overlay` does.
 
     Returns:
@@ -84,7 +83,7 @@ def paint_masks(image: np.ndarray,
     return out
 
 
-def _check_shapes(image: np.ndarray, *masks: Optional[np.ndarray]) -> None:
+def _check_shapes(image: np.ndarray, *masks: np.ndarray | None) -> None:
     for name, mask in zip(('pred', 'gt'), masks):
         if mask is not None and np.shape(mask) != image.shape[:2]:
             raise ValueError(f'{name} has the shape {np.shape(mask)}, the '

@@ -2,7 +2,7 @@
 from __future__ import annotations
 import itertools
 import os.path as osp
-from typing import Iterator, Optional, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from mmengine.dist import is_main_process
@@ -49,7 +49,7 @@ class ReferringVisualizationHook(Hook):
                  interval: int = 50,
                  show: bool = False,
                  wait_time: float = 0.,
-                 test_out_dir: Optional[str] = None,
+                 test_out_dir: str | None = None,
                  draw_gt: bool = True,
                  draw_pred: bool = True) -> None:
         self.draw = draw

@@ -1,6 +1,7 @@
 """Harmless damage to the bytes of a small file, drawn from a seed."""
 from __future__ import annotations
-from typing import Callable, NamedTuple, Optional
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -179,7 +180,7 @@ def draw_damage(data: bytes,
         cut_is_seen: Whether the file tells its end, so that a reader can know
             that it is cut.
     """
-    found: Optional[Damage] = None
+    found: Damage | None = None
     while found is None or found.data == data:
         if form in FORMS and rng.random() < 0.6:
             load, dump = FORMS[form]

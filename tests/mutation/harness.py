@@ -14,9 +14,10 @@ import traceback
 import warnings
 import zlib
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterator, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -75,7 +76,7 @@ class Kind:
     make: Callable[[Path], None]
     file: str
     read: Callable[[Path], Any]
-    check: Callable[[Any], Optional[str]] = lambda result: None
+    check: Callable[[Any], str | None] = lambda result: None
     names: tuple[str, ...] = ()
     cut_is_seen: bool = True
     exact: bool = False

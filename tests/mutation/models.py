@@ -1,7 +1,6 @@
 """The files of models: text encoders, word vectors, checkpoints."""
 from __future__ import annotations
 from pathlib import Path
-from typing import Optional
 
 import torch
 from less_model import WORDS, build, model_config
@@ -24,7 +23,7 @@ def _mark(model: torch.nn.Module) -> None:
                 torch.linspace(LOW, HIGH, value.numel()).view(value.shape))
 
 
-def _unmarked(state: dict) -> Optional[str]:
+def _unmarked(state: dict) -> str | None:
     """A weight that is not from the file, if there is one.
 
     NaN is: a training may diverge.
@@ -59,7 +58,7 @@ def _read_text_model(folder: Path) -> list:
     ]
 
 
-def _check_text_model(result: list) -> Optional[str]:
+def _check_text_model(result: list) -> str | None:
     return _unmarked(result[3])
 
 
@@ -97,7 +96,7 @@ def _words(name: str):
     return read
 
 
-def _check_words(result: list) -> Optional[str]:
+def _check_words(result: list) -> str | None:
     words, vectors = result
     if any(not word.isprintable() or ' ' in word for word in words):
         return f'words such as {words[:3]}'
@@ -121,7 +120,7 @@ def _read_checkpoint(folder: Path) -> list:
     return [model.text_encoder.words, dict(model.state_dict())]
 
 
-def _check_checkpoint(result: list) -> Optional[str]:
+def _check_checkpoint(result: list) -> str | None:
     words, state = result
     strange = set(words) - set(WORDS)
     return f'the word {strange.pop()!r}' if strange else _unmarked(state)

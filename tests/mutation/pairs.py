@@ -5,7 +5,7 @@ import json
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 from pair_data import pairs, picture, write_tar
@@ -65,7 +65,7 @@ def _source(**config):
     return lambda folder: _read_source(folder, **config)
 
 
-def _check_pairs(result: list) -> Optional[str]:
+def _check_pairs(result: list) -> str | None:
     for pair in result:
         if not isinstance(pair['text'], str) or not pair['text'].strip():
             return f'the caption {pair["text"]!r}'
@@ -88,7 +88,7 @@ def _read_names(folder: Path) -> list:
     return [list(vocabulary.prompt_names), vocabulary.background]
 
 
-def _check_names(result: list) -> Optional[str]:
+def _check_names(result: list) -> str | None:
     for names in result[0]:
         for name in names:
             if not name.strip() or not name.isprintable():
@@ -134,7 +134,7 @@ def _read_pseudo_masks(folder: Path) -> list:
     return [cache.load(i, f'key {i}') for i in range(4)]
 
 
-def _check_pseudo_masks(result: list) -> Optional[str]:
+def _check_pseudo_masks(result: list) -> str | None:
     for labels in result:
         if labels is not None and labels.shape != (5, 6):
             return f'a map of {labels.shape}'

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -62,7 +62,7 @@ def _refer(name: str):
     return read
 
 
-def _check_refer(result: list) -> Optional[str]:
+def _check_refer(result: list) -> str | None:
     for sample in result:
         mask = sample['gt_seg_map']
         if mask is not None and sample['object_ids'] and not mask.any():
@@ -97,7 +97,7 @@ def _read_candidates(folder: Path) -> dict:
     return _plain(cache.load(IMAGE_ID))
 
 
-def _plain(candidates: Optional[Candidates]) -> dict:
+def _plain(candidates: Candidates | None) -> dict:
     return {} if candidates is None else dict(
         size=candidates.size,
         counts=[rle['counts'] for rle in candidates.rles],
@@ -120,7 +120,7 @@ def _runs(text: bytes) -> list[int]:
     return runs
 
 
-def _check_candidates(result: dict) -> Optional[str]:
+def _check_candidates(result: dict) -> str | None:
     if not result:
         return None
     height, width = result['size']
@@ -144,7 +144,7 @@ def _make_released(folder: Path) -> None:
 
 
 def picture_bytes(suffix: str, size: tuple[int, int] = SIZE) -> bytes:
-    """An encoded image of smooth colours."""
+    """An encoded image of smooth colors."""
     rows, columns = np.mgrid[:size[0], :size[1]]
     pixels = np.stack([8 * rows, 8 * columns, 4 * (rows + columns)], 2)
     file = io.BytesIO()

@@ -6,7 +6,7 @@ import io
 import json
 import os
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 from plyfile import PlyData, PlyElement
@@ -112,7 +112,7 @@ def _read_processed(info: scan_files.ScanInfo) -> dict:
         matrix=info.axis_align_matrix)
 
 
-def check_scannet(result: dict) -> Optional[str]:
+def check_scannet(result: dict) -> str | None:
     """Rotations, ids and finite points of the right number."""
     for scan in result.values():
         rotation = scan['matrix'][:3, :3]
@@ -126,8 +126,8 @@ def check_scannet(result: dict) -> Optional[str]:
     return None
 
 
-def check_points(points: np.ndarray) -> Optional[str]:
-    """Finite coordinates and colours from 0 to 255."""
+def check_points(points: np.ndarray) -> str | None:
+    """Finite coordinates and colors from 0 to 255."""
     if points.ndim != 2 or points.shape[1] != 6 or not len(points):
         return f'points have the shape {points.shape}'
     if not np.isfinite(points).all():
@@ -170,7 +170,7 @@ def make_own_scans(folder: Path) -> None:
     (mine / 'val.txt').write_text('b\n')
 
 
-def _check_own_scans(result: dict) -> Optional[str]:
+def _check_own_scans(result: dict) -> str | None:
     for _, scans in result.values():
         fault = check_scannet(scans)
         if fault:
@@ -192,7 +192,7 @@ def _without_paths(sample: dict) -> dict:
     return {key: value for key, value in sample.items() if 'path' not in key}
 
 
-def _check_processed_set(result: list) -> Optional[str]:
+def _check_processed_set(result: list) -> str | None:
     for sample in result:
         matrix = sample['axis_align_matrix']
         if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
@@ -251,7 +251,7 @@ def _sentences(source: str):
     return read
 
 
-def _check_sentences(result: Any) -> Optional[str]:
+def _check_sentences(result: Any) -> str | None:
     for row in result[1]:
         if not set(row['object_ids']) <= {0, 1, 2}:
             return f'objects that are not there: {row["object_ids"]}'

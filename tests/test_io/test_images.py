@@ -150,7 +150,7 @@ def test_orientation_of_tiff():
 
 
 def test_cmyk_jpeg():
-    """Colours, and not those of the negative."""
+    """Colors, and not those of the negative."""
     smooth = np.linspace(0, 255, 32 * 32 * 3).reshape(32, 32, 3)
     smooth = smooth.astype(np.uint8)
     data = encode(Image.fromarray(smooth).convert('CMYK'), 'JPEG', quality=100)

@@ -46,7 +46,7 @@ def small_objects(shape: tuple[int, int]) -> list[np.ndarray]:
 @pytest.mark.parametrize('source', [1, 7, 333, 427, 480, 500, 612, 640])
 @pytest.mark.parametrize('target', [1, 5, 28, 480, 900])
 def test_index_is_that_of_pillow(source, target):
-    """In both directions, also where centres lie on borders of pixels."""
+    """In both directions, also where centers lie on borders of pixels."""
     index = nearest_index(target, source)
     ramp = Image.fromarray(np.arange(source, dtype=np.int32)[:, None])
     column = np.asarray(ramp.resize((1, target), Image.Resampling.NEAREST))

@@ -197,7 +197,7 @@ def test_baselines_need_no_candidates(path):
 
 @pytest.mark.parametrize('name', ['iom', 'cpi'])
 def test_reference(name, roots):
-    """The released behaviour, and only there."""
+    """The released behavior, and only there."""
     stem = f'semires_refcoco_{name}_1pct'
     ours = load(f'{stem}.py', roots)
     released = load(f'{stem}_reference.py', roots)

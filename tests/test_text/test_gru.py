@@ -132,7 +132,7 @@ def test_malformed_files(tmp_path, content, message):
 
 def test_no_utf_8(tmp_path):
     path = tmp_path / 'words.txt'
-    path.write_bytes('the\nst\xfchle\n'.encode('latin-1'))
+    path.write_bytes(b'the\nst\xfchle\n')
     with pytest.raises(ValueError, match=r'words\.txt: no UTF-8 text'):
         build(path)
 

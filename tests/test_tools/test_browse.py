@@ -83,7 +83,7 @@ def test_browse(tmp_path, config, browse):
     blue = picture[..., 2] > picture[..., 0] + 100
     assert blue.sum() > 1000  # the true mask
     grey = (np.ptp(picture, axis=-1) < 3) & (abs(picture[..., 0] - 153) < 12)
-    assert grey.sum() > 1000  # normalisation undone: 128, faded
+    assert grey.sum() > 1000  # normalization undone: 128, faded
 
 
 def test_bad_arguments(config, browse, capsys):

@@ -53,7 +53,7 @@ def released_name(name: str) -> str:
 def undo_rearrange(name: str, value: torch.Tensor) -> torch.Tensor:
     if 'fusions' in name and value.dim() == 2:
         return value.unsqueeze(-1)
-    if 'downsample' in name:  # (channel, row, column) to four neighbours
+    if 'downsample' in name:  # (channel, row, column) to four neighbors
         channels = value.shape[-1] // 4
         value = value.reshape(*value.shape[:-1], channels, 2, 2)
         order = [value[..., r, c] for r, c in ((0, 0), (1, 0), (0, 1), (1, 1))]

@@ -193,7 +193,7 @@ def test_missing_colours(own_scans, source, capsys):
                          [('r', 'g', 'b'),
                           ('diffuse_red', 'diffuse_green', 'diffuse_blue')])
 def test_colours_as_inference_reads_them(own_scans, source, names):
-    """One reader of PLY: other names, and colours from 0 to 1."""
+    """One reader of PLY: other names, and colors from 0 to 1."""
     write_ply(
         source / 'b.ply',
         drop=('red', 'green', 'blue'),

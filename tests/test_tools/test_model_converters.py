@@ -239,8 +239,8 @@ class TestSPFormerBackbone:
     @pytest.mark.parametrize('old', [False, True])
     @pytest.mark.parametrize('prefix', ['', 'backbone.'])
     def test_same_function(self, tmp_path, old, prefix):
-        """Our U-Net on our colours equals theirs on theirs, except for the
-        offset of the colours, which this test leaves out."""
+        """Our U-Net on our colors equals theirs on theirs, except for the
+        offset of the colors, which this test leaves out."""
         theirs = unet(seed=1)
         weights = {
             prefix + name:
@@ -268,7 +268,7 @@ class TestSPFormerBackbone:
             lambda m, i, o: features.append(o[0]))
         with torch.no_grad():
             run(model, [(points, sample)], 'tensor')
-            # their input: colours times 256 / 127.5 in front of coordinates
+            # their input: colors times 256 / 127.5 in front of coordinates
             scenes = model.data_preprocessor(
                 dict(inputs=dict(points=[points])))['inputs']['scenes']
             xyz, rgb = scenes[0].features.split(3, 1)

@@ -134,7 +134,7 @@ def test_every_pair_once(run, root):
         dict(num_samples=20, num_clusters=3, grid=[8, 8], dataset='config'))
     assert list(cache.without_masks()) == [5]
     assert cache.header['generator']['config']['features']['stride'] == 4
-    # training reads it: every mask lies on one colour
+    # training reads it: every mask lies on one color
     init_default_scope('mmseg')
     dataset = Config.fromfile(root / 'config.py').train_dataloader.dataset
     dataset.update(indices=None, lazy_init=True)

@@ -140,4 +140,4 @@ def test_browse_draws_every_view(tmp_path, strong_from):
         for picture in (student, teacher)
     ]
     assert min(mask.sum() for mask in blue) > 30  # the outline
-    assert (student != teacher).mean() > 0.3  # the colours
+    assert (student != teacher).mean() > 0.3  # the colors

@@ -76,7 +76,7 @@ def test_occlusion_by_hand():
                  make_object('square', 60, 60)):
         scene = scene.with_object(item)
     square, disc, cut = scene.masks
-    side = 15.6  # of the square, 7.8 to each side of its centre
+    side = 15.6  # of the square, 7.8 to each side of its center
     assert (square | disc).sum() > square.sum() + 200
     assert not (square & disc).any()
     assert scene.owner[30, 37] == 1  # both are here, the disc is in front
@@ -112,7 +112,7 @@ def test_pictures(scenes):
         picture = render_scene(scene, np.random.default_rng(0))
         assert picture.shape == (128, 128, 3) and picture.dtype == np.uint8
         assert picture[scene.owner < 0].std(axis=0).min() > 5  # textured
-    # What is seen at an object's place has its colour.
+    # What is seen at an object's place has its color.
     checked = 0
     for scene in scenes[:10]:
         picture = render_scene(scene, np.random.default_rng(0)).astype(float)

@@ -89,7 +89,7 @@ def test_things_on_furniture(rooms):
 
 
 def test_spacing_suits_small_voxels(rooms):
-    """Neighbours of a surface point lie within two voxels of 5 cm."""
+    """Neighbors of a surface point lie within two voxels of 5 cm."""
     from scipy.spatial import cKDTree
     points = room_vertices(rooms[0])
     distance = cKDTree(points).query(points, k=2)[0][:, 1]

@@ -128,7 +128,7 @@ def test_view_groups(described):
 
 
 def test_some_sentences_need_the_relation_alone(described):
-    """Twins: rivals of the same colour and size."""
+    """Twins: rivals of the same color and size."""
     found = 0
     for room, sentences in described:
         for s in sentences:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import numpy as np
 from mmengine.registry import DATASETS, init_default_scope
@@ -57,7 +57,7 @@ def views(packed: dict) -> Iterator[tuple[str, np.ndarray, BaseDataElement]]:
             continue
         if 'expressions' in sample:
             picture = inputs[branch]['points']
-        else:  # BGR (3, H, W), float after some colour changes
+        else:  # BGR (3, H, W), float after some color changes
             picture = inputs[branch].clip(0, 255).byte().numpy()
             picture = picture[::-1].transpose(1, 2, 0)
         yield branch and f'_{branch}', picture, sample

@@ -35,7 +35,7 @@ class Clash(NamedTuple):
 
 
 def installed_versions() -> dict[str, str]:
-    """Version of every installed distribution by its normalised name."""
+    """Version of every installed distribution by its normalized name."""
     return {
         re.sub(r'[-_.]+', '-', dist.metadata['Name']).lower(): dist.version
         for dist in distributions() if dist.metadata['Name']

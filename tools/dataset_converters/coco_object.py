@@ -22,7 +22,6 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import List, Optional
 
 import numpy as np
 from PIL import Image
@@ -150,7 +149,7 @@ def instance_jobs(path: Path, folder: Path) -> dict:
     return jobs
 
 
-def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -179,7 +178,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     return args
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the converter; returns the exit status."""
     args = parse_args(argv)
     suffix = SUFFIX_IGNORE if args.ignore_unlabelled else SUFFIX

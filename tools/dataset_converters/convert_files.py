@@ -1,10 +1,10 @@
 """Work on many files in several processes, with a bar and a report."""
 from __future__ import annotations
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import Callable, Mapping, Sequence
 
 from mmengine.utils import ProgressBar
 

@@ -19,8 +19,8 @@ import os
 import re
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Optional, Sequence
 
 import numpy as np
 from PIL import Image
@@ -49,7 +49,7 @@ MERGED = dict(
     n03887697='n15075141')  # paper towel into toilet tissue
 
 
-def find_synsets(root: Path, categories: Optional[Path]) -> list[str]:
+def find_synsets(root: Path, categories: Path | None) -> list[str]:
     """The synsets of the data set in the order of their ids."""
     if categories is not None:
         synsets = sorted(read_text(categories).split())
@@ -159,7 +159,7 @@ def sample_jobs(root: Path, split: str, num_classes: int) -> dict:
     return jobs
 
 
-def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -187,7 +187,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Check the data set; returns the exit status."""
     args = parse_args(argv)
     failures = []

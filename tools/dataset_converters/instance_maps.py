@@ -1,6 +1,7 @@
 """From masks of instances to a label map."""
 from __future__ import annotations
-from typing import Any, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import Dict, List, Optional
 
 from mmlangseg.io.annotations import AnnotationError
 from mmlangseg.io.files import read_text
@@ -24,7 +23,7 @@ CLASSES = ('cabinet', 'bed', 'chair', 'sofa', 'table', 'door', 'window',
 OTHERS = 'others'
 
 
-def read_nyu40_ids(path: Path) -> Dict[str, int]:
+def read_nyu40_ids(path: Path) -> dict[str, int]:
     """Map ScanNet's raw categories to NYU40 ids."""
     ids = {}
     for number, row in enumerate(_read_rows(path, ('nyu40id', )), 2):
@@ -37,7 +36,7 @@ def read_nyu40_ids(path: Path) -> Dict[str, int]:
     return ids
 
 
-def read_scanrefer_classes(path: Path) -> Dict[str, str]:
+def read_scanrefer_classes(path: Path) -> dict[str, str]:
     """Map ScanNet's raw categories to ScanRefer's 18 classes.
 
     ScanRefer goes by the name in ``nyu40class``. Tables spell the names in
@@ -61,14 +60,14 @@ def _letters(name: str) -> str:
     return ''.join(c for c in name.casefold() if c.isalnum())
 
 
-def _nyu40_id(row: Dict[str, str]) -> Optional[int]:
+def _nyu40_id(row: dict[str, str]) -> int | None:
     text = (row.get('nyu40id') or '').strip()
     return int(text) if text.isdecimal() and len(text) < 6 else None
 
 
 def _read_rows(path: Path,
                columns: tuple,
-               any_of: bool = False) -> List[Dict[str, str]]:
+               any_of: bool = False) -> list[dict[str, str]]:
     """Rows of the table that have a raw category.
 
     Args:

@@ -5,7 +5,7 @@ Example:
 
 reads from ``my_scans``
 
-- ``<scene>.ply``: vertices x, y, z in metres (z up), red, green, blue and an
+- ``<scene>.ply``: vertices x, y, z in meters (z up), red, green, blue and an
   integer label per point, 0 = background, otherwise the object; or
   ``<scene>.obj``, ``.glb``, ``.las``, ``.laz`` or ``.pcd`` with the labels in
   ``<scene>.labels.npy``;
@@ -21,7 +21,7 @@ by which results are reported.
 Coordinates are inputs of the network. Each scan is moved to where inference
 moves a scan, too: the middle of its box to x = y = 0, the floor (a low
 percentile of z) to z = 0. ``offsets.json`` holds what was subtracted from the
-metres of each scan. ``--no-center`` leaves the scans where they are; give it
+meters of each scan. ``--no-center`` leaves the scans where they are; give it
 to tools/infer.py as well.
 
 All faults are listed at the end; until they are gone neither infos nor
@@ -32,7 +32,6 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 from mmengine.utils import ProgressBar
@@ -61,12 +60,12 @@ class ScanError(ValueError):
 
 
 def read_scan(path: Path,
-              args: argparse.Namespace) -> Tuple[np.ndarray, np.ndarray]:
+              args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     """Read and check one file, and move the scan.
 
     Returns:
-        (N, 7) float64: x y z in metres, r g b in [0, 255], label; and the
-        offset that was subtracted, (3,), metres.
+        (N, 7) float64: x y z in meters, r g b in [0, 255], label; and the
+        offset that was subtracted, (3,), meters.
     """
     if path.suffix.lower() != '.ply':
         points = read_points(path)
@@ -83,7 +82,7 @@ def read_scan(path: Path,
                 f'{path}: {int((~finite).sum())} of {len(vertices)} points '
                 'have NaN or infinite coordinates; remove them, or pass '
                 '--drop-invalid')
-        vertices = vertices[finite]  # their colours may be no numbers either
+        vertices = vertices[finite]  # their colors may be no numbers either
     xyz = stack_properties(path, vertices, COORDINATES)
     rgb = read_colors(path, vertices, args.grey)
     labels = read_labels(path, vertices, args.label)
@@ -92,7 +91,7 @@ def read_scan(path: Path,
 
 
 def read_colors(path: Path, vertices: np.ndarray, grey: bool) -> np.ndarray:
-    """Colours in [0, 255], (N, 3)."""
+    """Colors in [0, 255], (N, 3)."""
     names = find_colors(vertices)
     if names is not None:
         return scale_colors(path, stack_properties(path, vertices, names))
@@ -135,9 +134,9 @@ def read_label_file(path: Path, count: int) -> np.ndarray:
     return np.array(labels)
 
 
-def find_scans(folder: Path) -> Dict[str, Path]:
+def find_scans(folder: Path) -> dict[str, Path]:
     """The file of each scene in a folder, in the order of their names."""
-    found: Dict[str, Path] = {}
+    found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in SUFFIXES:
             continue
@@ -148,8 +147,8 @@ def find_scans(folder: Path) -> Dict[str, Path]:
     return found
 
 
-def check_targets(rows: List[dict], counts: Counter,
-                  source: Path) -> List[str]:
+def check_targets(rows: list[dict], counts: Counter,
+                  source: Path) -> list[str]:
     """Faults of the rows of one scan.
 
     Args:
@@ -171,7 +170,7 @@ def check_targets(rows: List[dict], counts: Counter,
     return faults
 
 
-def read_rows(path: Path) -> List[dict]:
+def read_rows(path: Path) -> list[dict]:
     """Read ``referring.json``; ``kind`` becomes the group."""
     rows = load_json(path)
     if not isinstance(rows, list) or not rows:
@@ -182,8 +181,8 @@ def read_rows(path: Path) -> List[dict]:
     ], path)
 
 
-def read_splits(source: Path, names: Optional[List[str]],
-                known: List[str]) -> Dict[str, List[str]]:
+def read_splits(source: Path, names: list[str] | None,
+                known: list[str]) -> dict[str, list[str]]:
     """Read the lists of scenes; a scene may be in one split only."""
     if not names:
         names = [
@@ -209,14 +208,14 @@ def read_splits(source: Path, names: Optional[List[str]],
     return splits
 
 
-def convert(args: argparse.Namespace) -> List[str]:
+def convert(args: argparse.Namespace) -> list[str]:
     """Convert everything; returns the faults."""
     source = args.annotations or args.source / 'referring.json'
     rows = read_rows(source)
     files = find_scans(args.source)
     known = list(files)
     splits = read_splits(args.source, args.splits, known)
-    by_scene: Dict[str, List[dict]] = {scene: [] for scene in known}
+    by_scene: dict[str, list[dict]] = {scene: [] for scene in known}
     for row in rows:
         if row['scene_id'] not in by_scene:
             raise AnnotationError(f'{source}: scene {row["scene_id"]!r} has '
@@ -255,7 +254,7 @@ def convert(args: argparse.Namespace) -> List[str]:
     return faults
 
 
-def describe_frame(offsets: Dict[str, List[float]], center: bool) -> str:
+def describe_frame(offsets: dict[str, list[float]], center: bool) -> str:
     """A line about where the converted scans are."""
     if not center:
         return 'frame: that of the files; pass --no-center to tools/infer.py'
@@ -265,7 +264,7 @@ def describe_frame(offsets: Dict[str, List[float]], center: bool) -> str:
                 *farthest))
 
 
-def notes_on(scene: str, rows: List[dict], counts: Counter) -> List[str]:
+def notes_on(scene: str, rows: list[dict], counts: Counter) -> list[str]:
     """What is allowed but probably not meant."""
     targets = {i for row in rows for i in row['object_ids']}
     notes = [
@@ -275,8 +274,8 @@ def notes_on(scene: str, rows: List[dict], counts: Counter) -> List[str]:
     return notes if rows else [f'{scene} has no sentences']
 
 
-def write_splits(out: Path, name: str, splits: Dict[str, List[str]],
-                 by_scene: Dict[str, List[dict]]) -> None:
+def write_splits(out: Path, name: str, splits: dict[str, list[str]],
+                 by_scene: dict[str, list[dict]]) -> None:
     """Write info and annotation files."""
     for split, scenes in splits.items():
         rows = [row for scene in scenes for row in by_scene[scene]]
@@ -292,7 +291,7 @@ def write_splits(out: Path, name: str, splits: Dict[str, List[str]],
             sep=', ')
 
 
-def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -326,7 +325,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the converter; returns the exit status."""
     try:
         faults = convert(parse_args(argv))

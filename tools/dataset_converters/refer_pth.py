@@ -13,8 +13,8 @@ raw scans, walls are turned to x and y as ``<scene>.txt`` says.
 from __future__ import annotations
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 from mmengine.utils import ProgressBar

@@ -2,8 +2,9 @@
 from __future__ import annotations
 import ast
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any
 
 from mmlangseg.io.annotations import AnnotationError, raise_faults
 from mmlangseg.less.datasets import annotations
@@ -14,7 +15,7 @@ _VIEWS = {True: 'view_dependent', False: 'view_independent'}
 
 
 def clean_referit3d(path: Path, rows: list, scenes: Iterable[str],
-                    all_rows: bool) -> Tuple[List[dict], int]:
+                    all_rows: bool) -> tuple[list[dict], int]:
     """Bring rows of Nr3D or Sr3D into ScanRefer's schema.
 
     Groups: easy or hard (more than two objects of the class in the scene),
@@ -60,7 +61,7 @@ def clean_referit3d(path: Path, rows: list, scenes: Iterable[str],
     return annotations.clean_rows(found, path), dropped
 
 
-def _clean_row(item: Dict[str, Any], index: int) -> dict:
+def _clean_row(item: dict[str, Any], index: int) -> dict:
     description = _text(item, 'description', 'utterance', default='')
     token = _tokens(item.get('token') or item.get('tokens'))
     token = token or split_words(description)
@@ -75,7 +76,7 @@ def _clean_row(item: Dict[str, Any], index: int) -> dict:
         groups=[*_hardness(item), _VIEWS[_depends_on_view(item, token)]])
 
 
-def _hardness(item: Dict[str, Any]) -> List[str]:
+def _hardness(item: dict[str, Any]) -> list[str]:
     """``easy`` or ``hard``, or nothing where the row does not tell it."""
     if 'stimulus_id' in item:
         count = _num_objects(item['stimulus_id'])
@@ -92,7 +93,7 @@ def _hardness(item: Dict[str, Any]) -> List[str]:
     return [] if count is None else ['hard' if count > 2 else 'easy']
 
 
-def _num_objects(stimulus_id: Any) -> Optional[int]:
+def _num_objects(stimulus_id: Any) -> int | None:
     # scene-class-number of such objects-target-distractors...
     if not isinstance(stimulus_id, str):
         return None
@@ -100,7 +101,7 @@ def _num_objects(stimulus_id: Any) -> Optional[int]:
     return int(match[1]) if match else None
 
 
-def _depends_on_view(item: Dict[str, Any], token: List[str]) -> bool:
+def _depends_on_view(item: dict[str, Any], token: list[str]) -> bool:
     said = item.get('view_dependent')
     if isinstance(said, bool):
         return said
@@ -109,7 +110,7 @@ def _depends_on_view(item: Dict[str, Any], token: List[str]) -> bool:
     return bool(set(annotations.VIEW_WORDS) & {word.lower() for word in token})
 
 
-def _text(item: Dict[str, Any], *names: str, default: str = None) -> str:
+def _text(item: dict[str, Any], *names: str, default: str = None) -> str:
     for name in names:
         if item.get(name) is not None:
             if not isinstance(item[name], str):
@@ -121,7 +122,7 @@ def _text(item: Dict[str, Any], *names: str, default: str = None) -> str:
     return default
 
 
-def _tokens(value: Any) -> List[str]:
+def _tokens(value: Any) -> list[str]:
     if isinstance(value, str):  # a Python list in a column of the CSV
         value = ast.literal_eval(value) if value.strip() else []
     if value is None:

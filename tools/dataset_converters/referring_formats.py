@@ -9,7 +9,6 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import List, Optional
 
 from mmlangseg.io.annotations import AnnotationError, parse_json
 from mmlangseg.io.files import read_text
@@ -60,7 +59,7 @@ def read_rows(path: Path) -> list:
     return rows
 
 
-def guess_format(path: Path, rows: list) -> Optional[str]:
+def guess_format(path: Path, rows: list) -> str | None:
     """Tell the format of rows, None if neither they nor the name tell it.
 
     The name of the file counts only between formats that have the same
@@ -99,7 +98,7 @@ def _read_json_lines(path: Path, text: str) -> list:
     return rows
 
 
-def _read_csv(path: Path, text: str) -> List[dict]:
+def _read_csv(path: Path, text: str) -> list[dict]:
     try:
         return list(csv.DictReader(io.StringIO(text)))
     except csv.Error as error:

@@ -18,8 +18,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
-from typing import Collection, Dict, List, Optional
 
 import numpy as np
 
@@ -42,7 +42,7 @@ from mmlangseg.less.scans.frame import check_alignment, read_axis_alignment
 LABELS = 'scannetv2-labels.combined.tsv'
 
 
-def convert_scan(scan: RawScan, out: Path, label_map: Dict[str, int]) -> None:
+def convert_scan(scan: RawScan, out: Path, label_map: dict[str, int]) -> None:
     """Convert one scan unless it is complete."""
     size = scan_files.scan_size(out, scan.name, scan.labelled)
     if size is not None:
@@ -78,7 +78,7 @@ def has_copies(scan: RawScan, out: Path) -> bool:
 
 
 def convert_split(raw: Path, out: Path, split: str, names: Collection[str],
-                  label_map: Dict[str, int], workers: int) -> List[str]:
+                  label_map: dict[str, int], workers: int) -> list[str]:
     """Convert the scans of a split and write its info file.
 
     Returns:
@@ -102,7 +102,7 @@ def convert_split(raw: Path, out: Path, split: str, names: Collection[str],
     return failures
 
 
-def note_copies(out: Path, scans: List[RawScan]) -> None:
+def note_copies(out: Path, scans: list[RawScan]) -> None:
     """Keep on disk, and say, which objects are copies of others."""
     found = {
         scan.name: copies_of(scan)
@@ -117,7 +117,7 @@ def note_copies(out: Path, scans: List[RawScan]) -> None:
                   'first copy is taken')
 
 
-def write_split_infos(path: Path, out: Path, scans: List[RawScan]) -> None:
+def write_split_infos(path: Path, out: Path, scans: list[RawScan]) -> None:
     """Write an info file, or keep one that says the same already."""
     old = read_old_infos(path, out)
     alignments, unaligned = {}, []
@@ -150,7 +150,7 @@ def write_split_infos(path: Path, out: Path, scans: List[RawScan]) -> None:
               f'with tools/infer.py --scan {out}/points/{unlabelled[0]}.bin')
 
 
-def read_old_infos(path: Path, out: Path) -> Dict[str, scan_files.ScanInfo]:
+def read_old_infos(path: Path, out: Path) -> dict[str, scan_files.ScanInfo]:
     """The usable entries of an info file that is there already."""
     try:
         infos = scan_files.read_infos(path, out)
@@ -164,7 +164,7 @@ def read_old_infos(path: Path, out: Path) -> Dict[str, scan_files.ScanInfo]:
     return infos
 
 
-def _agrees(info: Optional[scan_files.ScanInfo], scan: RawScan,
+def _agrees(info: scan_files.ScanInfo | None, scan: RawScan,
             alignment: np.ndarray) -> bool:
     """Whether an entry of an info file is that of the raw files."""
     return (info is not None
@@ -182,7 +182,7 @@ def find_meta(raw: Path, name: str) -> Path:
         'label table) and with its benchmark scripts (the split lists)')
 
 
-def read_label_map(raw: Path, splits: List[str]) -> Dict[str, int]:
+def read_label_map(raw: Path, splits: list[str]) -> dict[str, int]:
     """Raw category to NYU40 id; the test set does without."""
     try:
         return read_nyu40_ids(find_meta(raw, LABELS))
@@ -192,7 +192,7 @@ def read_label_map(raw: Path, splits: List[str]) -> Dict[str, int]:
         raise
 
 
-def read_split(raw: Path, split: str, present_only: bool) -> List[str]:
+def read_split(raw: Path, split: str, present_only: bool) -> list[str]:
     """Names of the scans of a split."""
     path = find_meta(raw, f'scannetv2_{split}.txt')
     scans = sorted(set(scan_files.read_scene_list(path)))
@@ -206,7 +206,7 @@ def read_split(raw: Path, split: str, present_only: bool) -> List[str]:
     return scans
 
 
-def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -231,7 +231,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the converter; returns the exit status."""
     args = parse_args(argv)
     out = args.out or args.raw

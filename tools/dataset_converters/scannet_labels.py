@@ -1,7 +1,7 @@
 """The objects of a raw ScanNet scan, painted on its vertices."""
 from __future__ import annotations
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,14 +44,14 @@ def read_segments(path: Path, num_vertices: int) -> np.ndarray:
     return np.array(segments, dtype=np.int64)
 
 
-def read_objects(path: Path) -> List[ScanObject]:
+def read_objects(path: Path) -> list[ScanObject]:
     """Read the objects of a scan, in the order of the file.
 
     Raises:
         FileNotFoundError: There is no such file.
         AnnotationError: It is malformed, or two objects have one id.
     """
-    objects: Dict[int, ScanObject] = {}
+    objects: dict[int, ScanObject] = {}
     for index, group in enumerate(_read_list(path, 'segGroups')):
         try:
             item = _check_group(group)
@@ -66,9 +66,9 @@ def read_objects(path: Path) -> List[ScanObject]:
     return list(objects.values())
 
 
-def find_copies(objects: List[ScanObject]) -> Dict[int, int]:
+def find_copies(objects: list[ScanObject]) -> dict[int, int]:
     """Ids of objects to those of earlier ones with the same segments."""
-    first: Dict[frozenset, int] = {}
+    first: dict[frozenset, int] = {}
     copies = {}
     for item in objects:
         owner = first.setdefault(item.segments, item.object_id)
@@ -77,9 +77,9 @@ def find_copies(objects: List[ScanObject]) -> Dict[int, int]:
     return copies
 
 
-def label_vertices(segments: np.ndarray, objects: List[ScanObject],
-                   label_map: Dict[str, int], path: Path,
-                   table: str) -> Tuple[np.ndarray, np.ndarray]:
+def label_vertices(segments: np.ndarray, objects: list[ScanObject],
+                   label_map: dict[str, int], path: Path,
+                   table: str) -> tuple[np.ndarray, np.ndarray]:
     """Paint object id + 1 and NYU40 id on the vertices.
 
     Objects are painted in the order of the file, later ones over earlier

@@ -1,7 +1,7 @@
 """The raw files of a ScanNet scan."""
 from __future__ import annotations
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 from scannet_labels import find_copies, read_objects
@@ -57,7 +57,7 @@ def find_scan(raw: Path, out: Path, scan: str, split: str) -> RawScan:
 
 
 def read_mesh(path: Path) -> np.ndarray:
-    """Read vertex positions and colours of a PLY mesh, (N, 6)."""
+    """Read vertex positions and colors of a PLY mesh, (N, 6)."""
     vertices = read_ply(path)
     colors = find_colors(vertices)
     if colors is None:
@@ -89,13 +89,13 @@ def check_files(scan: RawScan) -> None:
             'convert it with --splits test')
 
 
-def copies_of(scan: RawScan) -> Dict[int, int]:
+def copies_of(scan: RawScan) -> dict[int, int]:
     """Objects of a scan that are copies of others."""
     path = scan.path(OBJECTS)
     return find_copies(read_objects(path)) if path.is_file() else {}
 
 
-def num_vertices(mesh: Path) -> Optional[int]:
+def num_vertices(mesh: Path) -> int | None:
     """Number of vertices that the header of a PLY file states."""
     with open(mesh, 'rb') as file:
         for line in file:

@@ -16,7 +16,6 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, Optional
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
@@ -38,7 +37,7 @@ PUBLISHED = {
 }
 
 
-def add_unique_groups(rows: List[dict], classes: Dict[str, str]) -> None:
+def add_unique_groups(rows: list[dict], classes: dict[str, str]) -> None:
     """Add 'unique' or 'multiple' to the groups of single-target rows.
 
     ScanRefer's rule: unique if the object is the only *annotated* one of its
@@ -60,7 +59,7 @@ def add_unique_groups(rows: List[dict], classes: Dict[str, str]) -> None:
         row['groups'] = ['unique' if unique else 'multiple', *row['groups']]
 
 
-def clean_scanrefer(path: Path, rows: list) -> List[dict]:
+def clean_scanrefer(path: Path, rows: list) -> list[dict]:
     """Check rows of ScanRefer; a key ``groups`` is kept if there is one."""
     rows = annotations.clean_rows(rows, path)
     raise_faults(path, [
@@ -71,7 +70,7 @@ def clean_scanrefer(path: Path, rows: list) -> List[dict]:
     return rows
 
 
-def clean_multi3drefer(path: Path, rows: list) -> List[dict]:
+def clean_multi3drefer(path: Path, rows: list) -> list[dict]:
     """Check rows of Multi3DRefer; the group is their evaluation type.
 
     Types: zt (no target), st (one), mt (several), with (w_d) or without
@@ -88,9 +87,9 @@ def clean_multi3drefer(path: Path, rows: list) -> List[dict]:
     ], path)
 
 
-def check_scans(path: Path, rows: List[dict], infos: Dict[str,
+def check_scans(path: Path, rows: list[dict], infos: dict[str,
                                                           scan_files.ScanInfo],
-                data_root: Path, info_file: Path) -> List[dict]:
+                data_root: Path, info_file: Path) -> list[dict]:
     """Check that the scans and the objects of all rows exist.
 
     Copies of objects become the first ones. Rows about objects without points
@@ -99,7 +98,7 @@ def check_scans(path: Path, rows: List[dict], infos: Dict[str,
     Returns:
         The rows that can be used.
     """
-    by_scene: Dict[str, List[int]] = {}
+    by_scene: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
         by_scene.setdefault(row['scene_id'], []).append(index)
     missing, faults, copies, empty = [], {}, Counter(), set()
@@ -141,7 +140,7 @@ def check_scans(path: Path, rows: List[dict], infos: Dict[str,
     return [row for index, row in enumerate(rows) if index not in faults]
 
 
-def report(name: str, split: str, rows: List[dict]) -> List[str]:
+def report(name: str, split: str, rows: list[dict]) -> list[str]:
     """Lines that say what is in the rows and what differs from the paper."""
     scenes = {row['scene_id'] for row in rows}
     objects = {(row['scene_id'], i) for row in rows for i in row['object_ids']}
@@ -171,7 +170,7 @@ def report(name: str, split: str, rows: List[dict]) -> List[str]:
     return lines
 
 
-def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -253,7 +252,7 @@ def read_source(args: argparse.Namespace) -> list:
     return rows
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the converter; returns the exit status."""
     try:
         convert(parse_args(argv))

@@ -5,8 +5,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Sequence, TextIO
+from typing import TextIO
 
 from .part import Part
 from .progress import format_time, last_lines, read_tail, seconds_left

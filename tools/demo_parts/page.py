@@ -2,9 +2,9 @@
 from __future__ import annotations
 import html
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
 
 from mmlangseg.io.files import write_text
 

@@ -4,9 +4,9 @@ import ast
 import hashlib
 import json
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Sequence
 
 from mmlangseg.io.files import write_json
 from mmlangseg.version import __version__

@@ -1,8 +1,8 @@
 """The parts of tools/demo.py: toy data, trainings, model folders, pictures."""
 from __future__ import annotations
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Sequence
 
 from .part import Part
 

@@ -103,7 +103,7 @@ def convert(weights: dict[str, Tensor], seed: int = 0) -> dict[str, Tensor]:
 
 def _draw_word_projections(weights: dict[str, Tensor],
                            seed: int) -> dict[str, Tensor]:
-    """PyTorch's default initialisation, as the released code has it."""
+    """PyTorch's default initialization, as the released code has it."""
     channels = {
         match[1].count('u'): len(weight)
         for name, weight in weights.items()

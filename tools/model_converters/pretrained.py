@@ -14,9 +14,9 @@ import hashlib
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
 HERE = Path(__file__).resolve().parent
 if (HERE.parents[1] / 'mmlangseg' / '__init__.py').is_file():  # a checkout

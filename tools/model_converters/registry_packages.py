@@ -8,9 +8,9 @@ import sys
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping
 
 _REMEDY = 'delete it and fetch it again: {}'
 

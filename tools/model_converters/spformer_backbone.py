@@ -47,7 +47,7 @@ def convert(weights: dict[str, Tensor],
         weights (dict[str, Tensor]): Weights of the checkpoint.
         channel_order (str): Order of its input channels, 'rgbxyz' or
             'xyzrgb'.
-        color_scale (float): What its colours from 0 to 255 are divided by.
+        color_scale (float): What its colors from 0 to 255 are divided by.
         layout (str, optional): Order of the axes of its kernels, a key of
             ``LAYOUTS``. Found from the shapes by default.
 

@@ -13,8 +13,9 @@ that photographs without a trained teacher can show.
 from __future__ import annotations
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 if (HERE.parents[1] / 'mmlangseg' / '__init__.py').is_file():  # a checkout

@@ -21,8 +21,8 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Dict
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
@@ -122,7 +122,7 @@ def parse_args() -> argparse.Namespace:
 
 def list_images(
     args: argparse.Namespace
-) -> tuple[Dict[int, Path], Dict[Path, tuple[int, int]]]:
+) -> tuple[dict[int, Path], dict[Path, tuple[int, int]]]:
     """Path of every image by id, and of those that are annotated height and
     width by path."""
     if args.annotations is None:
@@ -154,7 +154,7 @@ def load_image(path: Path, args: argparse.Namespace,
     return image
 
 
-def list_folder(folder: Path) -> Dict[int, Path]:
+def list_folder(folder: Path) -> dict[int, Path]:
     """Images of a folder, by the number at the end of their names."""
     images, faults = {}, []
     for path in sorted(folder.iterdir()):
@@ -178,9 +178,9 @@ def list_folder(folder: Path) -> Dict[int, Path]:
     return images
 
 
-def list_released(args: argparse.Namespace) -> Dict[int, Path]:
+def list_released(args: argparse.Namespace) -> dict[int, Path]:
     """First released file of every image that has one."""
-    files: Dict[int, Path] = {}
+    files: dict[int, Path] = {}
     for ref in read_annotated(args):
         path = args.import_released / f'{ref["ref_id"]}.json'
         if ref['image_id'] not in files and path.is_file():
@@ -218,7 +218,7 @@ def build_source(args: argparse.Namespace):
     return CANDIDATE_SOURCES.build(dict(type=args.source, **options))
 
 
-def run(cache: CandidateCache, jobs: Dict[int, Path],
+def run(cache: CandidateCache, jobs: dict[int, Path],
         make: Callable[[Path], Candidates], title: str) -> list[str]:
     """Make what is missing in a cache.
 

@@ -1,6 +1,6 @@
 """True masks with the faults of a teacher's."""
 from __future__ import annotations
-from typing import Callable
+from collections.abc import Callable
 
 import cv2
 import numpy as np

@@ -19,8 +19,8 @@ work when they are started by torchrun or srun, or with --num-shards and
 from __future__ import annotations
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, Optional
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
@@ -107,7 +107,7 @@ def prepare_config(args: argparse.Namespace) -> Config:
 class Generator:
     """Label maps of stretched images."""
 
-    def __init__(self, config: dict, device: Optional[str]) -> None:
+    def __init__(self, config: dict, device: str | None) -> None:
         self.device = torch.device(device or local_device())
         self.model = MODELS.build(config).to(self.device).eval()
 

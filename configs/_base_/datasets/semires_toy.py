@@ -28,7 +28,7 @@ unsup_pipeline = [
             dict(type='LoadMaskCandidates', cache=f'{data_root}candidates'),
             dict(type='PackSegInputs', meta_keys=(*meta_keys, 'candidates')),
         ],
-        # Colours matter in the toy sentences: the hue stays as it is.
+        # Colors matter in the toy sentences: the hue stays as it is.
         unsup_student=[dict(type='RandomColorJitter', hue=0.), pack]),
 ]
 test_pipeline = [*load_pipeline, pack]

@@ -1,7 +1,7 @@
 # LESS exactly as its released code computes it, for numerical comparison and
 # for converted checkpoints: padded words are zeroed, not masked; tanh is
 # applied twice; the word projections keep their random values; nothing is
-# normalised after the cross attention; strided convolutions drop voxels on the
+# normalized after the cross attention; strided convolutions drop voxels on the
 # far side of the grid; the area term weighs 10.
 _base_ = './less.py'
 model = dict(

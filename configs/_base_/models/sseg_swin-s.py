@@ -45,7 +45,7 @@ model = dict(
     pseudo_mask_generator=dict(
         type='PseudoMaskGenerator',
         num_clusters=8,
-        # choices: tokens of the last layer, not normalised
+        # choices: tokens of the last layer, not normalized
         features=dict(
             type='DINOFeatures',
             pretrained='facebook/dino-vits8',

@@ -1,6 +1,6 @@
 # SemiRES with IOM as its released code stands (commit 478bf6e): as in
 # lavt_refcoco_reference.py, candidates are resized by the corners of pixels
-# (true masks by the centers), the strong view is normalised twice, the
+# (true masks by the centers), the strong view is normalized twice, the
 # learning rate decays as if there were twice as many iterations, and the
 # model is tested on raw sentences, but trained on cleaned ones.
 _base_ = '../../semires_refcoco_iom_1pct.py'

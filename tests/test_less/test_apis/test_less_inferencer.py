@@ -19,7 +19,7 @@ from mmlangseg.visualization.header import ALARM  # noqa: E402
 
 @MODELS.register_module(force=True)
 class NearestColorModel(BaseModel):
-    """Finds the points whose normalised red is large, if asked for red."""
+    """Finds the points whose normalized red is large, if asked for red."""
 
     def __init__(self, channels=3):
         super().__init__(BaseDataPreprocessor())
@@ -89,7 +89,7 @@ def test_sentences_share_one_pass(inferencer):
     fed, = inputs['points']
     expected, _ = place_scan('scan', points[:, :3])
     np.testing.assert_allclose(fed[:, :3], expected, atol=1e-6)
-    # normalised as the config says
+    # normalized as the config says
     np.testing.assert_allclose(
         fed[:, 3:], (points[:, 3:] - [109.8, 97.2, 83.8]) / 256, atol=1e-6)
     assert [e['text'] for e in samples[0].expressions
@@ -175,7 +175,7 @@ def test_frame_of_the_model():
     x, y, z = points[:, :3].T
     np.testing.assert_allclose(
         fed_to(inferencer), np.c_[4 - y, x, z], atol=1e-5)
-    # the box is still in millimetres and not turned
+    # the box is still in millimeters and not turned
     np.testing.assert_allclose(
         result.box[1], 1000 * points[result.mask, :3].max(0), rtol=1e-6)
 

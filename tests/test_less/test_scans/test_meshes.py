@@ -143,7 +143,7 @@ def test_las(cloud, tmp_path, suffix, bits):
     las.write(tmp_path / f'a{suffix}')
     found = read_scan(tmp_path / f'a{suffix}')
     assert found.dtype == np.float64
-    # float32 has steps of half a metre there
+    # float32 has steps of half a meter there
     assert np.allclose(found[:, :3] - utm, expected[:, :3], atol=1e-4)
     assert np.array_equal(found[:, 3:], expected[:, 3:])
 

@@ -268,7 +268,7 @@ def test_packed_training_sample(root):
 @pytest.mark.parametrize('strong_from, dtype', [('image', torch.uint8),
                                                 ('normalised', torch.float32)])
 def test_weak_and_strong_view(root, strong_from, dtype):
-    """Both views share sentence, geometry and blur; colours differ."""
+    """Both views share sentence, geometry and blur; colors differ."""
     fields = ['sup', 'unsup_teacher', 'unsup_student']
     jitter = dict(type='RandomColorJitter', prob=1., strong_from=strong_from)
     pipeline = [

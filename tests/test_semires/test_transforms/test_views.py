@@ -153,7 +153,7 @@ class TestStrongView:
 
     @pytest.mark.parametrize('fires', [False, True])
     def test_released_double_normalisation(self, image, fires):
-        """The preprocessor's normalisation is the second one."""
+        """The preprocessor's normalization is the second one."""
         transform = RandomColorJitter(strong_from='normalised')
         order, factors = ([0, 1], [0.8, 1.1, 1, 0]) if fires else ((), ())
         view = transform.strong_view(image, order, factors)

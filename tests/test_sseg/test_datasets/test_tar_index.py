@@ -71,7 +71,7 @@ def test_names_that_are_not_ascii(tmp_path):
 
 def test_counts(tmp_path):
     members = [
-        ('0.jpg', b'i'), ('1.png', b'i'), ('0.txt', b'c'),  # no neighbours
+        ('0.jpg', b'i'), ('1.png', b'i'), ('0.txt', b'c'),  # no neighbors
         ('1.json', b'{}'), ('2.webp', b'i'), ('3.txt', b'c'),
         ('0.jpeg', b'j'), ('0.txt', b'd'), ('4.seg.png', b'i'),
         ('readme.md', b'r'), ('4.JPG', b'i'), ('4.TXT', b'c')

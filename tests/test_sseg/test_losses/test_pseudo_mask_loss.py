@@ -203,7 +203,7 @@ def test_without_gradient():
 
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.int32, torch.int64])
 def test_label_types_and_sizes(dtype):
-    """Sides that are no multiples of the stride: the nearest to the centre."""
+    """Sides that are no multiples of the stride: the nearest to the center."""
     logits, _ = case(('plain', ))
     random = torch.Generator().manual_seed(3)
     labels = torch.randint(4, (1, 17, 10), generator=random)

@@ -72,7 +72,7 @@ def test_every_mask_has_one_class(build, region_features):
 
 
 def test_pooled_features_of_a_mask_are_its_own(build):
-    """A backbone that hands on colours, three of them in the columns."""
+    """A backbone that hands on colors, three of them in the columns."""
     model = build(vocabulary=None).eval()
     model.pseudo_mask_generator.forward = three_columns
     model.pseudo_mask_generator.num_clusters = 4

@@ -105,7 +105,7 @@ def test_every_damaged_byte_is_noticed(cache):
         with pytest.raises(
                 PseudoMaskCacheError, match='000000.bin.*[Dd]elete'):
             fresh.load(0, 'key 0')
-        if place >= start:  # the neighbours are unharmed
+        if place >= start:  # the neighbors are unharmed
             assert (fresh.load(1, 'key 1') == labels(1)).all()
 
 

@@ -32,13 +32,13 @@ def test_separate_groups_get_a_centre_each():
 
 
 def test_chances_are_squared_distances():
-    """Tokens at 0 (first centre), 1 and 2: the second is 1 : 4."""
+    """Tokens at 0 (first center), 1 and 2: the second is 1 : 4."""
     features = torch.tensor([0., 1., 2.]).view(1, 3, 1).expand(4000, -1, -1)
     uniform = draws(range(4000))
     uniform[:, :, 0] = 0.1  # the first token
     labels = kmeans_plus_plus(features, uniform, None,
                               torch.zeros(len(features)))[:, 0]
-    # token 1 is nearer to a second centre at 1 only, or halfway
+    # token 1 is nearer to a second center at 1 only, or halfway
     chosen = labels[:, 1].float().mean()
     assert abs(chosen - 0.2) < 0.03
 
@@ -61,8 +61,8 @@ def test_invalid_tokens_are_never_drawn():
     uniform[::2] = 1 - 2**-24  # the largest number that is drawn
     labels = kmeans_plus_plus(features, uniform, valid,
                               torch.zeros(len(features)))[:, 0]
-    # the two valid tokens are the centres, the third is one of them again
+    # the two valid tokens are the centers, the third is one of them again
     assert (labels[:, 0] != labels[:, 1]).all()
     assert (labels[:, :2] < 2).all()
-    # were 100 a centre, it would be its own
+    # were 100 a center, it would be its own
     assert (labels[:, 3] < 2).all()

@@ -42,7 +42,7 @@ def test_position():
         stride=5, position_weight=30.)(
             torch.zeros(2, 3, 10, 20))
     assert features.shape == (2, 5, 2, 4)
-    # centres of the cells; 30 along the longer side
+    # centers of the cells; 30 along the longer side
     assert features[0, 3, :, 1].tolist() == pytest.approx([3.75, 11.25])
     assert features[1, 4,
                     1].tolist() == pytest.approx([3.75, 11.25, 18.75, 26.25])

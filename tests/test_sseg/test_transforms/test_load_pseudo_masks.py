@@ -52,7 +52,7 @@ def test_stretched_over_the_image(cache):
     assert results['gt_seg_map'].dtype == np.uint8
     assert results['seg_fields'] == ['gt_seg_map']
     odd = LoadPseudoMasks(cache)(sample(5, 1))
-    # a pixel that two cells share belongs to the one of its centre
+    # a pixel that two cells share belongs to the one of its center
     assert odd['gt_seg_map'][:, 0].tolist() == [1, 1, 3, 3, 3]
 
 

@@ -1,9 +1,9 @@
 """LESS on own scans: sentences in, masks out."""
 from __future__ import annotations
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import EllipsisType
-from typing import Optional, Sequence
 
 import numpy as np
 import torch
@@ -50,8 +50,8 @@ class LESSInferencer:
 
     def __init__(self,
                  config: str | os.PathLike | Config,
-                 checkpoint: Optional[str] | EllipsisType = ...,
-                 device: Optional[str] = None,
+                 checkpoint: str | None | EllipsisType = ...,
+                 device: str | None = None,
                  center: bool = True) -> None:
         config, checkpoint = open_model(config, checkpoint, scope='mmdet3d')
         self.model = load_model(config, checkpoint, device)
@@ -63,10 +63,10 @@ class LESSInferencer:
     def __call__(self,
                  scan: str | os.PathLike | np.ndarray,
                  texts: str | Sequence[str],
-                 out_dir: Optional[str | os.PathLike] = None,
+                 out_dir: str | os.PathLike | None = None,
                  html: bool = False,
                  scale: float = 1.0,
-                 align: Optional[np.ndarray] = None) -> list[ScanResult]:
+                 align: np.ndarray | None = None) -> list[ScanResult]:
         """Find what each sentence refers to.
 
         Args:
@@ -76,8 +76,8 @@ class LESSInferencer:
             out_dir: Folder for pictures and files, see
                 :func:`write_scan_results`.
             html: Whether to write a 3D viewer there, too.
-            scale: Factor from the coordinates of the scan to metres.
-            align: (4, 4) rotation and shift in metres that turns the walls
+            scale: Factor from the coordinates of the scan to meters.
+            align: (4, 4) rotation and shift in meters that turns the walls
                 to x and y, see :func:`read_alignment`.
 
         Returns:

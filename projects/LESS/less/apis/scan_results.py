@@ -1,9 +1,9 @@
 """What inference finds in a scan, and the files made of it."""
 from __future__ import annotations
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class ScanResult:
     text: str
     mask: np.ndarray
     score: float
-    box: Optional[np.ndarray]
+    box: np.ndarray | None
     unknown_words: list[str] = field(default_factory=list)
 
     @property

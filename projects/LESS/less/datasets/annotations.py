@@ -1,8 +1,9 @@
 """Annotation files: which sentences mean which objects of which scan."""
 from __future__ import annotations
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any
 
 from mmlangseg.io.annotations import AnnotationError, load_json, raise_faults
 from mmlangseg.io.files import PathLike, write_text
@@ -32,7 +33,7 @@ def _name(value: Any, field: str) -> str:
     return str(value)
 
 
-def _strings(value: Any, field: str) -> List[str]:
+def _strings(value: Any, field: str) -> list[str]:
     if (not isinstance(value, (list, tuple))
             or not all(isinstance(item, str) for item in value)):
         raise ValueError(f'"{field}" is not a list of strings')
@@ -89,7 +90,7 @@ def clean_row(row: Any) -> dict:
         groups=_strings(row.get('groups', []), 'groups'))
 
 
-def read_annotations(path: PathLike) -> Tuple[dict, List[dict]]:
+def read_annotations(path: PathLike) -> tuple[dict, list[dict]]:
     """Read an annotation file or a raw ScanRefer list.
 
     Returns:
@@ -118,7 +119,7 @@ def read_annotations(path: PathLike) -> Tuple[dict, List[dict]]:
     return dict(metainfo), clean_rows(rows, path)
 
 
-def clean_rows(rows: Sequence[Any], path: PathLike) -> List[dict]:
+def clean_rows(rows: Sequence[Any], path: PathLike) -> list[dict]:
     """Apply :func:`clean_row` to all rows and report all faults at once.
 
     Raises:
@@ -134,7 +135,7 @@ def clean_rows(rows: Sequence[Any], path: PathLike) -> List[dict]:
     return cleaned
 
 
-def write_annotations(path: PathLike, metainfo: Dict[str, str],
+def write_annotations(path: PathLike, metainfo: dict[str, str],
                       rows: Sequence[dict]) -> None:
     """Write an annotation file, one row per line.
 

@@ -4,8 +4,8 @@ In scene0217_00 the whole list of objects is there twice, with other ids the
 second time. The instance mask has the first copies.
 """
 from __future__ import annotations
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Dict, Mapping
 
 from mmlangseg.io.annotations import AnnotationError, load_json
 from mmlangseg.io.files import PathLike, write_json
@@ -13,7 +13,7 @@ from mmlangseg.io.files import PathLike, write_json
 FILE = 'duplicate_objects.json'
 
 
-def read_duplicate_objects(root: PathLike) -> Dict[str, Dict[int, int]]:
+def read_duplicate_objects(root: PathLike) -> dict[str, dict[int, int]]:
     """Read ``duplicate_objects.json``.
 
     Args:

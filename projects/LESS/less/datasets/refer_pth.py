@@ -2,7 +2,7 @@
 from __future__ import annotations
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ class ReferScan(NamedTuple):
     """A scan of a ``<scene>_refer.pth``.
 
     Attributes:
-        points: (N, 6) float32, x y z in metres, centered on their mean and
+        points: (N, 6) float32, x y z in meters, centered on their mean and
             not aligned, r g b in [0, 255].
         superpoints: (N, ) int64.
         instances: (N, ) int64, object id + 1, 0 = no object; None in files
@@ -27,7 +27,7 @@ class ReferScan(NamedTuple):
 
     points: np.ndarray
     superpoints: np.ndarray
-    instances: Optional[np.ndarray]
+    instances: np.ndarray | None
 
 
 def read_refer_pth(path: PathLike) -> ReferScan:

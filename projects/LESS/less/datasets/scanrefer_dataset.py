@@ -2,7 +2,7 @@
 from __future__ import annotations
 import pickle
 from collections import OrderedDict
-from typing import Dict, FrozenSet, List, NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 from mmdet3d.registry import DATASETS
@@ -21,14 +21,14 @@ class Scan(NamedTuple):
     """A processed scan.
 
     Attributes:
-        points: (N, 6) float32, x y z in metres, r g b in [0, 255].
+        points: (N, 6) float32, x y z in meters, r g b in [0, 255].
         instances: (N,) int64, object id + 1, 0 = no object.
         object_ids: Ids of the objects that have points.
     """
 
     points: np.ndarray
     instances: np.ndarray
-    object_ids: FrozenSet[int]
+    object_ids: frozenset[int]
 
 
 class ScanCache:
@@ -78,7 +78,7 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
     A sample enters the pipeline as a dict with
 
     - ``scene_id``: str,
-    - ``points``: (N, 6) float32, x y z in metres (not aligned) and r g b in
+    - ``points``: (N, 6) float32, x y z in meters (not aligned) and r g b in
       [0, 255], to be picked up by ``LoadPointsFromDict``,
     - ``pts_instance_mask``: (N,) int64, object id + 1, 0 = no object,
     - ``axis_align_matrix``: (4, 4) float64,
@@ -115,13 +115,13 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
                  ann_file: str,
                  info_file: str,
                  data_root: str = '',
-                 data_prefix: Optional[Dict[str, str]] = None,
+                 data_prefix: dict[str, str] | None = None,
                  expressions_per_scene: int = 1,
                  text: str = 'token',
                  cache_scenes: int = 16,
-                 pipeline: Optional[List[dict]] = None,
+                 pipeline: list[dict] | None = None,
                  test_mode: bool = False,
-                 indices: Optional[int] = None,
+                 indices: int | None = None,
                  lazy_init: bool = False) -> None:
         if expressions_per_scene < 1:
             raise ValueError('expressions_per_scene must be at least 1, but '
@@ -133,7 +133,7 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
         self.expressions_per_scene = expressions_per_scene
         self.text = text
         self._cache = ScanCache(cache_scenes)
-        self._scenes: List[bytes] = []
+        self._scenes: list[bytes] = []
         prefix = dict(pts='points', pts_instance_mask='instance_mask')
         strange = sorted((data_prefix or {}).keys() - prefix.keys())
         if strange:
@@ -150,14 +150,14 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
             indices=indices,
             lazy_init=lazy_init)
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """One entry per sample: the scan, its expressions, the chunk."""
         metainfo, rows = read_annotations(self.ann_file)
         self._metainfo.update(metainfo)
         infos = read_infos(self.info_file, self.data_root,
                            self._folders['pts'],
                            self._folders['pts_instance_mask'])
-        scenes: Dict[str, List[dict]] = {}
+        scenes: dict[str, list[dict]] = {}
         for index, row in enumerate(rows):
             scene_id = row['scene_id']
             if scene_id not in infos:

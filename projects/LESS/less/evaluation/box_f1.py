@@ -1,6 +1,6 @@
 """F1 of boxes, the score of Multi3DRefer (M3DRef-CLIP, Sec. 3.4)."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def prediction_boxes(prediction: Prediction) -> np.ndarray:
 
     Args:
         prediction: With n boxes, each minimum and maximum (6 numbers or two
-            lists of 3), or eight corners, in metres of the aligned scan.
+            lists of 3), or eight corners, in meters of the aligned scan.
 
     Returns:
         np.ndarray: (n, 2, 3) float64.

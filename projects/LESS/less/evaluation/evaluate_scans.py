@@ -1,7 +1,7 @@
 """Score the predictions of any model on scans, one at a time."""
 from __future__ import annotations
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 from mmlangseg.evaluation import (Prediction, ReferringSums, RowIndex,
                                   point_indices, read_predictions,

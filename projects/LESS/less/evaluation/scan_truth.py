@@ -2,8 +2,8 @@
 from __future__ import annotations
 import os
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Mapping, Sequence
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class ScanTruth:
         """Axis-aligned boxes of objects in the aligned scan.
 
         Returns:
-            np.ndarray: (n, 2, 3) float64, minimum and maximum in metres.
+            np.ndarray: (n, 2, 3) float64, minimum and maximum in meters.
         """
         return self._boxes[self._find(object_ids)]
 

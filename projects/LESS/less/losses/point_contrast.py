@@ -73,7 +73,7 @@ class PointContrast(nn.Module):
 
     def _one_expression(self, features: Tensor, positive: Tensor,
                         negative: Tensor) -> Tensor:
-        """Loss of normalised features (M, C) and point counts (M,)."""
+        """Loss of normalized features (M, C) and point counts (M,)."""
         is_positive, is_negative = positive > 0, negative > 0
         positive, negative = positive.to(features), negative.to(features)
         weights = positive[is_positive] / positive.sum()

@@ -11,7 +11,7 @@ class LESSDataPreprocessor(BaseDataPreprocessor):
     """Moves a batch to the model's device and voxelises its scenes there.
 
     Args:
-        voxel_size (float): Edge of a voxel in metres. Defaults to 0.02, the
+        voxel_size (float): Edge of a voxel in meters. Defaults to 0.02, the
             value for rooms; table-top scans need a smaller one.
         non_blocking (bool): Overlap the copies with computation.
     """

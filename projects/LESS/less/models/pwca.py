@@ -19,9 +19,9 @@ class WordProjection(nn.Sequential):
         in_channels (int): Channels of the text encoder.
         out_channels (int): Channels of the level.
         dropout (float): Dropout between the two layers.
-        frozen (bool): Keep the random initialisation, as the released code
+        frozen (bool): Keep the random initialization, as the released code
             does by accident (it holds the layers in a plain dict, so they
-            are neither optimised nor saved).
+            are neither optimized nor saved).
     """
 
     def __init__(self,

@@ -33,8 +33,8 @@ class QMPLayer(BaseModule):
         embed_dims (int): Channels D of a query.
         num_heads (int): Heads of both attentions.
         feedforward_channels (int): Hidden channels of the feed-forward net.
-        cross_attn_norm (bool): Normalise after the cross attention. The
-            released code computes this normalisation and discards it.
+        cross_attn_norm (bool): Normalize after the cross attention. The
+            released code computes this normalization and discards it.
     """
 
     def __init__(self, embed_dims: int, num_heads: int,

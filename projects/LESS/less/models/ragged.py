@@ -1,8 +1,8 @@
 """Rows of a ragged batch: several expressions on scenes of unequal size."""
 
 from __future__ import annotations
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator
 
 import torch
 from torch import Tensor

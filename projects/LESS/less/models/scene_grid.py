@@ -75,7 +75,7 @@ class SceneGrid:
         return dict(self._repeated[1])
 
     def _build_levels(self) -> list[_Level]:
-        """Look up the neighbours of every scene at every level."""
+        """Look up the neighbors of every scene at every level."""
         indices = [
             torch.nn.functional.pad(c, (1, 0)) for c in self.coordinates
         ]
@@ -105,7 +105,7 @@ class _Level:
 
     def submanifold(self, repeats: list[int]) -> IndiceData:
         # The counts cover the first half of the kernel only; the other half
-        # is its mirror image and the centre, the identity, is not listed.
+        # is its mirror image and the center, the identity, is not listed.
         half = len(self.same[0][2]) // 2
         listed = [
             counts[:half].tolist() + [0] + counts[:half].flip(0).tolist()

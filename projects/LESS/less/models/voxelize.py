@@ -38,12 +38,12 @@ def voxelize(points: Tensor, voxel_size: float) -> VoxelScene:
 
     Args:
         points (Tensor): (N, C) float32; the first three channels are x, y, z
-            in metres. N may be 1, not 0.
-        voxel_size (float): Edge of a voxel in metres.
+            in meters. N may be 1, not 0.
+        voxel_size (float): Edge of a voxel in meters.
 
     Returns:
         VoxelScene: The occupied voxels in ascending order of their
-        coordinates, which keeps neighbours close in memory.
+        coordinates, which keeps neighbors close in memory.
     """
     scaled = points[:, :3] * (1.0 / voxel_size)
     coordinates = (scaled - scaled.amin(dim=0)).long()

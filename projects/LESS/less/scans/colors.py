@@ -1,14 +1,14 @@
-"""Colours of scans, in the range that the models expect."""
+"""Colors of scans, in the range that the models expect."""
 from __future__ import annotations
 import os
 
 import numpy as np
 
-GREY = 127.5  # of points without colours
+GREY = 127.5  # of points without colors
 
 
 def scale_colors(name: str | os.PathLike, colors: np.ndarray) -> np.ndarray:
-    """Bring colours to 0..255.
+    """Bring colors to 0..255.
 
     Args:
         name: Of the scan, for messages.
@@ -19,7 +19,7 @@ def scale_colors(name: str | os.PathLike, colors: np.ndarray) -> np.ndarray:
         np.ndarray: (N, 3), from 0 to 255.
 
     Raises:
-        ValueError: A colour is outside of that, or not a number.
+        ValueError: A color is outside of that, or not a number.
     """
     low, high = colors.min(), colors.max()
     if not (low >= 0 and high <= 255):  # NaN fails, too
@@ -31,5 +31,5 @@ def scale_colors(name: str | os.PathLike, colors: np.ndarray) -> np.ndarray:
 
 
 def grey_colors(count: int) -> np.ndarray:
-    """Colours of points that have none, (count, 3)."""
+    """Colors of points that have none, (count, 3)."""
     return np.full((count, 3), GREY)

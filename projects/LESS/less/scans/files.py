@@ -1,6 +1,6 @@
 """Processed scans on disk, in the layout of MMDetection3D's ScanNet.
 
-``points/<scene>.bin`` float32 (N, 6): x, y, z in metres, not axis-aligned,
+``points/<scene>.bin`` float32 (N, 6): x, y, z in meters, not axis-aligned,
 red, green, blue in [0, 255]; ``instance_mask/<scene>.bin`` int64 (N,):
 object id + 1, 0 = no object; ``semantic_mask/<scene>.bin`` int64 (N,): NYU40
 id; and one info file per split with the axis alignment. Scans without labels
@@ -10,9 +10,9 @@ annotations are copies of others.
 from __future__ import annotations
 import os
 import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Collection, Dict, Iterable, List, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -42,11 +42,11 @@ class ScanInfo:
 
     scene_id: str
     points_path: str
-    instances_path: Optional[str]
+    instances_path: str | None
     axis_align_matrix: np.ndarray
     copies: Mapping[int, int] = field(default_factory=dict)
 
-    def first_ids(self, object_ids: Iterable[int]) -> List[int]:
+    def first_ids(self, object_ids: Iterable[int]) -> list[int]:
         """Sorted ids in the instance mask of objects, copies or not."""
         return sorted({self.copies.get(i, i) for i in object_ids})
 
@@ -64,7 +64,7 @@ def check_scene_id(scene_id: object) -> str:
     return scene_id
 
 
-def read_scene_list(path: PathLike) -> List[str]:
+def read_scene_list(path: PathLike) -> list[str]:
     """Read the names of scans in a text file, parted by blanks or lines.
 
     Raises:
@@ -78,7 +78,7 @@ def read_scene_list(path: PathLike) -> List[str]:
         raise ValueError(f'{path}: {error}') from None
 
 
-def scan_paths(root: PathLike, scene_id: str) -> Tuple[Path, Path, Path]:
+def scan_paths(root: PathLike, scene_id: str) -> tuple[Path, Path, Path]:
     """The points, instance and semantic files of a scan."""
     name = f'{check_scene_id(scene_id)}.bin'
     return tuple(
@@ -89,14 +89,14 @@ def scan_paths(root: PathLike, scene_id: str) -> Tuple[Path, Path, Path]:
 def write_scan(root: PathLike,
                scene_id: str,
                points: np.ndarray,
-               instances: Optional[np.ndarray] = None,
-               semantics: Optional[np.ndarray] = None) -> None:
+               instances: np.ndarray | None = None,
+               semantics: np.ndarray | None = None) -> None:
     """Write a processed scan; each file appears whole, the points last.
 
     Args:
         root: Data root.
         scene_id: Name of the scan.
-        points: (N, 6), metres and [0, 255].
+        points: (N, 6), meters and [0, 255].
         instances: (N,) object id + 1, 0 = no object, left out if None.
         semantics: (N,) class ids, left out if None.
     """
@@ -110,7 +110,7 @@ def write_scan(root: PathLike,
 
 def scan_size(root: PathLike,
               scene_id: str,
-              labelled: bool = True) -> Optional[int]:
+              labelled: bool = True) -> int | None:
     """Number of points of a complete scan, None if it is not complete.
 
     Args:
@@ -185,7 +185,7 @@ def read_instances(path: PathLike, num_points: int) -> np.ndarray:
 
 
 def write_infos(path: PathLike,
-                alignments: Dict[str, np.ndarray],
+                alignments: dict[str, np.ndarray],
                 dataset: str,
                 unlabelled: Collection[str] = ()) -> None:
     """Write the info file of a split, MMDetection3D's v2 layout.
@@ -217,7 +217,7 @@ def write_infos(path: PathLike,
 def read_infos(path: PathLike,
                root: PathLike,
                points: str = POINTS,
-               instances: str = INSTANCES) -> Dict[str, ScanInfo]:
+               instances: str = INSTANCES) -> dict[str, ScanInfo]:
     """Read the info file of a split.
 
     Args:

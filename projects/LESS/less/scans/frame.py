@@ -1,18 +1,17 @@
 """The frame of reference in which LESS sees a scan.
 
-Coordinates are inputs of the network, and ScanNet's scans are in metres, with
+Coordinates are inputs of the network, and ScanNet's scans are in meters, with
 the walls along x and y, the floor at z = 0 and the room around x = y = 0. A
-scan that lies elsewhere is not recognised.
+scan that lies elsewhere is not recognized.
 """
 from __future__ import annotations
 import os
-from typing import Optional
 
 import numpy as np
 
 from mmlangseg.io.files import read_text
 
-SMALLEST, LARGEST = 0.05, 200.0  # metres, believable extents of a scan
+SMALLEST, LARGEST = 0.05, 200.0  # meters, believable extents of a scan
 FLOOR_PERCENTILE = 1.0  # of z; some points lie below the floor by mistake
 EDGE_PERCENTILES = 0.1, 99.9  # of x and y; some lie behind windows
 FEWEST_STEPS = 1000  # that float32 must know within the extent of a scan
@@ -21,27 +20,27 @@ FEWEST_STEPS = 1000  # that float32 must know within the extent of a scan
 def place_scan(name: str | os.PathLike,
                xyz: np.ndarray,
                scale: float = 1.0,
-               align: Optional[np.ndarray] = None,
+               align: np.ndarray | None = None,
                center: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Move a scan to where the network expects it, in double precision.
 
     Args:
         name: Of the scan, for messages.
         xyz: (N, 3) finite, float32 or float64, as stored, z up.
-        scale: Factor to metres.
-        align: (4, 4), applied to metres before anything else, for example
+        scale: Factor to meters.
+        align: (4, 4), applied to meters before anything else, for example
             ScanNet's ``axisAlignment``.
-        center: Whether to move the centre of the box around the scan, but for
+        center: Whether to move the center of the box around the scan, but for
             stray points, to x = y = 0, and the floor, a low percentile of z,
             to z = 0. A scan that ScanNet has aligned stays where it is but
-            for centimetres.
+            for centimeters.
 
     Returns:
-        tuple: The points in metres, float32 (N, 3), and the offset that was
+        tuple: The points in meters, float32 (N, 3), and the offset that was
         subtracted, float64 (3,).
 
     Raises:
-        ValueError: The extent is not that of a scan in metres, or float32 is
+        ValueError: The extent is not that of a scan in meters, or float32 is
             too coarse for the coordinates.
     """
     placed = xyz.astype(np.float64) * scale

@@ -20,7 +20,7 @@ def read_pcd(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         path: The file.
 
     Returns:
-        tuple: xyz (N, 3), and colours: uint8 (N, 3) from the packed field
+        tuple: xyz (N, 3), and colors: uint8 (N, 3) from the packed field
         ``rgb`` or ``rgba``, (N, 3) from ``r g b``, or None.
 
     Raises:

@@ -2,8 +2,9 @@
 from __future__ import annotations
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Sequence
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from plyfile import PlyData, PlyParseError
@@ -99,7 +100,7 @@ def stack_properties(path: str | os.PathLike, vertices: np.ndarray,
 
 
 def find_colors(vertices: np.ndarray) -> tuple[str, ...] | None:
-    """The properties that hold the colours, None where there are none."""
+    """The properties that hold the colors, None where there are none."""
     for names in COLORS:
         if all(name in vertices.dtype.names for name in names):
             return names
@@ -107,7 +108,7 @@ def find_colors(vertices: np.ndarray) -> tuple[str, ...] | None:
 
 
 def name_missing_color(vertices: np.ndarray) -> str:
-    """The first property that is missing from the most complete colours."""
+    """The first property that is missing from the most complete colors."""
     present = vertices.dtype.names
     best = max(COLORS, key=lambda names: len(set(names) & set(present)))
     return next(name for name in best if name not in present)

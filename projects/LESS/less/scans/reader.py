@@ -1,4 +1,4 @@
-"""Reading scans of several formats as points with colours."""
+"""Reading scans of several formats as points with colors."""
 from __future__ import annotations
 import os
 import warnings
@@ -22,7 +22,7 @@ def read_scan(path: str | os.PathLike) -> np.ndarray:
     ``.gltf``, of which the vertices are taken, see :func:`read_mesh`; ``.las``
     and ``.laz``, see :func:`read_las`.
 
-    Colours from 0 to 1 become 0 to 255. A scan without colours becomes grey,
+    Colors from 0 to 1 become 0 to 255. A scan without colors becomes grey,
     with a warning.
 
     Args:

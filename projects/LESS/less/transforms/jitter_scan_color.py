@@ -1,4 +1,4 @@
-"""Colour augmentation."""
+"""Color augmentation."""
 from __future__ import annotations
 
 import numpy as np
@@ -10,7 +10,7 @@ from mmdet3d.registry import TRANSFORMS
 class JitterScanColor(BaseTransform):
     """Random brightness and white balance of a scan.
 
-    All colours are multiplied by one factor, and each channel by another
+    All colors are multiplied by one factor, and each channel by another
     one, as another lamp or another camera would do. Neither the paper nor
     the released code does this; it helps small data. To be placed before
     ``NormalizeScanColor``.
@@ -18,12 +18,12 @@ class JitterScanColor(BaseTransform):
     Random numbers come from NumPy's global generator, which the data set
     seeds for each sample.
 
-    Required keys: ``points`` (N, 6) with colours in [0, 255].
+    Required keys: ``points`` (N, 6) with colors in [0, 255].
 
     Args:
         brightness: The common factor is drawn from 1 +- this.
         balance: The factor of each channel is drawn from 1 +- this. Keep it
-            small where sentences name colours.
+            small where sentences name colors.
     """
 
     def __init__(self, brightness: float = 0.2, balance: float = 0.05) -> None:
@@ -34,7 +34,7 @@ class JitterScanColor(BaseTransform):
         self.balance = balance
 
     def transform(self, results: dict) -> dict:
-        """Change the colours of one scan."""
+        """Change the colors of one scan."""
         points = results['points']
         gain = 1 + np.random.uniform(-self.brightness, self.brightness)
         gains = gain * (1 + np.random.uniform(-self.balance, self.balance, 3))

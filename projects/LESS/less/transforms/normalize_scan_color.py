@@ -1,6 +1,6 @@
-"""Colour normalisation."""
+"""Color normalization."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
@@ -8,9 +8,9 @@ from mmdet3d.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class NormalizeScanColor(BaseTransform):
-    """Normalise colours: (rgb - mean) / scale.
+    """Normalize colors: (rgb - mean) / scale.
 
-    Required keys: ``points`` (N, 6) with colours in [0, 255].
+    Required keys: ``points`` (N, 6) with colors in [0, 255].
 
     Args:
         mean: Mean red, green, blue; ScanNet's by default, as released.
@@ -24,7 +24,7 @@ class NormalizeScanColor(BaseTransform):
         self.scale = scale
 
     def transform(self, results: dict) -> dict:
-        """Normalise the colours of one scan."""
+        """Normalize the colors of one scan."""
         points = results['points']
         # The setter of ``points.color`` warns of values outside [0, 255].
         columns = points.attribute_dims['color']

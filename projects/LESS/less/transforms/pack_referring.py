@@ -11,8 +11,8 @@ class PackReferring3DInputs(Pack3DDetInputs):
 
     Returns a dict with
 
-    - ``inputs``: ``points``, (N, 6) float32 tensor, x y z in metres and the
-      normalised colours;
+    - ``inputs``: ``points``, (N, 6) float32 tensor, x y z in meters and the
+      normalized colors;
     - ``data_samples``: :obj:`Det3DDataSample` with meta information
       ``scene_id`` (str) and ``expressions`` (list of E dicts), and
       ``gt_instances_3d.masks``, (E, N) bool tensor, if the scan has an

@@ -1,7 +1,7 @@
 """Geometric augmentation that respects words such as "left"."""
 from __future__ import annotations
 import re
-from typing import Sequence, Tuple, Union
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -45,19 +45,19 @@ def mirror_words(sentence: str) -> str:
 
 def apply_rigid_augmentation(xyz: np.ndarray,
                              angles: Sequence[float] = (0.0, 0.0, 0.0),
-                             flips: Tuple[bool, bool] = (False, False),
-                             noise: Union[float, np.ndarray] = 0.0,
-                             shift: Union[float, np.ndarray] = 0.0,
+                             flips: tuple[bool, bool] = (False, False),
+                             noise: float | np.ndarray = 0.0,
+                             shift: float | np.ndarray = 0.0,
                              scale: float = 1.0) -> np.ndarray:
     """Flip, rotate, disturb, shift and scale points, in this order.
 
     Args:
-        xyz: (N, 3) points in metres.
+        xyz: (N, 3) points in meters.
         angles: Rotation about x, y and z in degrees; z is applied first,
             then x, then y, each right-handed.
         flips: Whether to mirror x and y.
-        noise: (N, 3) or scalar, metres.
-        shift: (3,) or scalar, metres.
+        noise: (N, 3) or scalar, meters.
+        shift: (3,) or scalar, meters.
         scale: Factor.
 
     Returns:
@@ -95,10 +95,10 @@ class ReferringAugment3D(BaseTransform):
         jitter: Bound of the rotation about z in degrees (``'simple'``: about
             each axis).
         tilt: Bound of the rotation about x and y in degrees.
-        noise: Upper bound in metres of the noise added to each coordinate.
+        noise: Upper bound in meters of the noise added to each coordinate.
         centered_noise: Draw the noise from [-noise, noise) instead of the
             released [0, noise), which shifts the scan by noise / 2.
-        shift: Bound of the common shift along each axis in metres.
+        shift: Bound of the common shift along each axis in meters.
         scale: Range of the scale factor.
         quarter_turns: Turn view-independent scans by multiples of 90
             degrees (``'view_aware'``).
@@ -118,7 +118,7 @@ class ReferringAugment3D(BaseTransform):
                  noise: float = 0.005,
                  centered_noise: bool = False,
                  shift: float = 0.5,
-                 scale: Tuple[float, float] = (0.98, 1.02),
+                 scale: tuple[float, float] = (0.98, 1.02),
                  quarter_turns: bool = True,
                  flip: bool = True,
                  view_words: Sequence[str] = VIEW_WORDS,
@@ -176,7 +176,7 @@ class ReferringAugment3D(BaseTransform):
             shift=np.random.uniform(-self.shift, self.shift, 3),
             scale=np.random.uniform(*self.scale))
 
-    def _draw_flips(self) -> Tuple[bool, bool]:
+    def _draw_flips(self) -> tuple[bool, bool]:
         x, y = np.random.rand(2) < 0.5
         return bool(x), bool(y)
 

@@ -1,6 +1,5 @@
 """Choosing some of the points of a scan."""
 from __future__ import annotations
-from typing import Optional
 
 from mmdet3d.datasets.transforms import PointSample
 from mmdet3d.registry import TRANSFORMS
@@ -22,7 +21,7 @@ class SampleScanPoints(PointSample):
 
     def __init__(self,
                  num_points: int,
-                 sample_range: Optional[float] = None) -> None:
+                 sample_range: float | None = None) -> None:
         super().__init__(num_points, sample_range)
 
     def transform(self, results: dict) -> dict:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def write_html(path: str | os.PathLike, xyz: np.ndarray, rgb: np.ndarray,
 
     Args:
         path: Of the file, written atomically.
-        xyz: (N, 3) metres, z up.
+        xyz: (N, 3) meters, z up.
         rgb: (N, 3), 0 to 255.
         expressions: Dicts of ``text``, and optional ``pred`` and ``gt``, the
             masks, bool (N,), ``note``, e.g. the score, and ``warning``.

@@ -1,7 +1,6 @@
-"""Coloured PLY files with the referred object highlighted."""
+"""Colored PLY files with the referred object highlighted."""
 from __future__ import annotations
 import os
-from typing import Optional
 
 import numpy as np
 
@@ -13,7 +12,7 @@ def write_ply(path: str | os.PathLike,
               xyz: np.ndarray,
               rgb: np.ndarray,
               mask: np.ndarray,
-              text: Optional[str] = None) -> None:
+              text: str | None = None) -> None:
     """Write a binary PLY that any viewer shows with the object in red.
 
     Vertices keep the order of the points. The property ``referred`` is 1

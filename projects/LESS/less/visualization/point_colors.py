@@ -1,6 +1,6 @@
 """Colors of points: undo the normalization, highlight an object."""
 from __future__ import annotations
-from typing import Iterable, Optional
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -33,15 +33,15 @@ def highlight(rgb: np.ndarray,
 
 
 def restore_colors(rgb: np.ndarray,
-                   transforms: Optional[Iterable] = None) -> np.ndarray:
-    """Undo the colour normalisation of a pipeline, for display.
+                   transforms: Iterable | None = None) -> np.ndarray:
+    """Undo the color normalization of a pipeline, for display.
 
     Args:
         rgb: (N, 3) as they leave the pipeline.
-        transforms: The pipeline's transforms. The one that normalises
-            colours is inverted: ``NormalizeScanColor`` (``mean``, ``scale``)
+        transforms: The pipeline's transforms. The one that normalizes
+            colors is inverted: ``NormalizeScanColor`` (``mean``, ``scale``)
             or MMDetection3D's ``NormalizePointsColor`` (``color_mean``).
-            Without one, colours that do not look like 0 to 255 are stretched
+            Without one, colors that do not look like 0 to 255 are stretched
             to it.
 
     Returns:

@@ -129,7 +129,7 @@ def _disc(radius: int) -> np.ndarray:
 
 
 def point_spacing(xyz: np.ndarray, neighbours: int = 5) -> np.ndarray:
-    """Distance of each point to its fifth neighbour, (N,).
+    """Distance of each point to its fifth neighbor, (N,).
 
     Discs of about this radius close a surface of any point density.
     """

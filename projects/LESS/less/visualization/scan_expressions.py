@@ -1,6 +1,6 @@
 """One picture per expression of a scan."""
 from __future__ import annotations
-from typing import Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from mmengine.registry import FUNCTIONS

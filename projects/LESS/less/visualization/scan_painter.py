@@ -1,7 +1,6 @@
 """Pictures of a scan with the referred object, from three sides."""
 from __future__ import annotations
 from functools import cached_property
-from typing import Optional
 
 import cv2
 import numpy as np
@@ -28,7 +27,7 @@ class ScanPainter:
     where most of it can be seen, and what is still hidden shines through.
 
     Args:
-        xyz: (N, 3) metres, z up.
+        xyz: (N, 3) meters, z up.
         rgb: (N, 3), 0 to 255.
         size: Height and width of each view in pixels.
     """
@@ -51,8 +50,8 @@ class ScanPainter:
 
     def draw(self,
              text: str,
-             pred: Optional[np.ndarray] = None,
-             gt: Optional[np.ndarray] = None,
+             pred: np.ndarray | None = None,
+             gt: np.ndarray | None = None,
              note: str = '',
              warning: str = '') -> np.ndarray:
         """Draw the scan with the mask of one sentence.
@@ -64,7 +63,7 @@ class ScanPainter:
                 painted.
             note: Put below the sentence, e.g. scene and score. The IoU is
                 added where both masks are given.
-            warning: Put below all of it, in another colour.
+            warning: Put below all of it, in another color.
 
         Returns:
             np.ndarray: uint8 RGB image.
@@ -175,7 +174,7 @@ class _View:
     """A cloud as one camera sees it; the same for all sentences."""
 
     def __init__(self, camera: Camera, xyz: np.ndarray,
-                 spacing: Optional[np.ndarray]) -> None:
+                 spacing: np.ndarray | None) -> None:
         self.camera = camera
         self.pixels, self.depth = camera.project(xyz)
         if spacing is None:

@@ -1,9 +1,9 @@
 """S-Seg on own images: names of classes in, a label map out."""
 from __future__ import annotations
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from types import EllipsisType
-from typing import Optional, Sequence
 
 import numpy as np
 import torch
@@ -47,8 +47,8 @@ class SSegInferencer:
 
     def __init__(self,
                  config: str | os.PathLike | Config,
-                 checkpoint: Optional[str] | EllipsisType = ...,
-                 device: Optional[str] = None) -> None:
+                 checkpoint: str | None | EllipsisType = ...,
+                 device: str | None = None) -> None:
         config, checkpoint = open_model(
             config, checkpoint, scope='mmseg', takes='classes')
         drop_training_parts(config.model)
@@ -62,13 +62,12 @@ class SSegInferencer:
         self._own = (self.model.vocabulary, self.model.background_threshold)
         self.pipeline = image_pipeline(config)
 
-    def __call__(
-            self,
-            image: str | os.PathLike | np.ndarray,
-            classes: str | Sequence[str] | dict | None = None,
-            *,
-            threshold: Optional[float] = None,
-            out_dir: Optional[str | os.PathLike] = None) -> SemanticResult:
+    def __call__(self,
+                 image: str | os.PathLike | np.ndarray,
+                 classes: str | Sequence[str] | dict | None = None,
+                 *,
+                 threshold: float | None = None,
+                 out_dir: str | os.PathLike | None = None) -> SemanticResult:
         """Divide an image into classes.
 
         Args:
@@ -106,7 +105,7 @@ class SSegInferencer:
 
     def choose(self,
                classes: str | Sequence[str] | dict | None = None,
-               threshold: Optional[float] = None) -> None:
+               threshold: float | None = None) -> None:
         """Choose classes and threshold as a call does, without an image.
 
         Raises:

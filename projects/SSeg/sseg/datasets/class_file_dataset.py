@@ -3,7 +3,6 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Optional
 
 from mmengine.fileio import join_path
 from mmengine.logging import print_log
@@ -53,10 +52,10 @@ class ClassFileDataset(BaseSegDataset):
 
     def __init__(self,
                  classes_file: str,
-                 background: Optional[bool] = None,
+                 background: bool | None = None,
                  ignore_index: int = WIDE_IGNORE_INDEX,
                  first_id: int = 1,
-                 data_root: Optional[str] = None,
+                 data_root: str | None = None,
                  **kwargs) -> None:
         names = read_class_names(join_path(data_root or '', classes_file))
         if background is None:

@@ -1,6 +1,5 @@
 """COCO-Object: the 80 classes of COCO, and the rest as background."""
 from __future__ import annotations
-from typing import Optional
 
 from mmseg.datasets import BaseSegDataset, COCOStuffDataset
 from mmseg.registry import DATASETS
@@ -36,7 +35,7 @@ class COCOObjectDataset(BaseSegDataset):
                  background: bool = True,
                  img_suffix: str = '.jpg',
                  seg_map_suffix: str = '_instanceTrainIds.png',
-                 metainfo: Optional[dict] = None,
+                 metainfo: dict | None = None,
                  **kwargs) -> None:
         if not background:
             if metainfo is not None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from typing import Callable, Optional
+from collections.abc import Callable
 
 Stamp = tuple[int, int]
 
@@ -47,7 +47,7 @@ class FilePool:
              path: str,
              offset: int,
              size: int,
-             check: Optional[Callable[[int], None]] = None) -> bytes:
+             check: Callable[[int], None] | None = None) -> bytes:
         """Read ``size`` bytes from ``offset`` on; fewer at the end.
 
         Args:
@@ -63,8 +63,7 @@ class FilePool:
         with self._lock:
             return os.pread(self._handle(path, check), size, offset)
 
-    def _handle(self, path: str, check: Optional[Callable[[int],
-                                                          None]]) -> int:
+    def _handle(self, path: str, check: None | (Callable[[int], None])) -> int:
         files, key = self._open, (id(self), path)
         if key in files:
             files.move_to_end(key)
@@ -81,7 +80,7 @@ class FilePool:
         files[key] = handle
         return handle
 
-    def close(self, path: Optional[str] = None) -> None:
+    def close(self, path: str | None = None) -> None:
         """Close a file, or all files; reading opens them again."""
         with self._lock:
             for key in list(self._open):

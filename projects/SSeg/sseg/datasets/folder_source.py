@@ -2,7 +2,7 @@
 from __future__ import annotations
 import os
 from collections import Counter
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from mmengine.fileio import join_path
@@ -109,7 +109,7 @@ class FolderSource(PairSource):
             key=os.path.splitext(_printable(image))[0])
 
     def group_starts(self) -> np.ndarray:
-        """Single files have no neighbours."""
+        """Single files have no neighbors."""
         return np.zeros(1, np.int64)
 
 

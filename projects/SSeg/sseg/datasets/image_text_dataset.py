@@ -1,7 +1,7 @@
 """Image-caption pairs from several sources."""
 from __future__ import annotations
 import math
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from mmengine.dataset import BaseDataset, force_full_init
@@ -52,7 +52,7 @@ class ImageTextDataset(SeededSampleMixin, BaseDataset):
                  data_root: str = '',
                  pipeline: Sequence[dict] = (),
                  test_mode: bool = False,
-                 indices: Optional[int | Sequence[int]] = None,
+                 indices: int | Sequence[int] | None = None,
                  lazy_init: bool = False,
                  max_refetch: int = 100) -> None:
         if not sources or isinstance(sources, dict):
@@ -125,7 +125,7 @@ class ImageTextDataset(SeededSampleMixin, BaseDataset):
         # Counted through all epochs, in steps that spread over the source.
         return (self.sample_epoch * draws + place) * _step(pairs) % pairs
 
-    def prepare_data(self, idx: int) -> Optional[dict]:
+    def prepare_data(self, idx: int) -> dict | None:
         """Read a sample and run the pipeline.
 
         Returns:
@@ -147,7 +147,7 @@ class ImageTextDataset(SeededSampleMixin, BaseDataset):
 
     @force_full_init
     def group_starts(self) -> np.ndarray:
-        """Indices at which a new run of neighbours on disk begins.
+        """Indices at which a new run of neighbors on disk begins.
 
         Int64, ascending from 0. A subset by a list of indices, and a source
         of which an epoch sees a part, have one run.

@@ -1,6 +1,5 @@
 """ImageNet-S: classes of ImageNet with label maps."""
 from __future__ import annotations
-from typing import Optional
 
 from mmseg.registry import DATASETS
 
@@ -32,7 +31,7 @@ class ImageNetSDataset(ClassFileDataset):
 
     def __init__(self,
                  classes_file: str = 'classes.txt',
-                 data_prefix: Optional[dict[str, str]] = None,
+                 data_prefix: dict[str, str] | None = None,
                  img_suffix: str = '.JPEG',
                  **kwargs) -> None:
         prefix = dict(

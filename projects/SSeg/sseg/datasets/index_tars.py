@@ -2,9 +2,9 @@
 from __future__ import annotations
 import multiprocessing
 import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import Callable, Iterator, Optional, Sequence
 
 from mmlangseg.cpu.orphans import exit_with_parent
 from mmlangseg.io.files import PathLike
@@ -32,13 +32,13 @@ class IndexedTar:
 
 def index_tars(
     tars: Sequence[PathLike],
-    index_dir: Optional[PathLike] = None,
+    index_dir: PathLike | None = None,
     *,
     strict: bool = False,
     processes: int = 1,
     first: int = 0,
-    progress: Optional[Callable[[IndexedTar],
-                                None]] = None) -> list[IndexedTar]:
+    progress: None | (Callable[[IndexedTar], None]) = None
+) -> list[IndexedTar]:
     """Save an index of every tar that has none that fits.
 
     Each index is written as soon as it is made, so that an interrupted run
@@ -58,7 +58,7 @@ def index_tars(
         indexed does not stop the others.
     """
     order = [*range(first, len(tars)), *range(first)]
-    done: list[Optional[IndexedTar]] = [None] * len(tars)
+    done: list[IndexedTar | None] = [None] * len(tars)
     for place, result in _run([(os.fspath(tars[i]), index_dir, strict)
                                for i in order], processes):
         done[order[place]] = result
@@ -88,7 +88,7 @@ def _run(jobs: list[tuple],
             yield futures[future], future.result()
 
 
-def _index_one(tar: str, index_dir: Optional[PathLike],
+def _index_one(tar: str, index_dir: PathLike | None,
                strict: bool) -> IndexedTar:
     path = index_path(tar, index_dir)
     try:

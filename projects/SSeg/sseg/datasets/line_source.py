@@ -5,8 +5,9 @@ import os
 from abc import abstractmethod
 from array import array
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
-from typing import BinaryIO, Iterator
+from typing import BinaryIO
 
 import numpy as np
 from mmengine.fileio import join_path

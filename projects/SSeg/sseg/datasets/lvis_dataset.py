@@ -1,6 +1,5 @@
 """LVIS v1 as semantic segmentation."""
 from __future__ import annotations
-from typing import Optional
 
 from mmseg.registry import DATASETS
 
@@ -36,7 +35,7 @@ class LVISDataset(ClassFileDataset):
     def __init__(self,
                  ann_file: str = 'lvis_v1_val.txt',
                  classes_file: str = 'classes.txt',
-                 data_prefix: Optional[dict[str, str]] = None,
+                 data_prefix: dict[str, str] | None = None,
                  **kwargs) -> None:
         prefix = dict(img_path='', seg_map_path='labels')
         prefix.update(data_prefix or {})

@@ -1,6 +1,6 @@
 """Many strings in two arrays."""
 from __future__ import annotations
-from typing import Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 

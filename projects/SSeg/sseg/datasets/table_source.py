@@ -3,8 +3,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from itertools import islice
-from typing import BinaryIO, Optional, Sequence
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from .line_source import LineSource
@@ -53,8 +54,8 @@ class TableSource(LineSource):
                  file: str,
                  images: str,
                  data_root: str = '',
-                 columns: Optional[Sequence[int]] = None,
-                 image_name: Optional[str] = None) -> None:
+                 columns: Sequence[int] | None = None,
+                 image_name: str | None = None) -> None:
         super().__init__(file, images, data_root)
         self.given = columns
         self.image_name = image_name
@@ -112,7 +113,7 @@ def _split(line: bytes, errors: str = 'strict') -> list[str]:
     return line.decode('utf-8-sig', errors).rstrip('\r\n').split('\t')
 
 
-def _guess(rows: list[list[str]]) -> Optional[tuple[int, int]]:
+def _guess(rows: list[list[str]]) -> tuple[int, int] | None:
     """The columns of image and caption, if the rows tell."""
     rows = [row for row in rows if any(row)]
     for pattern in (_URL, _PATH):
@@ -128,7 +129,7 @@ def _guess(rows: list[list[str]]) -> Optional[tuple[int, int]]:
     return None
 
 
-def _header(row: list[str]) -> Optional[tuple[int, int]]:
+def _header(row: list[str]) -> tuple[int, int] | None:
     """The columns of image and caption by their names."""
     names = [name.strip().lower() for name in row]
     found = [[i for i, name in enumerate(names) if name in _HEADERS[part]]

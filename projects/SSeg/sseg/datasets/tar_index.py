@@ -6,8 +6,8 @@ import json
 import os
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, field
-from typing import Optional, Sequence
 
 import numpy as np
 
@@ -107,7 +107,7 @@ def split_key(name: str) -> tuple[str, str]:
 def build_tar_index(tar: PathLike, strict: bool = False) -> TarIndex:
     """Index a tar, reading its headers only.
 
-    Members with the same key form a sample, also if they are not neighbours.
+    Members with the same key form a sample, also if they are not neighbors.
 
     Args:
         tar: The file, not compressed.
@@ -165,7 +165,7 @@ def build_tar_index(tar: PathLike, strict: bool = False) -> TarIndex:
     return TarIndex(samples, PackedStrings.pack(pairs), counts, stamp)
 
 
-def index_path(tar: PathLike, index_dir: Optional[PathLike] = None) -> str:
+def index_path(tar: PathLike, index_dir: PathLike | None = None) -> str:
     """Where the index of a tar is saved.
 
     Beside it, or in a folder of its own, where the names of tars from
@@ -182,7 +182,7 @@ def index_path(tar: PathLike, index_dir: Optional[PathLike] = None) -> str:
 
 def load_tar_index(tar: PathLike,
                    path: PathLike,
-                   counts_only: bool = False) -> Optional[TarIndex]:
+                   counts_only: bool = False) -> TarIndex | None:
     """Read the saved index of a tar, if it still fits.
 
     Args:

@@ -4,8 +4,9 @@ import os
 import re
 import tarfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Iterator, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from mmlangseg.io.files import PathLike, resolve_inside
 

@@ -6,8 +6,8 @@ import logging
 import os
 import re
 import time
+from collections.abc import Sequence
 from functools import partial
-from typing import Optional, Sequence
 
 import numpy as np
 from mmengine.dist import get_dist_info
@@ -111,11 +111,11 @@ class TarSource(PairSource):
     def __init__(self,
                  tars: str | Sequence[str],
                  data_root: str = '',
-                 index_dir: Optional[str] = None,
+                 index_dir: str | None = None,
                  captions: Sequence[str] = CAPTION_SUFFIXES,
                  json_field: str = 'caption',
                  strict: bool = False,
-                 processes: Optional[int] = None) -> None:
+                 processes: int | None = None) -> None:
         if not captions or not set(captions) <= set(CAPTION_SUFFIXES):
             raise ValueError(f'captions={captions!r} must be extensions from '
                              f'{CAPTION_SUFFIXES}')
@@ -227,7 +227,7 @@ class TarSource(PairSource):
             self.pairs[index].item()
         image, caption = image * BLOCK, caption * BLOCK
         gap = caption - image - image_size
-        if 0 <= gap <= _GAP:  # a neighbour, as usual: one read for both
+        if 0 <= gap <= _GAP:  # a neighbor, as usual: one read for both
             data = self.pool.read(tar, image, caption + caption_size - image,
                                   check)
             text = data[caption - image:]

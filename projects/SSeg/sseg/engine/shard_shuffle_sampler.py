@@ -1,6 +1,6 @@
 """Shuffling that reads a few files at a time."""
 from __future__ import annotations
-from typing import Iterator, Optional
+from collections.abc import Iterator
 
 import numpy as np
 from mmengine.registry import DATA_SAMPLERS
@@ -32,7 +32,7 @@ class ShardShuffleSampler(EpochSampler):
     def __init__(self,
                  dataset: ImageTextDataset,
                  window: int = 16,
-                 seed: Optional[int] = None,
+                 seed: int | None = None,
                  round_up: bool = True) -> None:
         if not hasattr(dataset, 'group_starts'):
             raise TypeError(

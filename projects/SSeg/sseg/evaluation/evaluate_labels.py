@@ -1,8 +1,9 @@
 """Score the label maps of any model, one at a time."""
 from __future__ import annotations
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import mmcv
 import numpy as np

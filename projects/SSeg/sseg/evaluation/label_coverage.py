@@ -1,6 +1,6 @@
 """What label maps leave out, so that a score says little."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 _SHOWN = 10  # names in a message
 # Ignored pixels beyond reason, also where a data set ignores a class.

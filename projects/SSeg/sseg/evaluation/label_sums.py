@@ -1,6 +1,6 @@
 """Areas of classes over label maps, whose number memory does not grow with."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch

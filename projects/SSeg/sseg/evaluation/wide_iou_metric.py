@@ -1,8 +1,8 @@
 """IoU of many classes."""
 from __future__ import annotations
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Sequence
 
 import numpy as np
 import torch
@@ -52,7 +52,7 @@ class WideIoUMetric(IoUMetric):
 
     def __init__(self,
                  ignore_index: int = 255,
-                 out_file: Optional[str] = None,
+                 out_file: str | None = None,
                  **kwargs) -> None:
         super().__init__(ignore_index=ignore_index, **kwargs)
         self.out_file = out_file

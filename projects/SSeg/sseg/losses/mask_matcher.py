@@ -1,7 +1,7 @@
 """Which predicted mask learns which pseudo-mask."""
 from __future__ import annotations
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import numpy as np
 import torch

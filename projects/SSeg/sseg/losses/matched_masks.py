@@ -1,6 +1,6 @@
 """Dice and focal loss of pairs of predicted masks and clusters."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F

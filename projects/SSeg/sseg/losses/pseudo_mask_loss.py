@@ -1,6 +1,6 @@
 """Loss of masks against the pseudo-masks that they are matched with."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch

@@ -1,6 +1,6 @@
 """What a preprocessed batch tells besides its pixels."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 from mmseg.models import SegDataPreProcessor
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def restore_rgb(inputs: Tensor, preprocessor: SegDataPreProcessor) -> Tensor:
-    """Undo the normalisation of images.
+    """Undo the normalization of images.
 
     Args:
         inputs (Tensor): (B, 3, H, W), as the preprocessor gives them.

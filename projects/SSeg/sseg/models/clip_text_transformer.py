@@ -1,5 +1,5 @@
 from __future__ import annotations
-from typing import Iterator
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F

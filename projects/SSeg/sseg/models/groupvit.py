@@ -1,5 +1,6 @@
 from __future__ import annotations
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from mmseg.registry import MODELS

@@ -1,6 +1,6 @@
 from __future__ import annotations
 from abc import abstractmethod
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from mmengine.config import ConfigDict
 from mmseg.models import BaseSegmentor, EncoderDecoder

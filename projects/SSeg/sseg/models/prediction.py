@@ -3,7 +3,7 @@ classify regions, combine their masks, add the background, take the best label.
 """
 from __future__ import annotations
 import math
-from typing import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -78,7 +78,7 @@ def combine(class_probs: Tensor,
     """Let masks with class probabilities vote for each pixel.
 
     The paper says "similar to" MaskFormer. Most masks are not supervised in
-    an image, so that their sum is not normalised, and a threshold on the
+    an image, so that their sum is not normalized, and a threshold on the
     maximum has a meaning only with the other two modes.
 
     Args:

@@ -16,7 +16,7 @@ class ProjectionMLP(BaseModule):
     """Two-layer MLP into the space that images and texts share (Sec. 3.4).
 
     The paper says "2-layer" and that "hidden and output feature dimension is
-    256", which is the default here. It does not speak of a normalisation:
+    256", which is the default here. It does not speak of a normalization:
     there is none by default, because the visual projection is trained on the
     mean of the queries and tested on single ones, whose statistics differ.
     GroupViT has ``hidden_channels=4096, norm='BN'``.
@@ -49,6 +49,6 @@ class ProjectionMLP(BaseModule):
 
     def forward(self, features: Tensor) -> Tensor:
         """Project features (..., in_channels) to (..., out_channels); they
-        are not normalised to unit length."""
+        are not normalized to unit length."""
         flat = features.flatten(0, -2)  # batch norm wants (n, C)
         return self.layers(flat).unflatten(0, features.shape[:-1])

@@ -1,5 +1,5 @@
 from __future__ import annotations
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from mmseg.registry import MODELS

@@ -1,5 +1,5 @@
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -88,7 +88,7 @@ def divide_images(generator: nn.Module, preprocessor: SegDataPreProcessor,
 
     Args:
         generator (nn.Module): A :class:`PseudoMaskGenerator`.
-        preprocessor (SegDataPreProcessor): That has normalised the images.
+        preprocessor (SegDataPreProcessor): That has normalized the images.
         inputs (Tensor): They, (B, 3, H, W).
         metas (Sequence[dict]): Metainfo of the samples, of length B.
 
@@ -125,8 +125,8 @@ def pool_features(features: Tensor, masks: Tensor) -> Tensor:
 
 
 def crop_masks(images: Tensor, masks: Tensor, size: int) -> Tensor:
-    """Cut masks out of normalised images, each with its bounding box, and set
-    everything else to the mean colour.
+    """Cut masks out of normalized images, each with its bounding box, and set
+    everything else to the mean color.
 
     Args:
         images (Tensor): (B, 3, H, W).

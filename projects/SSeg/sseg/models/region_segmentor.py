@@ -1,7 +1,7 @@
 from __future__ import annotations
 import math
 from abc import abstractmethod
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from mmseg.structures import SegDataSample
@@ -78,7 +78,7 @@ class RegionSegmentor(NamedClassSegmentor):
         """Divide images into regions.
 
         Args:
-            inputs (Tensor): (B, 3, H, W) normalised images.
+            inputs (Tensor): (B, 3, H, W) normalized images.
             metas (Sequence[dict]): Metainfo of the samples, of length B.
 
         Returns:

@@ -1,5 +1,5 @@
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -67,7 +67,7 @@ class SSeg(OpenVocabularySegmentor):
         """Compute the losses of images and captions.
 
         Args:
-            inputs (Tensor): (B, 3, H, W) normalised images.
+            inputs (Tensor): (B, 3, H, W) normalized images.
             data_samples (list[SegDataSample]): Of length B, metainfo ``text``
                 and, optional, ``sample_id``, ``prompts``; without a generator
                 ``gt_sem_seg``, the label map of the pseudo-masks.

@@ -1,7 +1,7 @@
 """MaskFormer's head without a class branch."""
 from __future__ import annotations
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import torch
 from mmdet.models.layers import DetrTransformerDecoder, SinePositionalEncoding
@@ -163,7 +163,7 @@ class SSegHead(BaseModule):
             query_features=queries[-1])
 
     def _masks(self, queries: Tensor, mask_features: Tensor) -> Tensor:
-        """Mask logits (B, N, h, w) of normalised queries (B, N, C)."""
+        """Mask logits (B, N, h, w) of normalized queries (B, N, C)."""
         return torch.einsum('bnc,bchw->bnhw', self.mask_embed(queries),
                             mask_features)
 

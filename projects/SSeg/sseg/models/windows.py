@@ -1,6 +1,6 @@
 """Crops of an image, which overlap, and the mean of what they show."""
 from __future__ import annotations
-from typing import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor
 

@@ -1,9 +1,9 @@
 """A folder with the pseudo-masks of a data set, packed."""
 from __future__ import annotations
 import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Mapping, Optional
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class PseudoMaskCache:
 
     ``header.json`` says what they are: name and size of the data set, number
     of clusters, size of the maps, generator and its parameters. A shard
-    holds the maps of ``shard_size`` neighbouring samples and is written whole
+    holds the maps of ``shard_size`` neighboring samples and is written whole
     or not at all, so that many processes may write different shards and read
     at the same time, and an interrupted run goes on with the shards that are
     missing. Every map carries a checksum and a hash of the key of its
@@ -42,7 +42,7 @@ class PseudoMaskCache:
         PseudoMaskCacheError: There is no header, or it says something else.
     """
 
-    def __init__(self, root: PathLike, expect: Optional[dict] = None) -> None:
+    def __init__(self, root: PathLike, expect: dict | None = None) -> None:
         self.root = Path(root)
         path = self.root / 'header.json'
         try:
@@ -129,7 +129,7 @@ class PseudoMaskCache:
         write_shard(self.path(shard), self.layout, samples, records)
         self._files.close(str(self.path(shard)))
 
-    def load(self, sample_id: int, key: str) -> Optional[np.ndarray]:
+    def load(self, sample_id: int, key: str) -> np.ndarray | None:
         """Read a label map.
 
         Args:

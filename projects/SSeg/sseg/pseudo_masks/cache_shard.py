@@ -1,10 +1,10 @@
-"""One file of a pseudo-mask cache: label maps of neighbouring samples."""
+"""One file of a pseudo-mask cache: label maps of neighboring samples."""
 from __future__ import annotations
 import hashlib
 import os
 import struct
 import zlib
-from typing import Mapping, Optional
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class ShardLayout:
         name = hash_key(key)
         return _RECORD.pack(name, _record_crc(name, data)) + data
 
-    def unpack(self, key: str, record: bytes) -> Optional[np.ndarray]:
+    def unpack(self, key: str, record: bytes) -> np.ndarray | None:
         """The label map of a record, uint8 (h, w); None if it has none.
 
         Raises:

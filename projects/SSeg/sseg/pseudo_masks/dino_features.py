@@ -1,7 +1,7 @@
 """Features of a frozen vision Transformer, such as DINO's."""
 from __future__ import annotations
 import inspect
-from typing import Callable, Optional
+from collections.abc import Callable
 
 import torch
 from mmengine.model import BaseModule
@@ -51,8 +51,8 @@ class DINOFeatures(BaseModule):
     """
 
     def __init__(self,
-                 pretrained: Optional[str] = None,
-                 config: Optional[dict] = None,
+                 pretrained: str | None = None,
+                 config: dict | None = None,
                  facet: str = 'token',
                  normalize: bool = False,
                  seed: int = 0) -> None:

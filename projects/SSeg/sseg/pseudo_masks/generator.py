@@ -1,6 +1,6 @@
 """Pseudo-masks of images: clusters of their features."""
 from __future__ import annotations
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.config import Config
@@ -33,7 +33,7 @@ class PseudoMaskGenerator(BaseModule):
                  num_clusters: int = 8,
                  num_restarts: int = 1,
                  max_iterations: int = 50,
-                 tolerance: Optional[float] = 1e-3) -> None:
+                 tolerance: float | None = 1e-3) -> None:
         super().__init__()
         self.features = MODELS.build(features)
         self.num_clusters = num_clusters
@@ -45,7 +45,7 @@ class PseudoMaskGenerator(BaseModule):
                 images: Tensor,
                 *,
                 seeds: Sequence[int],
-                valid: Optional[Tensor] = None) -> Tensor:
+                valid: Tensor | None = None) -> Tensor:
         """Make the label maps of a batch at the size of the images.
 
         Args:
@@ -71,7 +71,7 @@ class PseudoMaskGenerator(BaseModule):
              images: Tensor,
              *,
              seeds: Sequence[int],
-             valid: Optional[Tensor] = None) -> Tensor:
+             valid: Tensor | None = None) -> Tensor:
         """Make the label maps at the size of the features, (B, h, w)."""
         features = self.features(images)
         batch, _, height, width = features.shape

@@ -1,7 +1,8 @@
 """K-means of many images at once."""
 from __future__ import annotations
 import math
-from typing import NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -42,10 +43,10 @@ def batched_kmeans(features: Tensor,
                    num_clusters: int,
                    *,
                    seeds: Sequence[int],
-                   valid: Optional[Tensor] = None,
+                   valid: Tensor | None = None,
                    num_restarts: int = 1,
                    max_iterations: int = 50,
-                   tolerance: Optional[float] = 1e-3) -> KMeansResult:
+                   tolerance: float | None = 1e-3) -> KMeansResult:
     """Cluster the tokens of every image for itself, with Lloyd's algorithm.
 
     Starts from k-means++. The result of an image depends on its features and
@@ -95,9 +96,9 @@ def batched_kmeans(features: Tensor,
     return KMeansResult(*(torch.cat(values) for values in zip(*parts)))
 
 
-def _cluster(features: Tensor, valid: Optional[Tensor], num_clusters: int,
+def _cluster(features: Tensor, valid: Tensor | None, num_clusters: int,
              seeds: Sequence[int], restarts: int, iterations: int,
-             tolerance: Optional[float]) -> KMeansResult:
+             tolerance: float | None) -> KMeansResult:
     """Cluster images that are computed side by side."""
     batch, tokens, channels = features.shape
     axes = max(_AXES, 2 * num_clusters)
@@ -123,7 +124,7 @@ def _cluster(features: Tensor, valid: Optional[Tensor], num_clusters: int,
                            features.device)
 
     def run(x: Tensor, means: Tensor, sizes: Tensor, part: slice, limit: int,
-            tolerance: Optional[float]) -> list[Tensor]:
+            tolerance: float | None) -> list[Tensor]:
         """Lloyd's iterations for a part of the images."""
         threshold = None
         if tolerance is not None:
@@ -165,7 +166,7 @@ def _cluster(features: Tensor, valid: Optional[Tensor], num_clusters: int,
     return KMeansResult(labels, centroids + origin, inertia)
 
 
-def _at(values: Optional[Tensor], part: slice) -> Optional[Tensor]:
+def _at(values: Tensor | None, part: slice) -> Tensor | None:
     return None if values is None else values[part]
 
 
@@ -176,8 +177,7 @@ def _best(inertia: Tensor, number: int, *values: Tensor) -> list[Tensor]:
     return [value[images, index] for value in values]
 
 
-def _prepare(features: Tensor,
-             valid: Optional[Tensor]) -> tuple[Tensor, Tensor]:
+def _prepare(features: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
     """Features whose invalid tokens are equal to the first valid one, and
     that one (B, 1, D).
 
@@ -201,7 +201,7 @@ def _variance(features: Tensor, means: Tensor, sizes: Tensor) -> Tensor:
 
 
 def _check(features: Tensor, num_clusters: int, seeds: Sequence[int],
-           valid: Optional[Tensor], restarts: int, iterations: int) -> None:
+           valid: Tensor | None, restarts: int, iterations: int) -> None:
     if features.dim() != 3 or not features.is_floating_point():
         raise ValueError('features must be floats of the shape (B, N, D), '
                          f'got {features.dtype} {tuple(features.shape)}')

@@ -3,7 +3,6 @@
 Shapes: B images, R starts, K clusters, N tokens, D channels.
 """
 from __future__ import annotations
-from typing import Optional
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ _NOBODY = -1e30  # score of a cluster that is empty
 _CHECK_EVERY = 5  # iterations, where a check waits for an accelerator
 
 
-def means_of_labels(features: Tensor, labels: Tensor, weight: Optional[Tensor],
+def means_of_labels(features: Tensor, labels: Tensor, weight: Tensor | None,
                     num_clusters: int) -> tuple[Tensor, Tensor]:
     """Means (B, R, K, D), 0 of empty clusters, and sizes (B, R, K)."""
     batch, restarts, tokens = labels.shape
@@ -29,10 +28,10 @@ def lloyd(features: Tensor,
           centroids: Tensor,
           sizes: Tensor,
           *,
-          weight: Optional[Tensor] = None,
+          weight: Tensor | None = None,
           noise: Tensor,
           iterations: int,
-          threshold: Optional[Tensor] = None) -> tuple[Tensor, Tensor, Tensor]:
+          threshold: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """Assign tokens to centroids and move these to the means, in turns.
 
     An empty cluster gets no token, until it begins anew at the token that is
@@ -96,7 +95,7 @@ def _scores(columns: Tensor, centroids: Tensor, alive: Tensor) -> Tensor:
 
 
 def _distances(features: Tensor, best: Tensor,
-               weight: Optional[Tensor]) -> Tensor:
+               weight: Tensor | None) -> Tensor:
     """Squared distances of best scores (B, R, N), 0 of invalid tokens."""
     norms = torch.linalg.vector_norm(features, dim=-1).square_()
     distances = norms[:, None] - 2 * best

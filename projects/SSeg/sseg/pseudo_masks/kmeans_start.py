@@ -1,6 +1,6 @@
 """Where K-means starts: k-means++ for a batch of images."""
 from __future__ import annotations
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -27,12 +27,12 @@ def draw_uniform(seeds: Sequence[int], restarts: int, num_clusters: int,
     return torch.stack(drawn).to(device, non_blocking=True)
 
 
-def kmeans_plus_plus(features: Tensor, uniform: Tensor,
-                     valid: Optional[Tensor], noise: Tensor) -> Tensor:
+def kmeans_plus_plus(features: Tensor, uniform: Tensor, valid: Tensor | None,
+                     noise: Tensor) -> Tensor:
     """Greedy k-means++ (Arthur and Vassilvitskii, 2007), as scikit-learn's.
 
-    Every centre is a token, drawn with a probability proportional to the
-    squared distance to the nearest centre so far; of several draws the one
+    Every center is a token, drawn with a probability proportional to the
+    squared distance to the nearest center so far; of several draws the one
     that leaves the smallest inertia is kept. Nothing waits for the host.
 
     Args:
@@ -43,7 +43,7 @@ def kmeans_plus_plus(features: Tensor, uniform: Tensor,
             a small share of the norms; they count as 0.
 
     Returns:
-        Tensor: (B, R, N) int64, number of the nearest centre.
+        Tensor: (B, R, N) int64, number of the nearest center.
     """
     batch, restarts, num_clusters, trials = uniform.shape
     tokens = features.shape[1]
@@ -66,7 +66,7 @@ def kmeans_plus_plus(features: Tensor, uniform: Tensor,
     nearest = distances(index)  # (B, R, N)
     labels = torch.zeros_like(nearest, dtype=torch.long)
     for k in range(1, num_clusters):
-        # where all tokens are centres, or equal to one, any one will do
+        # where all tokens are centers, or equal to one, any one will do
         chance = torch.where(
             nearest.amax(-1, keepdim=True) > 0, nearest, weight)
         index = _draw(chance, uniform[:, :, k])  # (B, R, T)

@@ -16,18 +16,18 @@ _WHITE = (0.95047, 1., 1.08883)
 
 @MODELS.register_module()
 class PixelFeatures(BaseModule):
-    """Smoothed colour and position on a grid.
+    """Smoothed color and position on a grid.
 
     ``features(images)`` takes (B, 3, H, W) RGB in 0..255 and returns
     (B, C, h, w) float32 with h = ceil(H / stride), w = ceil(W / stride):
-    three channels of colour, two of position where it has a weight.
+    three channels of color, two of position where it has a weight.
 
     Args:
         stride: Pixels per cell of the grid, of which the mean is taken.
         color_space: ``'lab'`` (CIELAB, in which distances are about as large
             as they look; lightness is 0..100) or ``'rgb'`` (scaled to
             0..100 too).
-        position_weight: Distance in colour that counts as much as the
+        position_weight: Distance in color that counts as much as the
             longer side of the image. 0 leaves the position out.
         smoothing: Standard deviation of a Gaussian over the grid, in cells.
             0 does not smooth.

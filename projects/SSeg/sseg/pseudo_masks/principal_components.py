@@ -1,7 +1,6 @@
 """The directions in which the tokens of an image differ most."""
 from __future__ import annotations
 from functools import lru_cache
-from typing import Optional
 
 import torch
 from torch import Tensor
@@ -12,7 +11,7 @@ _DAMPING = 1e-7  # of directions that depend on others, relative to the mean
 
 def principal_components(features: Tensor,
                          number: int,
-                         weight: Optional[Tensor] = None) -> Tensor:
+                         weight: Tensor | None = None) -> Tensor:
     """Components of tokens along about their principal axes.
 
     By one power iteration from random directions, which are always the same
@@ -33,7 +32,7 @@ def principal_components(features: Tensor,
     some = features[:, ::step]
     directions = _directions(features.shape[2], number).to(features)
     start = _center((some @ directions).transpose(1, 2), weight)
-    # start is centred, so there is no need to centre the features
+    # start is centered, so there is no need to center the features
     axes = torch.bmm(start, some).double()  # (B, M, D)
     gram = torch.bmm(axes, axes.transpose(1, 2))
     diagonal = gram.diagonal(dim1=1, dim2=2)
@@ -51,7 +50,7 @@ def _directions(channels: int, number: int) -> Tensor:
     return torch.randn(channels, number, generator=generator)
 
 
-def _center(rows: Tensor, weight: Optional[Tensor]) -> Tensor:
+def _center(rows: Tensor, weight: Tensor | None) -> Tensor:
     """Subtract the mean of rows (B, M, N) over the tokens."""
     if weight is None:
         return rows - rows.mean(2, keepdim=True)

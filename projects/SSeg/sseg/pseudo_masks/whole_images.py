@@ -1,6 +1,6 @@
 """The images of a training set, each once and whole, for the generator."""
 from __future__ import annotations
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 from mmengine.config import Config
@@ -26,7 +26,7 @@ class WholeImage(NamedTuple):
 
     sample_id: int
     key: str
-    pixels: Optional[np.ndarray]
+    pixels: np.ndarray | None
     fault: str
     passing: bool = False
 

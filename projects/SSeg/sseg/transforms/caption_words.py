@@ -1,6 +1,6 @@
 """What the text encoder sees of a caption."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from mmcv.transforms import BaseTransform

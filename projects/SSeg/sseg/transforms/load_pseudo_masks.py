@@ -1,6 +1,5 @@
 """Adds the pseudo-masks of an image to the sample."""
 from __future__ import annotations
-from typing import Optional
 
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
@@ -34,7 +33,7 @@ class LoadPseudoMasks(BaseTransform):
             data set.
     """
 
-    def __init__(self, cache: str, expect: Optional[dict] = None) -> None:
+    def __init__(self, cache: str, expect: dict | None = None) -> None:
         self.cache = PseudoMaskCache(cache, expect)
 
     def transform(self, results: dict) -> dict:

@@ -1,7 +1,7 @@
 """Label maps with ids above 255."""
 from __future__ import annotations
 import io
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import mmcv
 import numpy as np
@@ -18,7 +18,7 @@ _PNG, _BIT_DEPTH, _COLOR_TYPE = b'\x89PNG', 24, 25
 
 @TRANSFORMS.register_module()
 class LoadWideAnnotations(LoadAnnotations):
-    """Load a label map of 8, 16 or 32 bits, or one with ids in its colours.
+    """Load a label map of 8, 16 or 32 bits, or one with ids in its colors.
 
     mmseg's ``LoadAnnotations`` cuts ids to 8 bits. As there, label 0 is
     ignored and the others are moved down by one if the data set says
@@ -34,7 +34,7 @@ class LoadWideAnnotations(LoadAnnotations):
     Added keys: ``gt_seg_map`` (H, W) int32, entered in ``seg_fields``.
 
     Args:
-        rgb: Whether the file is in colour, with ids R + 256 G + 65536 B.
+        rgb: Whether the file is in color, with ids R + 256 G + 65536 B.
         ignore_ids: Ids in the file of pixels to ignore, besides
             ``ignore_index``.
         ignore_index: Label of ignored pixels. The metric must have the same.
@@ -50,7 +50,7 @@ class LoadWideAnnotations(LoadAnnotations):
                  rgb: bool = False,
                  ignore_ids: Sequence[int] = (),
                  ignore_index: int = WIDE_IGNORE_INDEX,
-                 backend_args: Optional[dict] = None) -> None:
+                 backend_args: dict | None = None) -> None:
         super().__init__(
             with_bbox=False,
             with_label=False,

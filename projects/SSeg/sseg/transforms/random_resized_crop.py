@@ -1,7 +1,7 @@
 """A random part of an image, at a fixed size."""
 from __future__ import annotations
 import math
-from typing import Sequence
+from collections.abc import Sequence
 
 import mmcv
 import numpy as np

@@ -1,7 +1,7 @@
 """Which words of a caption name things and actions."""
 from __future__ import annotations
 import re
-from typing import Callable
+from collections.abc import Callable
 
 WordTagger = Callable[[str], list[str]]
 

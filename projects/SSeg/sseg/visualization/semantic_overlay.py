@@ -1,8 +1,8 @@
 """Pictures of semantic maps, with any number of classes."""
 from __future__ import annotations
 import colorsys
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Optional, Sequence
 
 import numpy as np
 
@@ -13,13 +13,13 @@ from mmlangseg.visualization.header import PAPER, add_header, load_font
 BACKGROUND = 'background'
 MAX_LEGEND = 24
 _GAP = 8
-# saturation and brightness, of which neighbours in number take different ones
+# saturation and brightness, of which neighbors in number take different ones
 _SHADES = ((0.84, 0.63), (0.86, 0.92), (0.54, 0.93))
 
 
 @lru_cache(maxsize=8)
 def label_colors(count: int) -> np.ndarray:
-    """Colours for labels, always the same for a label.
+    """Colors for labels, always the same for a label.
 
     Hues go round by the golden ratio, so that the first labels, however
     many, are far apart.
@@ -73,7 +73,7 @@ def paint_labels(image: np.ndarray,
 
 
 def draw_labels(image: np.ndarray,
-                panels: Sequence[tuple[str, Optional[np.ndarray]]],
+                panels: Sequence[tuple[str, np.ndarray | None]],
                 names: Sequence[str],
                 title: str = '',
                 note: str = '',
@@ -87,7 +87,7 @@ def draw_labels(image: np.ndarray,
         names: By label.
         title: First line.
         note: Second line.
-        warning: Put below the legend, in another colour.
+        warning: Put below the legend, in another color.
 
     Returns:
         np.ndarray: uint8 RGB picture.
@@ -112,7 +112,7 @@ def draw_labels(image: np.ndarray,
 def _legend(
     maps: Sequence[np.ndarray], names: Sequence[str]
 ) -> tuple[list[tuple[str, tuple[int, int, int]]], int]:
-    """Names and colours of what is painted, the largest first, and how many
+    """Names and colors of what is painted, the largest first, and how many
     have no room."""
     areas = np.zeros(len(names), np.int64)
     for labels in maps:

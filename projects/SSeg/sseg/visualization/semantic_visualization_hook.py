@@ -1,7 +1,7 @@
 """Draws semantic maps while validating and testing."""
 from __future__ import annotations
 import os
-from typing import Iterator
+from collections.abc import Iterator
 
 from mmengine.registry import HOOKS
 from mmengine.structures import BaseDataElement

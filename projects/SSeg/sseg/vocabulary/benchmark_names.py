@@ -1,7 +1,7 @@
 """What the classes of the benchmarks are called in prompts."""
 from __future__ import annotations
 import re
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from mmengine.dataset import BaseDataset
 from mmseg.datasets import (ADE20KDataset, CityscapesDataset, COCOStuffDataset,
@@ -28,9 +28,9 @@ _STUFF = {
 
 class _Benchmark(NamedTuple):
     """A data set with its names, or the number of classes in its file."""
-    dataset: Optional[type[BaseDataset]] = None
+    dataset: type[BaseDataset] | None = None
     prompts: dict[str, str] = {}
-    num_classes: Optional[int] = None
+    num_classes: int | None = None
 
 
 BENCHMARKS = dict(
@@ -53,7 +53,7 @@ BENCHMARKS = dict(
 
 
 def dataset_vocabulary(name: str,
-                       classes_file: Optional[PathLike] = None) -> dict:
+                       classes_file: PathLike | None = None) -> dict:
     """Look up the classes of a benchmark and what to call them in prompts.
 
     Args:

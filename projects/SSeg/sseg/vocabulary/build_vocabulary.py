@@ -1,8 +1,8 @@
 from __future__ import annotations
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 from .benchmark_names import BENCHMARKS, dataset_vocabulary
 from .vocabulary import Vocabulary

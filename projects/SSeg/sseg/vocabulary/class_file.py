@@ -1,8 +1,9 @@
 """Files with the names of classes: ``classes.txt``."""
 from __future__ import annotations
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
 
 from mmlangseg.io.files import PathLike, write_text
 

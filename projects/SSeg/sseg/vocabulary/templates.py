@@ -1,6 +1,6 @@
 """Sentences that class names are put into."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 SIMPLE_TEMPLATES = ('a photo of a {}.', )
 

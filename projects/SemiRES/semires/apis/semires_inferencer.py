@@ -1,10 +1,10 @@
 """SemiRES and LAVT on own images: sentences in, masks out."""
 from __future__ import annotations
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import EllipsisType
-from typing import Optional, Sequence
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ class ImageResult:
     text: str
     mask: np.ndarray
     score: float
-    box: Optional[list[int]]
+    box: list[int] | None
     unknown_words: list[str] = field(default_factory=list)
 
     @property
@@ -71,8 +71,8 @@ class SemiRESInferencer:
 
     def __init__(self,
                  config: str | os.PathLike | Config,
-                 checkpoint: Optional[str] | EllipsisType = ...,
-                 device: Optional[str] = None) -> None:
+                 checkpoint: str | None | EllipsisType = ...,
+                 device: str | None = None) -> None:
         config, checkpoint = open_model(
             config, checkpoint, scope='mmseg', takes='sentences')
         if {'text_projection', 'vocabulary'} & set(config.model):
@@ -89,7 +89,7 @@ class SemiRESInferencer:
             self,
             image: str | os.PathLike | np.ndarray,
             texts: str | Sequence[str],
-            out_dir: Optional[str | os.PathLike] = None) -> list[ImageResult]:
+            out_dir: str | os.PathLike | None = None) -> list[ImageResult]:
         """Find what each sentence refers to.
 
         Args:

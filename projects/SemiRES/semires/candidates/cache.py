@@ -1,8 +1,8 @@
 """A folder with the mask candidates of a data set, one file per image."""
 from __future__ import annotations
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, Optional
 
 from mmlangseg.io.files import PathLike, write_bytes, write_json
 from .candidates import Candidates
@@ -36,7 +36,7 @@ class CandidateCache:
         CandidateCacheError: There is no header, or it says something else.
     """
 
-    def __init__(self, root: PathLike, expect: Optional[dict] = None) -> None:
+    def __init__(self, root: PathLike, expect: dict | None = None) -> None:
         self.root = Path(root)
         path = self.root / 'header.json'
         try:
@@ -113,7 +113,7 @@ class CandidateCache:
                              f'not belong into {self.root} ({self.size})')
         write_bytes(self.path(img_id), pack_entry(img_id, candidates))
 
-    def load(self, img_id: int) -> Optional[Candidates]:
+    def load(self, img_id: int) -> Candidates | None:
         """Read the entry of an image.
 
         Returns:

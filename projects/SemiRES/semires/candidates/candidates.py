@@ -1,7 +1,7 @@
 """The mask candidates of one image."""
 from __future__ import annotations
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Iterable, Optional, Sequence
 
 import numpy as np
 from pycocotools import mask as mask_utils
@@ -36,7 +36,7 @@ class Candidates:
     def from_rles(cls,
                   rles: Sequence[dict],
                   size: Sequence[int],
-                  scores: Optional[Sequence[float]] = None) -> Candidates:
+                  scores: Sequence[float] | None = None) -> Candidates:
         """Make candidates of N COCO-compressed masks.
 
         Args:
@@ -76,8 +76,8 @@ class Candidates:
     @classmethod
     def from_masks(cls,
                    masks: Iterable[np.ndarray],
-                   size: Optional[Sequence[int]] = None,
-                   scores: Optional[Sequence[float]] = None) -> Candidates:
+                   size: Sequence[int] | None = None,
+                   scores: Sequence[float] | None = None) -> Candidates:
         """Code dense masks, one after the other.
 
         Args:

@@ -22,7 +22,7 @@ def draw_candidates(image: np.ndarray, candidates: Candidates) -> np.ndarray:
                          f'candidates {candidates.size}')
     out = image.copy()
     order = np.argsort(-candidates.areas, kind='stable')
-    # neighbouring hues are far apart in the order of painting
+    # neighboring hues are far apart in the order of painting
     hues = np.arange(len(order)) * 111 % 180
     hsv = np.stack([hues, hues * 0 + 200, hues * 0 + 255], -1)
     colors = cv2.cvtColor(hsv.astype(np.uint8)[None], cv2.COLOR_HSV2RGB)[0]

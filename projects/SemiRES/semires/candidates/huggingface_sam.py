@@ -1,6 +1,6 @@
 """Candidates of the SAM family in HuggingFace's transformers."""
 from __future__ import annotations
-from typing import Iterator, Optional, Tuple
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ class HuggingFaceSAM(CandidateSource):
 
     def __init__(self,
                  model: str,
-                 revision: Optional[str] = None,
+                 revision: str | None = None,
                  device: str = 'cpu',
                  points_per_crop: int = 32,
                  points_per_batch: int = 64,
@@ -73,13 +73,13 @@ class HuggingFaceSAM(CandidateSource):
             # A cache begun with transformers' own prompts is not gone on with.
             self.parameters['prompts'] = 'all of the image'
 
-    def propose(self, image: np.ndarray) -> Iterator[Tuple[dict, float]]:
+    def propose(self, image: np.ndarray) -> Iterator[tuple[dict, float]]:
         found = self._pipeline(Image.fromarray(image), **self._settings)
         for runs, score in zip(found['rle_mask'], found['scores'].tolist()):
             yield mask_utils.frPyObjects(runs, *runs['size']), score
 
 
-def _build_pipeline(model: str, revision: Optional[str], device: str):
+def _build_pipeline(model: str, revision: str | None, device: str):
     from transformers import AutoImageProcessor, MaskGenerationPipeline
 
     class Pipeline(MaskGenerationPipeline):

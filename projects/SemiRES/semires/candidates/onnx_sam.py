@@ -1,8 +1,8 @@
 """Candidates of SAM and its relatives, exported to ONNX."""
 from __future__ import annotations
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import numpy as np
 import torch

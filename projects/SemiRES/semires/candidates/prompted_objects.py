@@ -1,7 +1,7 @@
 """Candidates that a network finds by the names of things."""
 from __future__ import annotations
 import os
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Merging of neighbouring image segments into a tree of regions."""
+"""Merging of neighboring image segments into a tree of regions."""
 from __future__ import annotations
 import heapq
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ class RegionTree:
 
 
 def build_region_tree(lab: np.ndarray, labels: np.ndarray) -> RegionTree:
-    """Merge the most similar neighbours until nothing is left to merge.
+    """Merge the most similar neighbors until nothing is left to merge.
 
-    The similarity is the sum of four terms in [0, 1]: intersection of colour
+    The similarity is the sum of four terms in [0, 1]: intersection of color
     and of gradient histograms, small size, and how well the two fill their
     common box (Uijlings et al., IJCV 2013, section 3.2).
 
@@ -121,7 +121,7 @@ class _Nodes:
 
 def _histograms(values: np.ndarray, labels: np.ndarray, capacity: int,
                 ranges: tuple) -> np.ndarray:
-    """Normalised histograms of the segments, (capacity, channels * bins)."""
+    """Normalized histograms of the segments, (capacity, channels * bins)."""
     count = int(labels.max()) + 1
     out = np.zeros((capacity, len(ranges) * _BINS))
     for i, (low, high) in enumerate(ranges):

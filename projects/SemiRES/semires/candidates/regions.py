@@ -1,6 +1,6 @@
 """Candidates by grouping image regions, without any weights."""
 from __future__ import annotations
-from typing import Iterator, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from pycocotools import mask as mask_utils
@@ -15,7 +15,7 @@ from .source import CANDIDATE_SOURCES, CandidateSource
 class ImageRegions(CandidateSource):
     """Hierarchical grouping of felzenszwalb segments of several scales.
 
-    The most similar neighbours are merged until one region is left, as in
+    The most similar neighbors are merged until one region is left, as in
     "Selective Search for Object Recognition" (Uijlings et al., IJCV 2013,
     section 3); every region on the way is a candidate. Its score is the
     share of the merging during which it stays as it is: an object that
@@ -56,7 +56,7 @@ class ImageRegions(CandidateSource):
         self.duplicate_iou = duplicate_iou
         self.max_candidates = max_candidates
 
-    def propose(self, image: np.ndarray) -> Iterator[Tuple[dict, float]]:
+    def propose(self, image: np.ndarray) -> Iterator[tuple[dict, float]]:
         import cv2
         from skimage.color import rgb2lab
         from skimage.segmentation import felzenszwalb
@@ -83,7 +83,7 @@ class ImageRegions(CandidateSource):
             yield masks[index], scores[index]
 
     def _regions(self, lab: np.ndarray,
-                 labels: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+                 labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Segments of each region, bool (R, S), and lifetimes (R,)."""
         tree = build_region_tree(lab, labels)
         share = tree.areas / labels.size

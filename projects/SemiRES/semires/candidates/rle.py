@@ -1,6 +1,6 @@
 """Run-length coded masks: what pycocotools does not offer."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from pycocotools import mask as mask_utils

@@ -1,7 +1,7 @@
 """Candidates of SAM's own "segment everything"."""
 from __future__ import annotations
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class SegmentAnything(CandidateSource):
                  checkpoint: str,
                  model_type: str = 'vit_h',
                  device: str = 'cpu',
-                 points_per_side: Optional[int] = 32,
+                 points_per_side: int | None = 32,
                  points_per_batch: int = 64,
                  pred_iou_thresh: float = 0.88,
                  stability_score_thresh: float = 0.95,
@@ -54,7 +54,7 @@ class SegmentAnything(CandidateSource):
                  crop_nms_thresh: float = 0.7,
                  crop_overlap_ratio: float = 512 / 1500,
                  crop_n_points_downscale_factor: int = 1,
-                 point_grids: Optional[Sequence] = None,
+                 point_grids: Sequence | None = None,
                  min_mask_region_area: int = 0) -> None:
         try:
             from segment_anything import (SamAutomaticMaskGenerator,
@@ -121,6 +121,6 @@ class SegmentAnything(CandidateSource):
             crop_n_points_downscale_factor, point_grids, min_mask_region_area,
             'coco_rle')
 
-    def propose(self, image: np.ndarray) -> Iterator[Tuple[dict, float]]:
+    def propose(self, image: np.ndarray) -> Iterator[tuple[dict, float]]:
         for found in self._generator.generate(image):
             yield found['segmentation'], found['predicted_iou']

@@ -1,7 +1,7 @@
 """Where mask candidates come from."""
 from __future__ import annotations
 from abc import ABCMeta, abstractmethod
-from typing import Iterable, Tuple, Union
+from collections.abc import Iterable
 
 import numpy as np
 from mmengine.registry import Registry
@@ -28,8 +28,8 @@ class CandidateSource(metaclass=ABCMeta):
 
     @abstractmethod
     def propose(
-            self, image: np.ndarray
-    ) -> Iterable[Tuple[Union[np.ndarray, dict], float]]:
+            self,
+            image: np.ndarray) -> Iterable[tuple[np.ndarray | dict, float]]:
         """Give masks one after the other.
 
         Args:

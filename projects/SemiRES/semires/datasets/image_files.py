@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from mmlangseg.io.annotations import AnnotationError, load_json
 from mmlangseg.io.files import PathLike, resolve_inside, write_text

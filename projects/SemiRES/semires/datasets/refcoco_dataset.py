@@ -1,6 +1,6 @@
 """Images with referring expressions."""
 from __future__ import annotations
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -68,12 +68,12 @@ class RefCOCODataset(SeededSampleMixin, BaseDataset):
                  split: str,
                  split_by: str = 'unc',
                  data_root: str = '',
-                 data_prefix: Optional[dict[str, str]] = None,
-                 image_ids: Optional[str] = None,
+                 data_prefix: dict[str, str] | None = None,
+                 image_ids: str | None = None,
                  text_field: str = 'sent',
                  pipeline: Sequence[dict] = (),
                  test_mode: bool = False,
-                 indices: Optional[int] = None,
+                 indices: int | None = None,
                  lazy_init: bool = False) -> None:
         if text_field not in ('sent', 'raw'):
             raise ValueError(

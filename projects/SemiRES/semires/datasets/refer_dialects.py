@@ -1,8 +1,9 @@
 """Referring expressions in the files of others, brought into REFER's form."""
 from __future__ import annotations
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Any
 
 from mmlangseg.io.annotations import AnnotationError, load_json, raise_faults
 from mmlangseg.io.files import PathLike, write_json, write_pickle

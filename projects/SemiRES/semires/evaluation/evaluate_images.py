@@ -1,9 +1,10 @@
 """Score the predictions of any model on images, one at a time."""
 from __future__ import annotations
 import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from pycocotools import mask as mask_utils
 

@@ -1,6 +1,6 @@
 """The metric of gRefCOCO in training and testing."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 from mmengine.logging import print_log
 from mmseg.registry import METRICS

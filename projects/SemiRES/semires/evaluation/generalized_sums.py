@@ -1,6 +1,6 @@
 """The scores of gRefCOCO, where an expression may mean nothing."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 
 class GeneralizedSums:

@@ -1,6 +1,6 @@
 """Cross entropy against pseudo-labels, refined ones and others."""
 from __future__ import annotations
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +28,7 @@ class PseudoLabelLoss(nn.Module):
 
     def __init__(self,
                  class_weight: Sequence[float] = (0.9, 1.1),
-                 pixel_weight: Optional[dict] = dict(type='PWA'),
+                 pixel_weight: dict | None = dict(type='PWA'),
                  averaging: str = 'group',
                  loss_weight: float = 1.0) -> None:
         super().__init__()

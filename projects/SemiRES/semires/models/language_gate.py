@@ -25,7 +25,7 @@ class LanguageGate(BaseModule):
             nn.Linear(channels, channels, bias=False), nn.Tanh())
 
     def init_weights(self) -> None:
-        """Initialise as the linear layers of Swin."""
+        """Initialize as the linear layers of Swin."""
         for layer in (self.gate[0], self.gate[2]):
             trunc_normal_init(layer, std=0.02)
 

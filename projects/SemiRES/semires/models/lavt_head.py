@@ -1,5 +1,5 @@
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,7 @@ class LAVTHead(BaseModule):
         channels (int, optional): Channels of the convolutions. Defaults to
             half of the deepest level's.
         num_classes (int): Channels of the result.
-        norm_cfg (dict): Config of the normalisation.
+        norm_cfg (dict): Config of the normalization.
         init_cfg (dict, optional): See :class:`mmengine.model.BaseModule`.
     """
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 import math
-from typing import Sequence
+from collections.abc import Sequence
 
 from mmengine.logging import print_log
 from mmengine.model import ModuleList
@@ -18,7 +18,7 @@ class MultiModalSwin(SwinTransformer):
     """Swin Transformer that reads a sentence along with the image (LAVT).
 
     After the blocks of every stage the words are fused with the image. The
-    normalised fused features are the stage's output; through a gate they are
+    normalized fused features are the stage's output; through a gate they are
     also added to the image features that go on to the next stage (LAVT, CVPR
     2022, Sec. 3.1).
 
@@ -99,7 +99,7 @@ class MultiModalSwin(SwinTransformer):
         """Extract features of images, each read along with a sentence.
 
         Args:
-            x (Tensor): (B, 3, H, W) normalised images.
+            x (Tensor): (B, 3, H, W) normalized images.
             words (Tensor): (B, L, C_word).
             word_mask (Tensor): (B, L) bool, True for real words.
 
@@ -109,7 +109,7 @@ class MultiModalSwin(SwinTransformer):
 
         Raises:
             ValueError: The image is so small that one position is left in
-                the last stage, where the fusion normalises over positions.
+                the last stage, where the fusion normalizes over positions.
         """
         height, width = x.shape[-2:]
         if max(height, width) <= self.stride:

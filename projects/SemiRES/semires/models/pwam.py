@@ -79,5 +79,5 @@ def _project(channels: int, dropout: float) -> nn.Sequential:
 
 
 def _instance_norm(x: Tensor) -> Tensor:
-    """Normalise every channel of (B, N, C) over its positions."""
+    """Normalize every channel of (B, N, C) over its positions."""
     return F.instance_norm(x.transpose(1, 2)).transpose(1, 2)

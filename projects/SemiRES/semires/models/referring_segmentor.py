@@ -43,7 +43,7 @@ class ReferringSegmentor(BaseSegmentor):
         """Segment images, each by its sentence.
 
         Args:
-            inputs (Tensor): (B, 3, H, W) normalised images.
+            inputs (Tensor): (B, 3, H, W) normalized images.
             data_samples (list[SegDataSample]): Of length B, metainfo
                 ``text``.
 

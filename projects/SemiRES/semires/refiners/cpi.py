@@ -1,6 +1,5 @@
 """CPI: refinement by the union of several candidates."""
 from __future__ import annotations
-from typing import Optional
 
 import numpy as np
 from mmseg.registry import MODELS
@@ -32,7 +31,7 @@ class CPI:
                  mode: str = 'uo',
                  u_threshold: float = 0.7,
                  o_threshold: float = 0.7,
-                 max_area_ratio: Optional[float] = None) -> None:
+                 max_area_ratio: float | None = None) -> None:
         if mode not in ('u', 'o', 'uo'):
             raise ValueError(f'mode={mode!r} is not one of "u", "o", "uo"')
         self.mode = mode
@@ -41,7 +40,7 @@ class CPI:
         self.max_area_ratio = max_area_ratio
 
     def __call__(self, pseudo: np.ndarray,
-                 candidates: Optional[Candidates]) -> Refinement:
+                 candidates: Candidates | None) -> Refinement:
         """Refine one mask.
 
         Args:

@@ -1,6 +1,5 @@
 """IOM: refinement by the single best candidate."""
 from __future__ import annotations
-from typing import Optional
 
 import numpy as np
 from mmseg.registry import MODELS
@@ -26,7 +25,7 @@ class IOM:
         self.threshold = threshold
 
     def __call__(self, pseudo: np.ndarray,
-                 candidates: Optional[Candidates]) -> Refinement:
+                 candidates: Candidates | None) -> Refinement:
         """Refine one mask.
 
         Args:

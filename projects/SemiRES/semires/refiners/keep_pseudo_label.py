@@ -1,6 +1,5 @@
 """No refinement: the plain mean teacher."""
 from __future__ import annotations
-from typing import Optional
 
 import numpy as np
 from mmseg.registry import MODELS
@@ -24,6 +23,6 @@ class KeepPseudoLabel:
         self.trusted = trusted
 
     def __call__(self, pseudo: np.ndarray,
-                 candidates: Optional[Candidates]) -> Refinement:
+                 candidates: Candidates | None) -> Refinement:
         """Wrap a mask (H, W); candidates are not looked at."""
         return Refinement(pseudo, self.trusted)

@@ -5,7 +5,7 @@ An operation has a factor: what brightness, contrast and saturation are
 multiplied by, and the share of a full turn that is added to the hue.
 """
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ _ENHANCERS = dict(
 
 def jitter_uint8(image: np.ndarray, order: Sequence[int],
                  factors: Sequence[float]) -> np.ndarray:
-    """Change the colours of an 8-bit image.
+    """Change the colors of an 8-bit image.
 
     Args:
         image: (H, W, 3) uint8, RGB.
@@ -47,10 +47,10 @@ def jitter_uint8(image: np.ndarray, order: Sequence[int],
 
 def jitter_float(image: Tensor, order: Sequence[int],
                  factors: Sequence[float]) -> Tensor:
-    """Change the colours of a float image, clamping to [0, 1].
+    """Change the colors of a float image, clamping to [0, 1].
 
     Args:
-        image: (3, H, W) float, RGB; values outside of [0, 1], as normalised
+        image: (3, H, W) float, RGB; values outside of [0, 1], as normalized
             images have, are lost.
         order: Indices into ``OPERATIONS``, in the order of application.
         factors: One of each operation, in the order of ``OPERATIONS``.

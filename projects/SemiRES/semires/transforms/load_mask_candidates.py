@@ -1,7 +1,6 @@
 """Adds the mask candidates of an image to the sample."""
 from __future__ import annotations
 import logging
-from typing import Optional
 
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
@@ -39,7 +38,7 @@ class LoadMaskCandidates(BaseTransform):
     def __init__(self,
                  cache: str,
                  required: bool = False,
-                 expect: Optional[dict] = None) -> None:
+                 expect: dict | None = None) -> None:
         self.cache = CandidateCache(cache, expect)
         if self.cache.header['resize'] == 'corner' and 'resize' not in (expect
                                                                         or {}):

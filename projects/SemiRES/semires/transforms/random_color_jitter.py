@@ -1,6 +1,6 @@
 """The strong view of an unlabelled image."""
 from __future__ import annotations
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from .color_jitter import OPERATIONS, jitter_float, jitter_uint8
 
 @TRANSFORMS.register_module()
 class RandomColorJitter(BaseTransform):
-    """Change the colours now and then: the strong view of SemiRES.
+    """Change the colors now and then: the strong view of SemiRES.
 
     Brightness, contrast, saturation and hue change in random order, each by a
     factor of its own. To be placed behind ``Resize`` and
@@ -28,10 +28,10 @@ class RandomColorJitter(BaseTransform):
         saturation: Likewise.
         hue: The turn is drawn from +- this; 0.5 is half a turn.
         strong_from: ``'image'``: the image changes. ``'normalised'``: the
-            image is normalised first and, where the colours change, clamped
-            to [0, 1], as in the released code, which normalises it twice and
+            image is normalized first and, where the colors change, clamped
+            to [0, 1], as in the released code, which normalizes it twice and
             loses what is darker than the mean. ``img`` then is float32 and
-            255 times the image so changed, so that the normalisation of
+            255 times the image so changed, so that the normalization of
             ``SegDataPreProcessor`` is the second one.
         mean: Of ``SegDataPreProcessor``, RGB; for ``'normalised'`` only.
         std: Of ``SegDataPreProcessor``, RGB; for ``'normalised'`` only.

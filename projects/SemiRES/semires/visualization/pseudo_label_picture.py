@@ -1,6 +1,5 @@
 """Pictures of what becomes of a pseudo-label."""
 from __future__ import annotations
-from typing import Optional
 
 import numpy as np
 
@@ -20,8 +19,8 @@ def draw_pseudo_label(image: np.ndarray,
                       text: str,
                       pseudo: np.ndarray,
                       refinement: Refinement,
-                      candidates: Optional[Candidates] = None,
-                      truth: Optional[np.ndarray] = None,
+                      candidates: Candidates | None = None,
+                      truth: np.ndarray | None = None,
                       note: str = '') -> np.ndarray:
     """Draw image, teacher's mask, candidates and refined mask in a row.
 
@@ -69,7 +68,7 @@ def draw_pseudo_label(image: np.ndarray,
 
 
 def describe_matches(pseudo: np.ndarray, refinement: Refinement,
-                     candidates: Optional[Candidates]) -> str:
+                     candidates: Candidates | None) -> str:
     """Say which candidates were chosen, and how they lie to the mask."""
     if not refinement.chosen:
         return 'no candidate matched' if candidates else 'no candidates'
@@ -86,7 +85,7 @@ def describe_matches(pseudo: np.ndarray, refinement: Refinement,
     return f'matched {", ".join(parts)}'
 
 
-def _quality(mask: np.ndarray, truth: Optional[np.ndarray]) -> str:
+def _quality(mask: np.ndarray, truth: np.ndarray | None) -> str:
     if truth is None:
         return f'{np.count_nonzero(mask)} pixels'
     return f'IoU with the truth {100 * mask_iou(mask, truth):.1f} %'

@@ -1,11 +1,11 @@
 """The pieces of furniture of the toy rooms, as parts with materials."""
 from __future__ import annotations
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple
 
 from .shapes import Surface, box, disc, ellipsoid, frustum, merge
 
-RGB = Tuple[int, int, int]
+RGB = tuple[int, int, int]
 
 DARK: RGB = (60, 60, 65)
 LINEN: RGB = (232, 230, 224)
@@ -14,10 +14,10 @@ LEAVES: RGB = (46, 120, 44)
 
 @dataclass
 class Part:
-    """One surface of a piece; ``rgb`` None takes the piece's own colour."""
+    """One surface of a piece; ``rgb`` None takes the piece's own color."""
 
     surface: Surface
-    rgb: Optional[RGB] = None
+    rgb: RGB | None = None
 
 
 # Every builder makes a piece of scale 1 that stands on z = 0 around the
@@ -36,31 +36,31 @@ def _legs(width: float, depth: float, height: float,
     return merge(posts)
 
 
-def _chair(k: float, s: float) -> List[Part]:
+def _chair(k: float, s: float) -> list[Part]:
     seat = box((0, 0, 0.40 * k), (0.44 * k, 0.44 * k, 0.06 * k), s, True)
     back = box((0, 0.20 * k, 0.46 * k), (0.44 * k, 0.05 * k, 0.42 * k), s)
     return [Part(seat), Part(back), Part(_legs(.44 * k, .44 * k, .4 * k, s))]
 
 
-def _table(k: float, s: float) -> List[Part]:
+def _table(k: float, s: float) -> list[Part]:
     top = box((0, 0, 0.62 * k), (0.95 * k, 0.62 * k, 0.05 * k), s)
     return [Part(top), Part(_legs(.95 * k, .62 * k, .62 * k, s), DARK)]
 
 
-def _bed(k: float, s: float) -> List[Part]:
+def _bed(k: float, s: float) -> list[Part]:
     mattress = box((0, 0, 0), (0.8 * k, 1.35 * k, 0.3 * k), s)
     board = box((0, 0.69 * k, 0), (0.8 * k, 0.05 * k, 0.58 * k), s)
     pillow = box((0, 0.48 * k, 0.3 * k), (0.5 * k, 0.26 * k, 0.08 * k), s)
     return [Part(mattress), Part(board), Part(pillow, LINEN)]
 
 
-def _cabinet(k: float, s: float) -> List[Part]:
+def _cabinet(k: float, s: float) -> list[Part]:
     body = box((0, 0, 0), (0.55 * k, 0.38 * k, 0.78 * k), s)
     lid = box((0, 0, 0.78 * k), (0.61 * k, 0.44 * k, 0.04 * k), s, True)
     return [Part(body), Part(lid)]
 
 
-def _sofa(k: float, s: float) -> List[Part]:
+def _sofa(k: float, s: float) -> list[Part]:
     seat = box((0, -0.06 * k, 0), (0.8 * k, 0.44 * k, 0.3 * k), s)
     back = box((0, 0.22 * k, 0), (1.02 * k, 0.12 * k, 0.62 * k), s)
     arms = [
@@ -70,19 +70,19 @@ def _sofa(k: float, s: float) -> List[Part]:
     return [Part(seat), Part(back), *map(Part, arms)]
 
 
-def _lamp(k: float, s: float) -> List[Part]:
+def _lamp(k: float, s: float) -> list[Part]:
     foot = disc((0, 0, 0.02), 0.13 * k, s)
     pole = frustum((0, 0, 0.02), 0.02, 1.0 * k, s, cap=False)
     shade = frustum((0, 0, 0.95 * k), 0.22 * k, 0.28 * k, s, 0.12 * k, False)
     return [Part(shade), Part(foot, DARK), Part(pole, DARK)]
 
 
-def _trash_can(k: float, s: float) -> List[Part]:
+def _trash_can(k: float, s: float) -> list[Part]:
     side = frustum((0, 0, 0), 0.13 * k, 0.36 * k, s, 0.17 * k, False)
     return [Part(side), Part(disc((0, 0, 0.02), 0.12 * k, s))]
 
 
-def _plant(k: float, s: float) -> List[Part]:
+def _plant(k: float, s: float) -> list[Part]:
     pot = frustum((0, 0, 0), 0.10 * k, 0.22 * k, s, 0.14 * k)
     leaves = ellipsoid((0, 0, 0.46 * k), (0.21 * k, 0.21 * k, 0.25 * k), s)
     return [Part(pot), Part(leaves, LEAVES)]
@@ -96,26 +96,26 @@ class Kind:
         build: ``build(scale, spacing)`` makes the parts.
         words: Names used in sentences; the first one is the ScanNet label.
         nyu40: NYU40 id and class, as in ScanNet's label table.
-        colours: Colour names it may have; empty means any.
-        named_by_colour: Whether sentences may use its colour.
+        colors: Color names it may have; empty means any.
+        named_by_colour: Whether sentences may use its color.
         wall: Probability of standing with its back to a wall.
         solid: Hides the floor below it.
         carries: Kinds that may stand on it, with their scale.
         weight: Relative frequency among the kinds of a room.
     """
 
-    build: Callable[[float, float], List[Part]]
-    words: Tuple[str, ...]
-    nyu40: Tuple[int, str]
-    colours: Tuple[str, ...] = ()
+    build: Callable[[float, float], list[Part]]
+    words: tuple[str, ...]
+    nyu40: tuple[int, str]
+    colours: tuple[str, ...] = ()
     named_by_colour: bool = True
     wall: float = 0.0
     solid: bool = False
-    carries: Tuple[Tuple[str, float], ...] = ()
+    carries: tuple[tuple[str, float], ...] = ()
     weight: float = 1.0
 
 
-KINDS: Dict[str, Kind] = {
+KINDS: dict[str, Kind] = {
     'chair':
     Kind(_chair, ('chair', ), (5, 'chair'), weight=2.5),
     'table':

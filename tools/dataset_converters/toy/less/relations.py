@@ -3,11 +3,11 @@
 Every relation is a score per object: the larger, the better it holds. A
 sentence may use a relation only if the object meant scores at least
 ``holds`` and every rival at most ``fails``, or, for superlatives, if it leads
-by ``lead`` metres; so no sentence hangs on a few centimetres.
+by ``lead`` meters; so no sentence hangs on a few centimeters.
 """
 from __future__ import annotations
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Callable, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Relation:
         phrases: Wordings with ``{0}``, ``{1}`` for the anchors.
         anchors: Number of anchors.
         score: ``score(room, item, anchors)``.
-        lead: For superlatives: lead over the second best in metres.
+        lead: For superlatives: lead over the second best in meters.
         holds: Otherwise: least score of the object meant.
         fails: Otherwise: largest score of a rival.
         anchor_kinds: Kinds the anchors must be of, None for any.
@@ -33,13 +33,13 @@ class Relation:
     """
 
     name: str
-    phrases: Tuple[str, ...]
+    phrases: tuple[str, ...]
     anchors: int
     score: Score
-    lead: Optional[float] = None
+    lead: float | None = None
     holds: float = 0.0
     fails: float = 0.0
-    anchor_kinds: Optional[Tuple[str, ...]] = None
+    anchor_kinds: tuple[str, ...] | None = None
     view_dependent: bool = False
 
     def singles_out(self, room: Room, target: ToyObject,
@@ -62,14 +62,14 @@ class Relation:
 
 
 def footprint_gap(a: ToyObject, b: ToyObject) -> float:
-    """Horizontal distance of two bounding boxes in metres, 0 on overlap."""
+    """Horizontal distance of two bounding boxes in meters, 0 on overlap."""
     apart = np.abs(a.center - b.center)[:2] - (a.size + b.size)[:2] / 2
     return float(np.linalg.norm(np.maximum(apart, 0)))
 
 
 def _distance(room: Room, item: ToyObject,
               anchors: Sequence[ToyObject]) -> float:
-    """Mean of centre distance and gap: neither alone is what people see."""
+    """Mean of center distance and gap: neither alone is what people see."""
     anchor = anchors[0]
     centers = np.linalg.norm((item.center - anchor.center)[:2])
     return float(centers + footprint_gap(item, anchor)) / 2
@@ -154,7 +154,7 @@ def _extreme(x: float, y: float) -> Score:
 _SIDE = dict(anchors=1, holds=0.88, fails=0.45, view_dependent=True)
 _FAR = dict(anchors=0, lead=0.5, view_dependent=True)
 
-RELATIONS: Tuple[Relation, ...] = (
+RELATIONS: tuple[Relation, ...] = (
     Relation(
         'nearest', ('closest to {0}', 'nearest to {0}'),
         1,

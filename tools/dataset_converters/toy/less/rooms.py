@@ -1,4 +1,4 @@
-"""Random furnished rooms: where things stand, their size and colour.
+"""Random furnished rooms: where things stand, their size and color.
 
 A room lives in its axis-aligned frame: the floor is z = 0, the walls are
 parallel to x and y, and whoever describes the room looks along +y, so that
@@ -6,14 +6,13 @@ left is -x and front is -y.
 """
 from __future__ import annotations
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
 from .furniture import KINDS, Part
 from .shapes import patch
 
-PALETTE: Dict[str, Tuple[int, int, int]] = {
+PALETTE: dict[str, tuple[int, int, int]] = {
     'red': (200, 40, 40),
     'green': (50, 165, 70),
     'blue': (45, 80, 190),
@@ -28,10 +27,10 @@ SCALES = (0.76, 0.95, 1.19)
 FLOORS = ((176, 150, 116), (150, 140, 130), (196, 188, 172))
 WALLS = ((226, 222, 210), (208, 216, 222), (222, 206, 192))
 
-POINT_SPACING = 0.058  # metres, furniture
-ROOM_SPACING = 0.064  # metres, floor and walls
-WALL_HEIGHT = 0.32  # metres, the scanned part of the walls
-GAP = 0.12  # metres, least distance between two pieces on the floor
+POINT_SPACING = 0.058  # meters, furniture
+ROOM_SPACING = 0.064  # meters, floor and walls
+WALL_HEIGHT = 0.32  # meters, the scanned part of the walls
+GAP = 0.12  # meters, least distance between two pieces on the floor
 
 
 @dataclass
@@ -40,12 +39,12 @@ class ToyObject:
 
     Attributes:
         kind: Key of :data:`KINDS`.
-        colour: Key of :data:`PALETTE`.
+        color: Key of :data:`PALETTE`.
         scale: Size relative to the kind's usual size.
-        center: (3,) middle of the axis-aligned bounding box, metres.
-        size: (3,) extents of that box, metres.
+        center: (3,) middle of the axis-aligned bounding box, meters.
+        size: (3,) extents of that box, meters.
         support: Index of the object it stands on, None for the floor.
-        parts: Placed surfaces with their colours.
+        parts: Placed surfaces with their colors.
     """
 
     kind: str
@@ -53,25 +52,25 @@ class ToyObject:
     scale: float
     center: np.ndarray
     size: np.ndarray
-    support: Optional[int] = None
-    parts: List[Part] = field(default_factory=list, repr=False)
+    support: int | None = None
+    parts: list[Part] = field(default_factory=list, repr=False)
 
 
 @dataclass
 class Room:
-    """A furnished room: extents (x, y) in metres, objects, bare surfaces."""
+    """A furnished room: extents (x, y) in meters, objects, bare surfaces."""
 
-    extent: Tuple[float, float]
-    objects: List[ToyObject]
+    extent: tuple[float, float]
+    objects: list[ToyObject]
     floor: Part
-    walls: List[Part]
+    walls: list[Part]
 
 
 def make_room(rng: np.random.Generator) -> Room:
     """Draw one room with 5 to 15 objects."""
     extent = tuple(rng.uniform(3.2, 3.7, size=2))
     while True:
-        objects: List[ToyObject] = []
+        objects: list[ToyObject] = []
         for kind, colour, scale in _draw_furniture(rng):
             _place_on_floor(objects, kind, colour, scale, extent, rng)
         if len(objects) >= 5:
@@ -83,8 +82,8 @@ def make_room(rng: np.random.Generator) -> Room:
     return Room(extent, objects, floor, walls)
 
 
-def _draw_furniture(rng: np.random.Generator) -> List[Tuple[str, str, float]]:
-    """Choose (kind, colour, scale); two or three kinds occur repeatedly.
+def _draw_furniture(rng: np.random.Generator) -> list[tuple[str, str, float]]:
+    """Choose (kind, color, scale); two or three kinds occur repeatedly.
 
     In half of the repeated groups all members look the same, so that only a
     relation can tell them apart.
@@ -142,8 +141,8 @@ def _move(item: ToyObject, offset: np.ndarray) -> None:
         part.surface.vertices = part.surface.vertices + offset
 
 
-def _place_on_floor(objects: List[ToyObject], kind: str, colour: str,
-                    scale: float, extent: Tuple[float, float],
+def _place_on_floor(objects: list[ToyObject], kind: str, colour: str,
+                    scale: float, extent: tuple[float, float],
                     rng: np.random.Generator) -> None:
     """Append the piece at a free place; leave it out if there is none."""
     at_wall = rng.random() < KINDS[kind].wall
@@ -171,7 +170,7 @@ def _place_on_floor(objects: List[ToyObject], kind: str, colour: str,
             return
 
 
-def _place_on_top(objects: List[ToyObject], index: int,
+def _place_on_top(objects: list[ToyObject], index: int,
                   rng: np.random.Generator) -> None:
     """Maybe put a small thing on top of a table or a cabinet."""
     base = objects[index]
@@ -191,8 +190,8 @@ def _place_on_top(objects: List[ToyObject], index: int,
     objects.append(item)
 
 
-def _bare_room(extent: Tuple[float, float], objects: List[ToyObject],
-               rng: np.random.Generator) -> Tuple[Part, List[Part]]:
+def _bare_room(extent: tuple[float, float], objects: list[ToyObject],
+               rng: np.random.Generator) -> tuple[Part, list[Part]]:
     """Floor without the cells under solid furniture, and four low walls."""
     w, d = extent
     floor = patch((-w / 2, -d / 2, 0), (w, 0, 0), (0, d, 0), ROOM_SPACING)
@@ -217,11 +216,11 @@ def _bare_room(extent: Tuple[float, float], objects: List[ToyObject],
     return Part(floor, floor_rgb), [Part(wall, wall_rgb) for wall in walls]
 
 
-def render(part: Part, rng: np.random.Generator) -> Tuple[np.ndarray, ...]:
+def render(part: Part, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     """Shade a part as a scanner would see it.
 
     Returns:
-        Vertices (V, 3) float64 with 4 mm noise and colours (V, 3) uint8 with
+        Vertices (V, 3) float64 with 4 mm noise and colors (V, 3) uint8 with
         directional light and sensor noise.
     """
     light = np.array([0.35, -0.45, 0.82])

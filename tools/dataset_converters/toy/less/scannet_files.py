@@ -2,7 +2,6 @@
 from __future__ import annotations
 import json
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 import numpy as np
 from mmengine.utils import track_iter_progress
@@ -42,7 +41,7 @@ def write_toy_scannet(root: PathLike,
     scenes = [f'scene{i:04d}_00' for i in range(num_train + num_val)]
     splits = dict(train=scenes[:num_train], val=scenes[num_train:])
     write_label_table(root / 'meta_data' / 'scannetv2-labels.combined.tsv')
-    rows: Dict[str, List[dict]] = {}
+    rows: dict[str, list[dict]] = {}
     for index in track_iter_progress(range(len(scenes))):
         rng = np.random.default_rng((seed, index))
         room = make_room(rng)
@@ -70,7 +69,7 @@ def write_label_table(path: PathLike) -> None:
 
 
 def write_scan(folder: PathLike, scene: str, room: Room,
-               rng: np.random.Generator) -> List[int]:
+               rng: np.random.Generator) -> list[int]:
     """Write the raw files of one room.
 
     Returns:
@@ -78,8 +77,8 @@ def write_scan(folder: PathLike, scene: str, room: Room,
     """
     # As in ScanNet, floor and walls are objects too; one wall is left
     # without annotation, and the ids come in random order.
-    groups: List[Tuple[str,
-                       List[Part]]] = [(KINDS[item.kind].words[0], item.parts)
+    groups: list[tuple[str,
+                       list[Part]]] = [(KINDS[item.kind].words[0], item.parts)
                                        for item in room.objects]
     groups.append(('floor', [room.floor]))
     groups += [('wall', [wall]) for wall in room.walls[1:]]
@@ -176,8 +175,8 @@ def _write_mesh(path: Path, vertices: np.ndarray, colours: np.ndarray,
             file.write(face.tobytes())
 
 
-def scanrefer_rows(scene: str, room: Room, object_ids: List[int],
-                   rng: np.random.Generator) -> List[dict]:
+def scanrefer_rows(scene: str, room: Room, object_ids: list[int],
+                   rng: np.random.Generator) -> list[dict]:
     """Describe a room in ScanRefer's schema.
 
     The extra key ``groups`` holds the type of the sentence.
@@ -199,7 +198,7 @@ def scanrefer_rows(scene: str, room: Room, object_ids: List[int],
     return rows
 
 
-def read_sentences(path: PathLike) -> List[str]:
+def read_sentences(path: PathLike) -> list[str]:
     """The sentences of a ScanRefer file, tokens joined by blanks."""
     with open(path, encoding='utf-8') as file:
         return [' '.join(row['token']) for row in json.load(file)]

@@ -7,8 +7,8 @@ sentence is kept that another object fits, see :class:`Reference`.
 """
 from __future__ import annotations
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -49,19 +49,19 @@ class Reference:
 
     Attributes:
         kind: Kind of the object.
-        colour: Its colour, if mentioned.
+        color: Its color, if mentioned.
         largest: True / False if it is said to be the largest / smallest.
         relation: Relation that is mentioned, with the indices of its anchors.
     """
 
     kind: str
-    colour: Optional[str] = None
-    largest: Optional[bool] = None
-    relation: Optional[Relation] = None
-    anchors: Tuple[int, ...] = ()
+    colour: str | None = None
+    largest: bool | None = None
+    relation: Relation | None = None
+    anchors: tuple[int, ...] = ()
 
-    def rivals(self, room: Room, target: int) -> List[int]:
-        """Other objects that fit kind and colour."""
+    def rivals(self, room: Room, target: int) -> list[int]:
+        """Other objects that fit kind and color."""
         return [
             i for i, item in enumerate(room.objects)
             if i != target and item.kind == self.kind and self.colour in (
@@ -84,12 +84,12 @@ class Reference:
         return not rivals
 
 
-Sentence = Dict[str, object]
+Sentence = dict[str, object]
 
 
 def describe_room(room: Room,
                   rng: np.random.Generator,
-                  count: int = SENTENCES_PER_ROOM) -> List[Sentence]:
+                  count: int = SENTENCES_PER_ROOM) -> list[Sentence]:
     """Write up to ``count`` different sentences about a room.
 
     The types come in the proportions of :data:`SHARES`; where a room has too
@@ -103,7 +103,7 @@ def describe_room(room: Room,
     claims = _claims(room)
     queues = {name: _shuffled(claims[name], rng) for name in SHARES}
     quota = {name: round(share * count) for name, share in SHARES.items()}
-    sentences: Dict[Tuple[int, str], Sentence] = {}
+    sentences: dict[tuple[int, str], Sentence] = {}
     for _ in range(3 * count):
         open_types = [name for name in SHARES if queues[name]]
         if len(sentences) >= count or not open_types:
@@ -121,10 +121,10 @@ def describe_room(room: Room,
     return list(sentences.values())
 
 
-def _shuffled(claims: List[Tuple[int, Reference]],
-              rng: np.random.Generator) -> List[Tuple[int, Reference]]:
+def _shuffled(claims: list[tuple[int, Reference]],
+              rng: np.random.Generator) -> list[tuple[int, Reference]]:
     """Random order in which the relations take turns."""
-    seen: Dict[str, int] = {}
+    seen: dict[str, int] = {}
     keys = []
     claims = [claims[i] for i in rng.permutation(len(claims))]
     for _, reference in claims:
@@ -149,9 +149,9 @@ def _sentence(name: str, target: int, reference: Reference,
         groups=groups)
 
 
-def _claims(room: Room) -> Dict[str, List[Tuple[int, Reference]]]:
+def _claims(room: Room) -> dict[str, list[tuple[int, Reference]]]:
     """All (target, reference) pairs that hold in the room, by type."""
-    claims: Dict[str, List[Tuple[int, Reference]]] = {
+    claims: dict[str, list[tuple[int, Reference]]] = {
         name: []
         for name in SHARES
     }
@@ -180,7 +180,7 @@ def _claims(room: Room) -> Dict[str, List[Tuple[int, Reference]]]:
     return claims
 
 
-def _relational(room: Room, target: int, base: Reference) -> List[Reference]:
+def _relational(room: Room, target: int, base: Reference) -> list[Reference]:
     """Claims that add one relation to ``base``, true or not."""
     anchors = [
         i for i, item in enumerate(room.objects)
@@ -193,7 +193,7 @@ def _relational(room: Room, target: int, base: Reference) -> List[Reference]:
             or room.objects[i].kind in relation.anchor_kinds
         ]
         if relation.anchors == 0:
-            groups: List[Tuple[int, ...]] = [()]
+            groups: list[tuple[int, ...]] = [()]
         elif relation.anchors == 1:
             groups = [(i, ) for i in allowed]
         else:
@@ -205,7 +205,7 @@ def _relational(room: Room, target: int, base: Reference) -> List[Reference]:
     return references
 
 
-def _name(room: Room, index: int) -> Optional[Reference]:
+def _name(room: Room, index: int) -> Reference | None:
     """The shortest claim that names an anchor, None if there is none."""
     item = room.objects[index]
     alone = Reference(item.kind)
@@ -257,8 +257,8 @@ def _word(room: Room, target: int, reference: Reference,
 
 
 def _true_relation(
-        room: Room, target: int, rng: np.random.Generator
-) -> Tuple[Optional[Relation], Tuple[int, ...]]:
+        room: Room, target: int,
+        rng: np.random.Generator) -> tuple[Relation | None, tuple[int, ...]]:
     """A view-independent relation that holds for the object, if any."""
     options = [
         reference for reference in _relational(

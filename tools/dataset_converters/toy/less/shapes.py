@@ -1,11 +1,11 @@
 """Triangle meshes of simple surfaces, sampled at a given point spacing.
 
-Vertices are cell centres of a regular grid, so surfaces that share an edge do
-not duplicate vertices. All lengths are in metres, z points up.
+Vertices are cell centers of a regular grid, so surfaces that share an edge do
+not duplicate vertices. All lengths are in meters, z points up.
 """
 from __future__ import annotations
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional, Sequence
 
 import numpy as np
 from scipy.spatial import ConvexHull
@@ -16,7 +16,7 @@ class Surface:
     """A sampled surface.
 
     Attributes:
-        vertices: (V, 3) float64, metres.
+        vertices: (V, 3) float64, meters.
         normals: (V, 3) float64, unit length.
         faces: (F, 3) int64, indices into ``vertices``.
     """
@@ -81,7 +81,7 @@ def box(center: Sequence[float],
     Args:
         center: Middle of the box's base, (x, y, z of the base).
         size: Extent along x, y and z.
-        spacing: Distance of neighbouring vertices.
+        spacing: Distance of neighboring vertices.
         bottom: Sample the bottom face too.
     """
     w, d, h = size
@@ -129,7 +129,7 @@ def frustum(center: Sequence[float],
             radius: float,
             height: float,
             spacing: float,
-            top_radius: Optional[float] = None,
+            top_radius: float | None = None,
             cap: bool = True) -> Surface:
     """Sample an upright (truncated) cone; ``center`` is its base's middle."""
     top_radius = radius if top_radius is None else top_radius

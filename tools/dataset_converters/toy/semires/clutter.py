@@ -1,18 +1,18 @@
 """Cluttered toy pictures: what lies where, which part of it is seen.
 
-Coordinates are pixels, x to the right and y down; the centre of pixel
+Coordinates are pixels, x to the right and y down; the center of pixel
 (row, column) is (column + 0.5, row + 0.5).
 """
 from __future__ import annotations
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Dict, Iterator, Tuple
 
 import numpy as np
 
 from .clutter_shapes import SHAPES, TEXTURES, texture
 
-PALETTE: Dict[str, Tuple[int, int, int]] = {
+PALETTE: dict[str, tuple[int, int, int]] = {
     'red': (205, 40, 40),
     'orange': (240, 135, 25),
     'yellow': (238, 218, 50),
@@ -28,12 +28,12 @@ KINDS = ('disc', 'square', 'triangle', 'ring', 'cross')
 COLOURS = ('red', 'yellow', 'green', 'blue', 'white', 'black')
 # Radii as shares of the picture's side; nothing lies between the two sizes.
 RADII = {False: (0.13, 0.15), True: (0.2, 0.24)}
-SHADE = 40  # largest deviation of an object from its colour
+SHADE = 40  # largest deviation of an object from its color
 SPLITS = ('train', 'val', 'testA')
 LEAST_VISIBLE = 0.3  # no object is hidden further
 REFERABLE = 0.4  # visible share of objects that sentences may mean
 NEIGHBOUR = 0.3  # share of objects put close to another one
-REPEATED = 0.25  # share of pictures with two objects of one colour
+REPEATED = 0.25  # share of pictures with two objects of one color
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ClutterObject:
 
     Attributes:
         kind: Key of :data:`~.clutter_shapes.SHAPES`.
-        colour: Key of :data:`PALETTE`.
+        color: Key of :data:`PALETTE`.
         large: One of two sizes.
         center: x and y.
         radius: Unit of the shape.
@@ -50,22 +50,22 @@ class ClutterObject:
         texture: One of :data:`~.clutter_shapes.TEXTURES`.
         period: Period of the texture in pixels.
         phases: Phases of the texture.
-        rgb: Its own shade of the colour.
+        rgb: Its own shade of the color.
     """
 
     kind: str
     colour: str
     large: bool
-    center: Tuple[float, float]
+    center: tuple[float, float]
     radius: float
     angle: float
     texture: str
     period: float
-    phases: Tuple[float, float, float, float]
-    rgb: Tuple[float, float, float]
+    phases: tuple[float, float, float, float]
+    rgb: tuple[float, float, float]
 
     def local(self, x: np.ndarray,
-              y: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+              y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pixel coordinates in the shape's own frame, still in pixels."""
         dx, dy = x - self.center[0], y - self.center[1]
         cos, sin = np.cos(self.angle), np.sin(self.angle)
@@ -82,7 +82,7 @@ class ClutterObject:
         return texture(self.texture, *self.local(x, y), self.period,
                        self.phases)
 
-    def window(self) -> Tuple[np.ndarray, np.ndarray]:
+    def window(self) -> tuple[np.ndarray, np.ndarray]:
         """Columns and rows around it, also those outside the picture."""
         reach = 1.3 * self.radius + 4
         return tuple(
@@ -99,8 +99,8 @@ class Scene:
     """
 
     size: int
-    objects: Tuple[ClutterObject, ...] = ()
-    shapes: Tuple[Tuple[np.ndarray, int], ...] = field(default=(), repr=False)
+    objects: tuple[ClutterObject, ...] = ()
+    shapes: tuple[tuple[np.ndarray, int], ...] = field(default=(), repr=False)
 
     def with_object(self, item: ClutterObject) -> Scene:
         """The scene with one more object, in front of all others."""
@@ -149,7 +149,7 @@ class Scene:
         ], axis=1)  # yapf: disable
 
 
-def _rasterize(item: ClutterObject, size: int) -> Tuple[np.ndarray, int]:
+def _rasterize(item: ClutterObject, size: int) -> tuple[np.ndarray, int]:
     """Its pixels in the picture, and its area with what lies outside."""
     columns, rows = item.window()
     x, y = np.meshgrid(columns + 0.5, rows + 0.5)
@@ -167,7 +167,7 @@ def make_scene(rng: np.random.Generator, size: int = 128) -> Scene:
     while True:
         scene = Scene(size)
         kinds = rng.choice(KINDS, rng.integers(2, 5), replace=False)
-        # Colours are what a small network learns: mostly one is enough to
+        # Colors are what a small network learns: mostly one is enough to
         # single out an object.
         colours = rng.choice(COLOURS, rng.integers(3, 6), replace=False)
         if rng.random() < REPEATED:
@@ -223,7 +223,7 @@ def iter_scenes(num_train: int,
                 size: int,
                 seed: int,
                 purpose: int = 0
-                ) -> Iterator[Tuple[int, str, Scene, np.random.Generator]]:
+                ) -> Iterator[tuple[int, str, Scene, np.random.Generator]]:
     """Draw the pictures of a toy set.
 
     The i-th picture of a split depends on (seed, split, i) only.

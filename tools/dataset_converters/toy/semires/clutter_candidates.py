@@ -5,7 +5,7 @@ objects with a rim of what surrounds them, and regions of the background; it
 finds some things twice and others not at all.
 """
 from __future__ import annotations
-from typing import Iterator, List, Tuple
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.ndimage import binary_dilation, label
@@ -26,7 +26,7 @@ JITTER_CELL = 5  # pixels of an edge that are displaced together
 
 
 def make_candidates(scene: Scene,
-                    rng: np.random.Generator) -> Tuple[np.ndarray, np.ndarray]:
+                    rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw the candidates of a picture.
 
     Args:
@@ -37,7 +37,7 @@ def make_candidates(scene: Scene,
         (C, size, size) bool masks, at least one, the best scores first, and
         (C,) float32 scores in [0.88, 1], SAM's predicted IoU.
     """
-    found: List[np.ndarray] = []
+    found: list[np.ndarray] = []
     for index, mask in enumerate(scene.masks):
         if rng.random() >= MISSING:
             found.append(_jitter(mask, rng))
@@ -65,7 +65,7 @@ def make_candidates(scene: Scene,
 
 
 def iter_candidates(num_train: int, num_val: int, size: int,
-                    seed: int) -> Iterator[Tuple[int, np.ndarray, np.ndarray]]:
+                    seed: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Draw the candidates of the toy set with these numbers and this seed.
 
     Yields:
@@ -76,8 +76,8 @@ def iter_candidates(num_train: int, num_val: int, size: int,
         yield (image_id, *make_candidates(scene, rng))
 
 
-def touching_pairs(scene: Scene) -> List[Tuple[int, int]]:
-    """Pairs of objects, i < j, of which visible pixels are neighbours."""
+def touching_pairs(scene: Scene) -> list[tuple[int, int]]:
+    """Pairs of objects, i < j, of which visible pixels are neighbors."""
     pairs = set()
     owner = scene.owner
     for a, b in ((owner[1:], owner[:-1]), (owner[:, 1:], owner[:, :-1])):
@@ -125,7 +125,7 @@ def _mark(scene: Scene, index: int, rng: np.random.Generator) -> np.ndarray:
     return marks == (rng.choice(large) if len(large) else 0)
 
 
-def _grounds(scene: Scene, rng: np.random.Generator) -> List[np.ndarray]:
+def _grounds(scene: Scene, rng: np.random.Generator) -> list[np.ndarray]:
     """Background: all of it, a piece of it, and maybe the whole picture."""
     ground = scene.owner < 0
     grounds = []

@@ -7,8 +7,8 @@ by ``lead``; so no sentence hangs on a pixel. Lengths are shares of the
 picture's side.
 """
 from __future__ import annotations
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -35,9 +35,9 @@ class Relation:
 
     name: str
     group: str
-    phrases: Tuple[str, ...]
+    phrases: tuple[str, ...]
     score: Score
-    lead: Optional[float] = None
+    lead: float | None = None
     holds: float = 0.0
     fails: float = 0.0
 
@@ -55,7 +55,7 @@ class RelationTable:
     """
 
     def __init__(self, scene: Scene, anchors: Sequence[int]) -> None:
-        self.columns: List[Tuple[Relation, Optional[int]]] = []
+        self.columns: list[tuple[Relation, int | None]] = []
         rows = []
         for relation in RELATIONS:
             scores = relation.score(scene)
@@ -127,7 +127,7 @@ def _middle(scene: Scene) -> np.ndarray:
     return -np.abs(scene.centers - 0.5).max(axis=1)
 
 
-def _ways(scene: Scene) -> Tuple[np.ndarray, np.ndarray]:
+def _ways(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """(N, N, 2) ways from j to i, and (N, N) their lengths."""
     ways = scene.centers[:, None] - scene.centers[None]
     return ways, np.linalg.norm(ways, axis=-1)
@@ -146,7 +146,7 @@ def _direction(x: float, y: float) -> Score:
 
 
 def _nearness(scene: Scene) -> np.ndarray:
-    """Minus the mean of centre distance and gap: people see both."""
+    """Minus the mean of center distance and gap: people see both."""
     radii = np.array([item.radius for item in scene.objects]) / scene.size
     return (radii[:, None] + radii[None]) / 2 - _ways(scene)[1]
 
@@ -177,7 +177,7 @@ def _area(name: str, place: str, x: float, y: float) -> Relation:
         fails=-0.55)
 
 
-def _side(name: str, phrases: Tuple[str, ...], x: float, y: float) -> Relation:
+def _side(name: str, phrases: tuple[str, ...], x: float, y: float) -> Relation:
     return Relation(
         name,
         'relation',
@@ -189,7 +189,7 @@ def _side(name: str, phrases: Tuple[str, ...], x: float, y: float) -> Relation:
 
 _OVERLAP = dict(group='relation', holds=0.08, fails=0.005)
 
-RELATIONS: Tuple[Relation, ...] = (
+RELATIONS: tuple[Relation, ...] = (
     _superlative('leftmost', 'leftmost', 'on the far left', -1, 0),
     _superlative('rightmost', 'rightmost', 'on the far right', 1, 0),
     _superlative('topmost', 'topmost', 'at the very top', 0, -1),

@@ -1,6 +1,5 @@
 """Paint a cluttered toy picture."""
 from __future__ import annotations
-from typing import Optional
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -19,7 +18,7 @@ TINT = 0.25  # and of its red, green and blue from each other
 
 def render_scene(scene: Scene,
                  rng: np.random.Generator,
-                 ground: Optional[np.ndarray] = None) -> np.ndarray:
+                 ground: np.ndarray | None = None) -> np.ndarray:
     """Paint a picture.
 
     Args:
@@ -47,7 +46,7 @@ def render_scene(scene: Scene,
 
 
 def change_light(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Make a picture brighter or darker, and the light coloured.
+    """Make a picture brighter or darker, and the light colored.
 
     Args:
         picture: (size, size, 3) uint8, RGB.

@@ -5,9 +5,10 @@ Five types, named in ``groups`` by the last thing that is needed: ``kind``,
 another object fits. A sentence says what is needed and, in some cases, more.
 """
 from __future__ import annotations
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Optional
 
 import numpy as np
 
@@ -23,7 +24,7 @@ WEIGHTS = {
     'relation': 0.1
 }
 NAMED = 0.75  # share of sentences that say the kind without need
-DECORATED = 0.5  # the same for colour and size
+DECORATED = 0.5  # the same for color and size
 ANCHOR_VISIBLE = 0.5  # least visible share of an object that is pointed from
 SIZES = {True: ('large', 'big'), False: ('small', 'little')}
 
@@ -34,17 +35,17 @@ class Reference:
 
     Attributes:
         kind: Its kind, if mentioned.
-        colour: Its colour, if mentioned.
+        color: Its color, if mentioned.
         large: True / False if it is said to be large / small.
         relation: Its place or relation, if mentioned.
         anchor: Index of the object that the relation refers to.
     """
 
-    kind: Optional[str] = None
-    colour: Optional[str] = None
-    large: Optional[bool] = None
-    relation: Optional[Relation] = None
-    anchor: Optional[int] = None
+    kind: str | None = None
+    colour: str | None = None
+    large: bool | None = None
+    relation: Relation | None = None
+    anchor: int | None = None
 
     @property
     def group(self) -> str:
@@ -56,7 +57,7 @@ class Reference:
         return 'kind' if self.colour is None else 'colour'
 
     def fits(self, scene: Scene) -> np.ndarray:
-        """(N,) bool, the objects of this kind, colour and size."""
+        """(N,) bool, the objects of this kind, color and size."""
         return np.array([
             self.kind in (None, item.kind)
             and self.colour in (None, item.colour)
@@ -64,12 +65,12 @@ class Reference:
         ])
 
 
-Sentence = Dict[str, object]
-_Looks = Tuple[Optional[str], Optional[str], Optional[bool]]
+Sentence = dict[str, object]
+_Looks = tuple[Optional[str], Optional[str], Optional[bool]]
 
 
 def describe_scene(scene: Scene,
-                   rng: np.random.Generator) -> Dict[int, List[Sentence]]:
+                   rng: np.random.Generator) -> dict[int, list[Sentence]]:
     """Write two or three different sentences for each object.
 
     Returns:
@@ -90,11 +91,11 @@ def describe_scene(scene: Scene,
     return described
 
 
-def _describe_object(scene: Scene, target: int, claims: List[Reference],
-                     anchors: Dict[int, str],
-                     rng: np.random.Generator) -> List[Sentence]:
+def _describe_object(scene: Scene, target: int, claims: list[Reference],
+                     anchors: dict[int, str],
+                     rng: np.random.Generator) -> list[Sentence]:
     wanted = int(rng.integers(2, 4))
-    sentences: Dict[str, Sentence] = {}
+    sentences: dict[str, Sentence] = {}
     for _ in range(4 * wanted):
         if not claims or len(sentences) == wanted:
             break
@@ -112,10 +113,10 @@ def _describe_object(scene: Scene, target: int, claims: List[Reference],
     return list(sentences.values())
 
 
-def _draw_claim(claims: List[Reference],
+def _draw_claim(claims: list[Reference],
                 rng: np.random.Generator) -> Reference:
     """Draw a type, then a relation, then a claim: each gets its share."""
-    by_type: Dict[str, Dict[str, List[Reference]]] = {}
+    by_type: dict[str, dict[str, list[Reference]]] = {}
     for claim in claims:
         name = claim.relation.name if claim.relation else ''
         by_type.setdefault(claim.group, {}).setdefault(name, []).append(claim)
@@ -126,7 +127,7 @@ def _draw_claim(claims: List[Reference],
     return choices[int(rng.integers(len(choices)))]
 
 
-def _claims(scene: Scene, anchors: Sequence[int]) -> List[List[Reference]]:
+def _claims(scene: Scene, anchors: Sequence[int]) -> list[list[Reference]]:
     """For each object the claims that single it out and need every word."""
     table = RelationTable(scene, anchors)
     # A dict keeps an order that does not change from run to run.
@@ -137,13 +138,13 @@ def _claims(scene: Scene, anchors: Sequence[int]) -> List[List[Reference]]:
                                                                item.large)))
     # winners[look][c]: who is singled out by the look and column c; column 0
     # is the look alone.
-    winners: Dict[_Looks, np.ndarray] = {}
+    winners: dict[_Looks, np.ndarray] = {}
     for look in looks:
         fits = Reference(*look).fits(scene)
         alone = int(fits.argmax()) if fits.sum() == 1 else -1
         winners[look] = np.append(alone, table.winners(fits))
 
-    claims: List[List[Reference]] = [[] for _ in scene.objects]
+    claims: list[list[Reference]] = [[] for _ in scene.objects]
     for look, row in winners.items():
         needed = row >= 0
         needed[1:] &= row[1:] != row[0]
@@ -159,7 +160,7 @@ def _claims(scene: Scene, anchors: Sequence[int]) -> List[List[Reference]]:
     return claims
 
 
-def _anchor_names(scene: Scene) -> Dict[int, str]:
+def _anchor_names(scene: Scene) -> dict[int, str]:
     """Objects that have a short name of their own, and this name."""
     names = {}
     for index, item in enumerate(scene.objects):
@@ -184,7 +185,7 @@ def _decorate(scene: Scene, target: int, reference: Reference,
     return reference
 
 
-def _word(spoken: Reference, anchors: Dict[int, str],
+def _word(spoken: Reference, anchors: dict[int, str],
           rng: np.random.Generator) -> str:
     """Put a claim into words."""
 

@@ -1,10 +1,10 @@
 """The shapes of the toy pictures, as signed distances, and their textures.
 
-Coordinates are relative to a shape's centre, in units of its radius; x points
+Coordinates are relative to a shape's center, in units of its radius; x points
 right and y down.
 """
 from __future__ import annotations
-from typing import Callable, Dict, Sequence, Tuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -32,14 +32,14 @@ def _moon(radius: float, bite: float, shift: float) -> Distance:
     """A disc without the disc of radius ``bite``, ``shift`` to its right."""
 
     def distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        x = x + shift / 4  # about the centre of what is left
+        x = x + shift / 4  # about the center of what is left
         outer = np.hypot(x, y) - radius
         return np.maximum(outer, bite - np.hypot(x - shift, y))
 
     return distance
 
 
-def _polygon(corners: Sequence[Tuple[float, float]]) -> Distance:
+def _polygon(corners: Sequence[tuple[float, float]]) -> Distance:
     start = np.asarray(corners, dtype=float)
     edges = np.hstack([start, np.roll(start, -1, axis=0) - start]).tolist()
 
@@ -88,7 +88,7 @@ def _heart(size: float) -> Distance:
 
 
 # Kind -> signed distance; areas are alike, so that size is size.
-SHAPES: Dict[str, Distance] = {
+SHAPES: dict[str, Distance] = {
     'disc': _disc(0.88),
     'square': _polygon([(-.78, -.78), (.78, -.78), (.78, .78), (-.78, .78)]),
     'triangle': _spokes(3, (1.18, )),

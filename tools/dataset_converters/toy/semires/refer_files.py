@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import pickle
 from pathlib import Path
-from typing import List, Tuple
 
 import cv2
 import numpy as np
@@ -61,7 +60,7 @@ def write_toy_refer(root: PathLike,
             dict(id=index, name=kind, supercategory='shape')
             for kind, index in CATEGORY_IDS.items()
         ])
-    refs: List[dict] = []
+    refs: list[dict] = []
     bar = ProgressBar(num_train + 2 * num_val)
     for image_id, split, scene, rng in iter_scenes(num_train, num_val, size,
                                                    seed):
@@ -94,7 +93,7 @@ def _encode_jpeg(picture: np.ndarray) -> bytes:
 
 
 def _annotations(scene: Scene, image_id: int, first_id: int,
-                 rng: np.random.Generator) -> List[dict]:
+                 rng: np.random.Generator) -> list[dict]:
     """COCO annotations of all objects of a picture."""
     annotations = []
     for index, (item, mask) in enumerate(zip(scene.objects, scene.masks)):
@@ -112,7 +111,7 @@ def _annotations(scene: Scene, image_id: int, first_id: int,
 
 
 def encode_mask(mask: np.ndarray,
-                as_rle: bool = False) -> Tuple[list, List[float]]:
+                as_rle: bool = False) -> tuple[list, list[float]]:
     """Encode a mask as COCO polygons, one per part, or as RLE.
 
     Args:
@@ -129,7 +128,7 @@ def encode_mask(mask: np.ndarray,
     if as_rle or (binary_fill_holes(mask) != mask).any():
         counts = rle['counts'].decode('ascii')
         return [dict(size=list(mask.shape), counts=counts)], bbox
-    # A border of zeros closes the contours. They run between pixel centres,
+    # A border of zeros closes the contours. They run between pixel centers,
     # which COCO has at half numbers.
     x, y, w, h = map(int, bbox)
     part = np.pad(mask[y:y + h, x:x + w], 1).astype(float)
@@ -142,8 +141,8 @@ def encode_mask(mask: np.ndarray,
     return polygons, bbox
 
 
-def _append_refs(refs: List[dict], scene: Scene, split: str,
-                 annotations: List[dict], rng: np.random.Generator) -> None:
+def _append_refs(refs: list[dict], scene: Scene, split: str,
+                 annotations: list[dict], rng: np.random.Generator) -> None:
     """Describe the objects of a picture in REFER's schema."""
     sent_id = refs[-1]['sent_ids'][-1] + 1 if refs else 0
     for target, sentences in describe_scene(scene, rng).items():
@@ -172,7 +171,7 @@ def _append_refs(refs: List[dict], scene: Scene, split: str,
                 ]))
 
 
-def read_train_texts(root: PathLike) -> List[str]:
+def read_train_texts(root: PathLike) -> list[str]:
     """The training sentences of a toy set, cleaned and as typed."""
     refs = load_pickle_restricted(Path(root) / DATASET / f'refs({SPLIT_BY}).p')
     return [

@@ -1,7 +1,7 @@
 """Captions of web-like toy pictures: chatty, incomplete, sometimes wrong."""
 from __future__ import annotations
 from collections import Counter
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 

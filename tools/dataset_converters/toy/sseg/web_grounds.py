@@ -1,16 +1,16 @@
 """The grounds of web-like toy pictures, each with a name."""
 from __future__ import annotations
-from typing import Dict, NamedTuple, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..semires.clutter_shapes import texture
 
-Color = Tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 class Ground(NamedTuple):
-    """How a ground looks: two colours, mixed by a texture."""
+    """How a ground looks: two colors, mixed by a texture."""
 
     first: Color
     second: Color
@@ -18,7 +18,7 @@ class Ground(NamedTuple):
     period: float  # as a share of the picture's side
 
 
-GROUNDS: Dict[str, Ground] = {
+GROUNDS: dict[str, Ground] = {
     'grass': Ground((96, 128, 74), (78, 110, 62), 'noise', 0.10),
     'sand': Ground((204, 186, 148), (188, 168, 130), 'noise', 0.16),
     'water': Ground((96, 142, 168), (120, 162, 182), 'stripes', 0.20),

@@ -1,11 +1,12 @@
 """Web-like toy pictures: things with names on grounds with names.
 
-A thing is known by its shape and its colours together: most colours and
+A thing is known by its shape and its colors together: most colors and
 shapes belong to two or more things.
 """
 from __future__ import annotations
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Dict, FrozenSet, Iterator, NamedTuple, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,11 +19,11 @@ class Thing(NamedTuple):
     """How the objects of a class look."""
 
     shape: str
-    colours: Tuple[str, ...]
-    textures: Tuple[str, ...]
+    colours: tuple[str, ...]
+    textures: tuple[str, ...]
 
 
-THINGS: Dict[str, Thing] = {
+THINGS: dict[str, Thing] = {
     'apple': Thing('disc', ('red', 'green'), ('plain', 'noise')),
     'ball': Thing('disc', ('blue', 'white'), ('stripes', 'checks')),
     'star': Thing('star', ('yellow', 'orange'), ('plain', 'noise')),
@@ -37,7 +38,7 @@ THINGS: Dict[str, Thing] = {
 # Things that training pictures show beside other things only.
 NEVER_ALONE = ('moon', 'wheel')
 # Things that no training picture shows together.
-UNSEEN_PAIRS: Tuple[FrozenSet[str], ...] = tuple(
+UNSEEN_PAIRS: tuple[frozenset[str], ...] = tuple(
     map(frozenset, (('apple', 'tent'), ('ball', 'crate'), ('star', 'donut'),
                     ('heart', 'dice'))))
 UNSEEN_SHARE = 0.3  # of the evaluation pictures show such a pair
@@ -57,7 +58,7 @@ class WebPicture:
     """
 
     scene: Scene
-    names: Tuple[str, ...]
+    names: tuple[str, ...]
     ground: str
 
     @property
@@ -142,7 +143,7 @@ def _add_object(scene: Scene, name: str,
 
 def iter_pictures(
         split: str, count: int, size: int,
-        seed: int) -> Iterator[Tuple[WebPicture, np.random.Generator]]:
+        seed: int) -> Iterator[tuple[WebPicture, np.random.Generator]]:
     """Draw the pictures of a split.
 
     The i-th picture depends on (seed, split, i) only.
