@@ -8,6 +8,7 @@ import pytest
 import tiny_public
 import torch
 from command_line import call, keep_config_unformatted
+from config_files import find_config
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
@@ -18,7 +19,6 @@ import mmlangseg.semires  # noqa: F401
 import mmlangseg.sseg  # noqa: F401
 from mmlangseg.apis import SemiRESInferencer
 
-ROOT = Path(__file__).resolve().parents[1] / 'configs'
 CLASSES = [(model, name)
            for model in ('clip-masks', 'clipseg', 'groupvit', 'sam3')
            for name in ('voc21', 'context60', 'coco-object')]
@@ -39,7 +39,7 @@ def folders(tmp_path_factory):
 
 @pytest.mark.parametrize('model, name', CLASSES)
 def test_classes(model, name, folders):
-    cfg = Config.fromfile(ROOT / f'{model}_{name}.py')
+    cfg = Config.fromfile(find_config(f'{model}_{name}.py'))
     init_default_scope('mmseg')
     assert '/' in cfg.model.pretrained  # a name on the hub
     cfg.model.pretrained = folders[model]
@@ -77,7 +77,7 @@ def test_test_run(model, folders, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     keep_config_unformatted(monkeypatch)
     write_voc(tmp_path)
-    path = ROOT / f'{model}_voc21.py'
+    path = find_config(f'{model}_voc21.py')
     if model == 'clip-masks':  # without DINO
         small = tmp_path / 'small.py'
         small.write_text(f'_base_ = {str(path)!r}\n'
@@ -97,7 +97,7 @@ def test_sentences(model, folders, tmp_path, monkeypatch):
     keep_config_unformatted(monkeypatch)
     write_refer(Path('data/refer'), name='refcoco', images=IMAGES)
     size = 32 if model == 'clipseg' else 112
-    call('test.py', ROOT / f'{model}_refcoco.py', '--out', 'out.json',
+    call('test.py', find_config(f'{model}_refcoco.py'), '--out', 'out.json',
          '--cfg-options', f'model.pretrained={folders[model]}',
          'test_dataloader.num_workers=0',
          'test_dataloader.persistent_workers=False',
@@ -105,7 +105,7 @@ def test_sentences(model, folders, tmp_path, monkeypatch):
     content = json.loads(Path('out.json').read_text())
     assert 0 <= content['metrics']['oIoU'] <= 100
     record = content['records'][0]
-    cfg = Config.fromfile(ROOT / f'{model}_refcoco.py')
+    cfg = Config.fromfile(find_config(f'{model}_refcoco.py'))
     cfg.model.pretrained = folders[model]
     cfg.test_dataloader.dataset.pipeline[1].scale = (size, size)
     inferencer = SemiRESInferencer(cfg, device='cpu')

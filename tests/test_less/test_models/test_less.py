@@ -124,8 +124,8 @@ def test_passes_do_not_change_the_prediction(tmp_path, monkeypatch):
     for size, passes in ((1, 5), (3, 2), (8, 1)):
         model = build(model_config(tmp_path, expressions_per_pass=size)).eval()
         # as on a GPU: a CPU would take them one by one whatever is set
-        monkeypatch.setattr(model, '_pass_size',
-                            lambda device: model.expressions_per_pass)
+        monkeypatch.setattr('mmlangseg.less.models.less.sentences_at_once',
+                            lambda device, most: most)
         counts = []
         model.decoder.register_forward_hook(
             lambda module, args, masks: counts.append(len(masks.logits)))
@@ -139,7 +139,7 @@ def test_passes_do_not_change_the_prediction(tmp_path, monkeypatch):
 
 def test_a_cpu_takes_expressions_one_by_one(tmp_path):
     model = build(model_config(tmp_path, expressions_per_pass=3)).eval()
-    assert model._pass_size(torch.device('cuda', 1)) == 3
+    assert sentences_at_once(torch.device('cuda', 1), 3) == 3
     counts = []
     model.decoder.register_forward_hook(
         lambda module, args, masks: counts.append(len(masks.logits)))
