@@ -31,7 +31,7 @@ env:
 demo: env
 	@VENV=$(VENV) $(VENV)/bin/python tools/demo.py
 
-# the ablation table of projects/LESS/README.md
+# the ablation table of docs/results/less.md
 toy-ablation: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less $(TOY_DATA)
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less \
@@ -39,19 +39,19 @@ toy-ablation: env
 	@VENV=$(VENV) FRESH=$(TOY_FRESH) .dev_scripts/toy_ablation.sh \
 		$(ABLATION)
 
-# the table of projects/SSeg/README.md
+# the table of docs/results/sseg.md
 toy-sseg: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py sseg \
 		data/sseg_toy
 	@VENV=$(VENV) .dev_scripts/toy_sseg.sh
 
-# the tables of projects/SemiRES/README.md
+# the tables of docs/results/semires.md
 toy-semires: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py semires \
 		$(TOY_PICTURES)
 	@VENV=$(VENV) .dev_scripts/toy_semires.sh
 
-# the table of tests/README.md
+# the table of docs/untrusted_files.md
 mutations: env
 	@PYTHONPATH=.:tests $(VENV)/bin/python -m mutation --cases 100
 
