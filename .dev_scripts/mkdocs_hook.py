@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
-from mkdocs.structure.pages import Page
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 # pages and pictures that lie outside docs/, by their names in the site
@@ -28,6 +30,7 @@ LINK = re.compile(r'(!?)\[([^]]*)\]\(([^)\s]+)\)')
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what lies outside docs/."""
+    from mkdocs.structure.files import File  # the rest is tested without it
     for source, site in OUTSIDE.items():
         files.append(
             File.generated(config, site, abs_src_path=str(ROOT / source)))

@@ -12,6 +12,7 @@ import argparse
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,12 +35,14 @@ PAIRS = 'configs/sseg_own_pairs.py'
 def walk(title: str) -> Iterator[None]:
     """Print the files whose functions run inside."""
     names: dict[str, None] = {}
+    # behind this function and the __enter__ of its context manager
+    outside = sys._getframe(2)
 
     def note(frame, event, arg) -> None:
         name = frame.f_code.co_filename
         if event != 'call' or name in names or not name.startswith(str(CODE)):
             return
-        if '.venv' in name or 'walks.py' in name or imported(frame):
+        if '.venv' in name or name == __file__ or imported(frame, outside):
             return
         names[name] = None
 
@@ -54,11 +57,11 @@ def walk(title: str) -> Iterator[None]:
         print(f'  {Path(name).resolve().relative_to(CODE)}')
 
 
-def imported(frame) -> bool:
+def imported(frame: FrameType, outside: FrameType) -> bool:
     """Whether a function is called by the import of a module."""
-    while frame is not None:
-        if frame.f_code.co_name == '<module>' and 'walks.py' not in (
-                frame.f_code.co_filename):
+    while frame is not outside:
+        if frame is None or frame.f_code.co_name == '<module>' or (
+                'importlib._bootstrap' in frame.f_code.co_filename):
             return True
         frame = frame.f_back
     return False
