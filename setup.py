@@ -102,6 +102,7 @@ if __name__ == '__main__':
             'onnx': requirements('onnx'),
             'semires': requirements('semires'),
             'sseg': requirements('sseg'),
+            'files': requirements('files'),
             'tests': requirements('tests'),
         },
         classifiers=[

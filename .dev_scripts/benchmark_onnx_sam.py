@@ -27,7 +27,7 @@ def semires_sam(height: int, width: int,
     The model is that of tools/model_converters/pretrained.py mobile-sam.
     """
     from skimage.data import astronaut
-    folder = Path(os.environ.get(FOLDER, 'pretrained/mobile-sam'))
+    folder = Path(os.environ.get(FOLDER, 'data/pretrained/mobile-sam'))
     if not (folder / 'decoder.onnx').is_file():
         raise SystemExit(
             f'error: {folder} has no decoder.onnx: make it with "python '

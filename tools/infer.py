@@ -25,7 +25,8 @@ def parse_args() -> argparse.Namespace:
     data.add_argument(
         '--scan',
         metavar='FILE',
-        help='a scan with z up: .ply, .pcd, .npy, .npz or .bin')
+        help='a scan with z up: .ply, .pcd, .npy, .npz, .bin, .obj, .glb, '
+        '.las or .laz')
     data.add_argument(
         '--image', metavar='FILE', help='an image: .jpg, .png, ...')
     wanted = parser.add_mutually_exclusive_group(required=True)
@@ -157,7 +158,7 @@ def main(alone: bool = False) -> None:
             infer_classes(args)
         else:
             infer_image(args)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (ImportError, OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')
     print(f'written to {args.out}')
 

@@ -11,6 +11,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import check_checkpoint
+from mmlangseg.compat.light_imports import import_hosts
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,8 +34,16 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def main() -> None:
+def main(alone: bool = False) -> None:
+    """Run the tool.
+
+    Args:
+        alone: Whether nothing else runs in this process, which may then do
+            without what :func:`import_hosts` leaves out.
+    """
     args = parse_args()
+    if alone:
+        import_hosts()
     from mmlangseg.cli.config_keys import read_config
     from mmlangseg.engine.publish import publish_model
     try:
@@ -50,4 +59,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    main(alone=True)

@@ -26,7 +26,8 @@ from mmlangseg.engine.model_source import open_model
 from mmlangseg.engine.required_inputs import require_inputs
 from mmlangseg.text import use_saved_words
 
-RECORDING_METRICS = ('ReferringSegMetric', 'WideIoUMetric')
+RECORDING_METRICS = ('ReferringSegMetric', 'GeneralizedSegMetric',
+                     'WideIoUMetric')
 
 
 def parse_args() -> argparse.Namespace:

@@ -10,14 +10,13 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
 from mmlangseg.io.files import resolve_inside
-from .plain_config import require_no_code
+from .plain_config import CODE_KEYS, require_no_code
 
 MANIFEST = 'mmlangseg.json'
 CONFIG = 'config.json'
 WEIGHTS = 'model.safetensors'
 FORMAT = 1
 _SUFFIXES = ('.json', '.safetensors', '.txt', '.model')
-_CODE = ('auto_map', 'trust_remote_code')
 _AGAIN = ('download the folder again, or write it again with '
           'tools/publish_model.py')
 
@@ -200,8 +199,8 @@ def _check_file(folder: Path, name: str, known: Any) -> None:
         raise ModelFolderError(
             f'{path} was altered: its SHA-256 is not that of {MANIFEST}; '
             f'{_AGAIN}')
-    if path.suffix == '.json' and path.name != CONFIG:
-        for key in _CODE:  # of transformers
+    if path.suffix == '.json' and name != CONFIG:
+        for key in CODE_KEYS:
             if key in path.read_text(encoding='utf-8', errors='replace'):
                 raise ModelFolderError(
                     f'{path} names {key}, by which code of the model would '

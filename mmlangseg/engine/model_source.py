@@ -1,5 +1,6 @@
 """What a user may name as a model: a config, a folder, a name on the hub."""
 from __future__ import annotations
+import json
 import os
 from types import EllipsisType
 from typing import Any
@@ -56,7 +57,10 @@ def open_model(model: str | os.PathLike | Config,
                          'the file of the config')
     if takes is not None and _is_public(name):
         from mmlangseg.prompted import public_config
-        config, weights = public_config(name, takes), None
+        try:
+            config, weights = public_config(name, takes), None
+        except OSError as error:
+            raise _not_found(name, error) from error
     else:
         config, weights = read_model_folder(find_model_folder(name))
     if options:
@@ -86,12 +90,7 @@ def find_model_folder(name: str) -> str:
     except HFValidationError:
         raise FileNotFoundError(f'{name} does not exist') from None
     except Exception as error:  # of many kinds, by the connection
-        lines = str(error).strip().splitlines() or ['']
-        raise OSError(
-            f'{name} is no file or folder, and was not found on the hub or in '
-            f'its cache ({type(error).__name__}: {lines[0][:200]}); where '
-            'there is no connection, download the model elsewhere and give '
-            'its folder') from error
+        raise _not_found(name, error) from error
     if not is_model_folder(folder):
         raise ModelFolderError(
             f'{name} on the hub is no model folder, as it has no {MANIFEST}: '
@@ -100,12 +99,19 @@ def find_model_folder(name: str) -> str:
     return folder
 
 
+def _not_found(name: str, error: Exception) -> OSError:
+    lines = str(error).strip().splitlines() or ['']
+    return OSError(
+        f'{name} is no file or folder, and was not found on the hub or in its '
+        f'cache ({type(error).__name__}: {lines[0][:200]}); where there is no '
+        'connection, download the model elsewhere and give its folder')
+
+
 def _is_public(name: str) -> bool:
     """Whether a name is that of a model of transformers, and not of one of
     ours, which only a connection, or the hub's cache, can tell."""
     if os.path.isdir(name):
-        config = os.path.isfile(os.path.join(name, 'config.json'))
-        return config and not is_model_folder(name)
+        return not is_model_folder(name) and _is_of_transformers(name)
     if not is_hub_name(name) or '@' in name:
         return False
     from huggingface_hub import hf_hub_download
@@ -117,6 +123,15 @@ def _is_public(name: str) -> bool:
     except Exception:  # which `find_model_folder` explains
         pass
     return False
+
+
+def _is_of_transformers(folder: str) -> bool:
+    try:
+        with open(os.path.join(folder, 'config.json'), 'rb') as file:
+            config = json.load(file)
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and 'model_type' in config
 
 
 def _weights(config: Config, checkpoint: Any, name: str | None) -> str | None:

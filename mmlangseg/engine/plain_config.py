@@ -18,8 +18,10 @@ assert set(FOLDER_KEYS) - {'test_pipeline'} <= set(READ_KEYS)
 _SCOPES = ('mmengine', 'mmdet', 'mmdet3d', 'mmseg')
 _NAME = re.compile(rf'(?:({"|".join(_SCOPES)})\.)?([A-Za-z_]\w*)')
 _OURS = re.compile(r'mmlangseg(\.\w+)*')
-# MMEngine unpickles the first ones and executes the last one.
-_CODE_FILES = ('.pkl', '.pickle', '.pth', '.pt', '.bin', '.py')
+# What MMEngine unpickles, reads as YAML, which may hold objects, or executes.
+_CODE_FILES = ('.pkl', '.pickle', '.pth', '.pt', '.bin', '.yml', '.yaml',
+               '.py')
+CODE_KEYS = ('trust_remote_code', 'auto_map')  # of transformers
 _REMEDY = ('only take the model from whom you trust, and then give its config '
            'and checkpoint as files')
 
@@ -50,7 +52,7 @@ def require_no_code(config: dict, source: str) -> None:
         _require_own_imports(imports, source)
     config = {k: v for k, v in config.items() if k != 'custom_imports'}
     for path, value in _leaves(config, ''):
-        problem = _problem(path.rpartition('.')[2], value)
+        problem = _problem(path.split('.'), value)
         if problem:
             raise ValueError(f'{source}: {path}={str(value)[:80]!r} '
                              f'{problem}; {_REMEDY}')
@@ -83,9 +85,10 @@ def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, node
 
 
-def _problem(key: str, value: Any) -> str | None:
-    if key in ('trust_remote_code', 'auto_map'):
+def _problem(keys: list[str], value: Any) -> str | None:
+    if set(keys) & set(CODE_KEYS):
         return 'would run code of the model'
+    key = keys[-1]
     if not isinstance(value, str):
         return 'is no name' if key == 'type' else None
     if key in ('default_scope', '_scope_') and value not in _SCOPES:

@@ -94,6 +94,8 @@ def _write_files(config: Config, checkpoint: str, folder: Path) -> None:
     packed, tuples = pack_config(content)
     require_no_code(packed, name)
     write_json(folder / CONFIG, packed, indent=1)
+    # safetensors writes for the owner only
+    shutil.copymode(folder / CONFIG, folder / WEIGHTS)
     written = sorted(path for path in folder.rglob('*') if path.is_file())
     write_json(
         folder / MANIFEST,

@@ -157,11 +157,26 @@ def load_pickle_restricted(path: PathLike, allow: Sequence[str] = ()) -> Any:
         FileNotFoundError: The file does not exist.
         ValueError: The file refers to anything else, or is damaged.
     """
+    return loads_pickle_restricted(Path(path).read_bytes(), path, allow)
+
+
+def loads_pickle_restricted(data: bytes,
+                            path: PathLike,
+                            allow: Sequence[str] = ()) -> Any:
+    """:func:`load_pickle_restricted` of bytes from a file.
+
+    Args:
+        data: The pickle.
+        path: The file, for messages.
+        allow: See there.
+
+    Raises:
+        ValueError: See there.
+    """
     unknown = set(allow) - set(_ALLOWED)
     if unknown:
         raise ValueError(f'allow={sorted(unknown)} is not known, choose from '
                          f'{sorted(_ALLOWED)}')
-    data = Path(path).read_bytes()
     try:
         check_opcodes(data)
         return _RestrictedUnpickler(io.BytesIO(data), allow).load()

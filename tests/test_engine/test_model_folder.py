@@ -249,6 +249,9 @@ def set_in(*keys, value):
     (('runner_type', ), 'Runner', 'runner_type has no place'),
     (('_base_', ), 'evil.py', '_base_ has no place'),
     (('test_dataloader', 'dataset', 'ann_file'), 'a.pkl', 'can hold code'),
+    (('test_dataloader', 'dataset', 'ann_file'), 'a.YAML', 'can hold code'),
+    (('model', 'text_encoder', 'auto_map'), dict(AutoModel='a--b.C'),
+     'would run code'),
     (('test_dataloader', 'dataset', 'ann_file'), 'http://a/b', 'the network'),
     (('model', 'text_encoder', 'trust_remote_code'), True, 'would run code'),
 ])

@@ -28,7 +28,7 @@ TINY_BERT = dict(
     num_attention_heads=2,
     intermediate_size=32)
 SETS = dict(refcoco='unc', refcocog='umd', refcoco_toy='unc', mine='me')
-SETS['refcoco+'] = 'unc'
+SETS.update({'refcoco+': 'unc', 'grefcoco': 'unc'})
 TRAIN_IDS = [100, 101, 102, 103]  # of refer_data
 
 

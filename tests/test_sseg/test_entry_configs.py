@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from mmseg.registry import DATA_SAMPLERS, DATASETS, METRICS, MODELS
 from PIL import Image
 
-from mmlangseg.sseg.pseudo_masks import find_generator_config
+from mmlangseg.sseg.pseudo_masks import PseudoMaskCache, find_generator_config
 from mmlangseg.sseg.vocabulary import (BENCHMARKS, ClassNames,
                                        dataset_vocabulary, write_class_names)
 
@@ -25,9 +25,7 @@ CONFIGS = sorted(
     path for path in entries('sseg_')
     if 'toy' not in path.stem and path != OWN_PAIRS)
 SELF_TRAINING = [path for path in CONFIGS if path.stem.startswith('sseg_plus')]
-TRAINING = [
-    path for path in CONFIGS if path.stem.rpartition('_')[2][:2] == 'cc'
-]
+TRAINING = [path for path in CONFIGS if '_cc' in path.stem]
 EVALUATION = [p for p in CONFIGS if p not in SELF_TRAINING + TRAINING]
 TINY_VIT = dict(
     model_type='vit',
@@ -131,6 +129,21 @@ def write_tar(path, image):
                 tar.addfile(member, io.BytesIO(content))
 
 
+def write_cache(folder):
+    """Pseudo-masks of the two pairs that :func:`write_tar` writes."""
+    cache = PseudoMaskCache.create(
+        folder,
+        dict(
+            dataset='made',
+            num_samples=2,
+            num_clusters=4,
+            grid=(2, 2),
+            shard_size=2,
+            generator={}))
+    maps = np.array([[0, 1], [2, 3]])
+    cache.write_shard(0, {i: (f'00000.tar/{i:09d}', maps) for i in range(2)})
+
+
 def relocate(value, root):
     """Replace the folder of the data in all strings of a config."""
     if isinstance(value, dict):
@@ -172,6 +185,8 @@ def shrink(model):
 def test_training(path, data):
     cfg = load(path, data)
     model = MODELS.build(shrink(cfg.model))
+    if 'cached' in path.stem:
+        write_cache(Path(cfg.train_pipeline[1].cache))
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     assert cfg.default_hooks.broken_pairs == dict(type='BrokenPairsHook')
     sources = path.stem.count('-')  # swin-s_cc3m-cc12m has two
@@ -186,7 +201,9 @@ def test_training(path, data):
     batch = model.data_preprocessor(batch, True)
     losses = model(**batch, mode='loss')
     assert {'loss_contrastive', 'loss_dice', 'loss_focal'} < set(losses)
-    assert sum('loss' in name for name in losses) == 1 + 2 * 6
+    multi_label = 'multi_label' in path.stem
+    assert ('loss_multi_label' in losses) == multi_label
+    assert sum('loss' in name for name in losses) == 1 + 2 * 6 + multi_label
     total, _ = model.parse_losses(losses)
     total.backward()
 

@@ -334,3 +334,54 @@ def test_table_top_scans(own_scans, tmp_path, capsys):
     rows = sum((read_annotations(tmp_path / 'annotations' / f'{s}.json')[1]
                 for s in ('train', 'val')), [])
     assert len(rows) == 679
+
+
+def test_scans_with_labels_beside_them(own_scans, source):
+    """An OBJ with its labels becomes what the PLY was."""
+    status, out = run(own_scans, source)
+    assert status == 0
+    expected = {
+        folder: (out / folder / 'a.bin').read_bytes()
+        for folder in ('points', 'instance_mask')
+    }
+    vertices = PlyData.read(source / 'a.ply')['vertex'].data
+    (source / 'a.ply').unlink()
+    xyz = np.stack([vertices[n] for n in 'xyz'], 1).astype(np.float64)
+    rgb = np.stack([vertices[n] for n in ('red', 'green', 'blue')], 1)
+    (source / 'a.obj').write_text('\n'.join(
+        'v {!r} {!r} {!r} {!r} {!r} {!r}'.format(*row)
+        for row in np.concatenate([xyz, rgb / 255], 1).tolist()))
+    labels = source / 'a.labels.npy'
+    np.save(labels, vertices['label'])
+    assert run(own_scans, source)[0] == 0
+    points = np.fromfile(out / 'points/a.bin', '<f4').reshape(-1, 6)
+    native = np.frombuffer(expected['points'], '<f4').reshape(-1, 6)
+    assert np.allclose(points[:, :3], native[:, :3], atol=1e-6)
+    assert np.allclose(points[:, 3:], native[:, 3:], atol=1e-3)
+    mask = (out / 'instance_mask/a.bin').read_bytes()
+    assert mask == expected['instance_mask']
+
+
+@pytest.mark.parametrize('content, message', [
+    (None, 'needs the label of each point in a.labels.npy'),
+    (b'no array', 'a.labels.npy is not an array'),
+    (np.zeros(3, int), 'has shape (3,) and dtype int64'),
+    (np.zeros(3000), 'dtype float64, but must be integers'),
+    (np.full(3000, -1), 'but must be integers from 0'),
+])
+def test_wrong_label_files(own_scans, source, capsys, content, message):
+    (source / 'a.ply').unlink()
+    rows = [f'v 0 0 {i / 1000} 1 1 1' for i in range(3000)]
+    (source / 'a.obj').write_text('\n'.join(rows))
+    if isinstance(content, bytes):
+        (source / 'a.labels.npy').write_bytes(content)
+    elif content is not None:
+        np.save(source / 'a.labels.npy', content)
+    assert run(own_scans, source)[0] == 1
+    assert message in capsys.readouterr().err
+
+
+def test_two_files_of_a_scene(own_scans, source, capsys):
+    (source / 'a.obj').write_text('v 0 0 0')
+    assert run(own_scans, source)[0] == 1
+    assert 'a.ply and a.obj are of one scene' in capsys.readouterr().err

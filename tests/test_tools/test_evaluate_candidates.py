@@ -111,7 +111,7 @@ def test_refinement(run, tmp_path):
         # images 1 and 3 have the true mask, 2 one that fits nothing well
         assert row['gain'] == pytest.approx(row['after'] - row['before'])
         assert row['after'] > row['before'] > 20
-        assert 60 < row['matched'] <= 100
+        assert 30 < row['matched'] <= 100
     assert rows['eroded']['after'] > 80
 
 

@@ -6,7 +6,9 @@ Example:
 reads from ``my_scans``
 
 - ``<scene>.ply``: vertices x, y, z in metres (z up), red, green, blue and an
-  integer label per point, 0 = background, otherwise the object;
+  integer label per point, 0 = background, otherwise the object; or
+  ``<scene>.obj``, ``.glb``, ``.las``, ``.laz`` or ``.pcd`` with the labels in
+  ``<scene>.labels.npy``;
 - ``referring.json``: list of rows in ScanRefer's schema with ``scene_id``,
   ``object_id`` (the label; or ``object_ids``, a list), ``ann_id``,
   ``description`` and maybe ``object_name``, ``token``, ``kind``;
@@ -44,12 +46,14 @@ from mmlangseg.io.annotations import AnnotationError, load_json
 from mmlangseg.io.files import write_json
 from mmlangseg.less.datasets import annotations
 from mmlangseg.less.scans import files as scan_files
+from mmlangseg.less.scans import read_scan as read_points
 from mmlangseg.less.scans.colors import grey_colors, scale_colors
 from mmlangseg.less.scans.ply import (COORDINATES, find_colors,
                                       name_missing_color, read_ply,
                                       stack_properties)
 
 FEW_POINTS = 10
+SUFFIXES = ('.ply', '.obj', '.glb', '.las', '.laz', '.pcd')
 
 
 class ScanError(ValueError):
@@ -58,12 +62,18 @@ class ScanError(ValueError):
 
 def read_scan(path: Path,
               args: argparse.Namespace) -> Tuple[np.ndarray, np.ndarray]:
-    """Read and check one PLY file, and move the scan.
+    """Read and check one file, and move the scan.
 
     Returns:
         (N, 7) float64: x y z in metres, r g b in [0, 255], label; and the
         offset that was subtracted, (3,), metres.
     """
+    if path.suffix.lower() != '.ply':
+        points = read_points(path)
+        labels = read_label_file(path, len(points))
+        xyz, offset = place_scan(
+            path, points[:, :3], args.scale, center=args.center)
+        return np.column_stack([xyz, points[:, 3:], labels]), offset
     vertices = read_ply(path)
     finite = np.isfinite(stack_properties(path, vertices,
                                           COORDINATES)).all(axis=1)
@@ -104,6 +114,38 @@ def read_labels(path: Path, vertices: np.ndarray, name: str) -> np.ndarray:
         raise ScanError(f'{path}: "{name}" must hold integers from 0 (0 = '
                         f'background) to below {scan_files.MAX_LABEL}')
     return labels
+
+
+def read_label_file(path: Path, count: int) -> np.ndarray:
+    """Object labels beside a scan whose format has none, (N,)."""
+    file = path.with_name(f'{path.stem}.labels.npy')
+    try:
+        labels = np.load(file, mmap_mode='r', allow_pickle=False)
+    except FileNotFoundError:
+        raise ScanError(f'{path} needs the label of each point in {file.name} '
+                        'beside it: (N,) integers') from None
+    except (ValueError, EOFError, OSError) as error:
+        raise ScanError(f'{file} is not an array: {error}. Write it again '
+                        'with numpy.save') from None
+    fits = labels.shape == (count, ) and labels.dtype.kind in 'iu'
+    if not fits or not ((labels >= 0) & (labels < scan_files.MAX_LABEL)).all():
+        raise ScanError(f'{file} has shape {labels.shape} and dtype '
+                        f'{labels.dtype}, but must be integers from 0, one of '
+                        f'each of the {count} points of {path.name}')
+    return np.array(labels)
+
+
+def find_scans(folder: Path) -> Dict[str, Path]:
+    """The file of each scene in a folder, in the order of their names."""
+    found: Dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in SUFFIXES:
+            continue
+        if path.stem in found:
+            raise AnnotationError(f'{path} and {found[path.stem].name} are of '
+                                  'one scene: leave one of them')
+        found[path.stem] = path
+    return found
 
 
 def check_targets(rows: List[dict], counts: Counter,
@@ -171,7 +213,8 @@ def convert(args: argparse.Namespace) -> List[str]:
     """Convert everything; returns the faults."""
     source = args.annotations or args.source / 'referring.json'
     rows = read_rows(source)
-    known = sorted(path.stem for path in args.source.glob('*.ply'))
+    files = find_scans(args.source)
+    known = list(files)
     splits = read_splits(args.source, args.splits, known)
     by_scene: Dict[str, List[dict]] = {scene: [] for scene in known}
     for row in rows:
@@ -185,8 +228,8 @@ def convert(args: argparse.Namespace) -> List[str]:
     progress = ProgressBar(len(used))
     for scene in used:
         try:
-            scan, offset = read_scan(args.source / f'{scene}.ply', args)
-        except (OSError, ValueError) as error:
+            scan, offset = read_scan(files[scene], args)
+        except (OSError, ValueError, ImportError) as error:
             faults.append(str(error))
         else:
             offsets[scene] = offset.tolist()
@@ -253,7 +296,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', type=Path, help='folder of PLY files')
+    parser.add_argument('source', type=Path, help='folder of the scans')
     parser.add_argument('out', type=Path, help='data root to write')
     parser.add_argument(
         '--annotations', type=Path, help='by default SOURCE/referring.json')

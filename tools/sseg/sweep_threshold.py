@@ -34,8 +34,10 @@ from mmengine.runner import Runner
 from mmlangseg.apis.model import load_config, load_model
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.cfg_options import CfgOptions
+from mmlangseg.cli.command_line import add_model, check_model
 from mmlangseg.cli.config_keys import read_config
 from mmlangseg.cli.progress import Progress
+from mmlangseg.engine.model_source import open_model
 from mmlangseg.engine.subset import keep_evenly_spaced
 from mmlangseg.io.files import write_json
 from mmlangseg.sseg.evaluation import check_coverage
@@ -46,8 +48,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__.split('\n', 1)[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
-    add('config', help='config of an evaluation with background')
-    add('checkpoint', help='checkpoint file or URL')
+    add_model(parser)
     add('--dataloader',
         default='test_dataloader',
         metavar='KEY',
@@ -72,10 +73,7 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='override values of the config')
     args = parser.parse_args()
-    if not os.path.isfile(args.config):
-        parser.error(f'config {args.config} does not exist')
-    if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
-        parser.error(f'checkpoint {args.checkpoint} does not exist')
+    check_model(parser, args)
     if args.max_images is not None and args.max_images < 1:
         parser.error(f'--max-images {args.max_images} must be at least 1')
     if args.out is not None and not args.out.endswith('.json'):
@@ -189,10 +187,12 @@ def predict(model: torch.nn.Module, loader, title: str) -> Iterator:
 
 def sweep(args: argparse.Namespace) -> dict:
     """Score all thresholds."""
-    cfg = read_config(
-        args.config, args.cfg_options, also_read=[args.dataloader])
+    cfg, options = args.config, args.cfg_options
+    if os.path.isfile(cfg):
+        cfg = read_config(cfg, options, also_read=[args.dataloader])
+    cfg, checkpoint = open_model(cfg, args.checkpoint or ..., options)
     cfg = load_config(cfg, scope='mmseg')
-    model = load_model(cfg, args.checkpoint, args.device)
+    model = load_model(cfg, checkpoint, args.device)
     vocabulary = getattr(model, 'vocabulary', None)
     if vocabulary is None or not vocabulary.background:
         raise ValueError('the model has no vocabulary with background: there '
@@ -240,7 +240,7 @@ def sweep(args: argparse.Namespace) -> dict:
     ]
     return dict(
         config=args.config,
-        checkpoint=args.checkpoint,
+        checkpoint=checkpoint,
         images=len(dataset),
         best=max(rows, key=lambda row: row['mIoU'])['threshold'],
         rows=rows)

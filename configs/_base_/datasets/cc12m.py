@@ -5,17 +5,16 @@
 _base_ = './sseg_test_images.py'
 
 image_size = (224, 224)  # a choice
-train_pipeline = [
-    dict(type='LoadPairImage'),
-    # a choice: GroupViT's crop and flip, without its changes of colours,
-    # which would mislead the clusters
-    dict(type='RandomResizedCrop', size=image_size, scale=(0.08, 1.)),
-    dict(type='RandomFlip', prob=0.5),
-    dict(
-        type='PackSegInputs',
-        meta_keys=('key', 'sample_id', 'text', 'ori_shape', 'img_shape',
-                   'flip', 'flip_direction')),
-]
+load_pair = dict(type='LoadPairImage')
+# a choice: GroupViT's crop and flip, without its changes of colors, which
+# would mislead the clusters
+crop = dict(type='RandomResizedCrop', size=image_size, scale=(0.08, 1.))
+flip = dict(type='RandomFlip', prob=0.5)
+pack_pair = dict(
+    type='PackSegInputs',
+    meta_keys=('key', 'sample_id', 'text', 'ori_shape', 'img_shape', 'flip',
+               'flip_direction'))
+train_pipeline = [load_pair, crop, flip, pack_pair]
 train_dataloader = dict(
     batch_size=128,
     num_workers=8,

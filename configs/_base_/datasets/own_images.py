@@ -15,9 +15,12 @@ load_image = dict(type='LoadImage')
 resize = dict(
     type='Resize', scale=image_size, keep_ratio=False, backend='pillow')
 pack = dict(type='PackSegInputs', meta_keys=meta_keys)
-test_pipeline = [load_image, dict(type='LoadReferringMask'), resize, pack]
+load_mask = dict(type='LoadReferringMask')
+test_pipeline = [load_image, load_mask, resize, pack]
 sup_pipeline = [
-    *test_pipeline[:-1],
+    load_image,
+    load_mask,
+    resize,
     dict(type='mmdet.MultiBranch', branch_field=branches, sup=[pack]),
 ]
 unsup_pipeline = [

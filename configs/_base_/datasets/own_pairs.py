@@ -19,25 +19,21 @@ train_pipeline = [
         type='PackSegInputs',
         meta_keys=('key', 'sample_id', 'text', 'ori_shape', 'img_shape')),
 ]
-test_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='Resize', scale=image_scale, keep_ratio=True, backend='pillow'),
-    # behind the resizing: predictions are scored at the original size
-    dict(type='LoadWideAnnotations'),
-    dict(type='PackSegInputs'),
-]
+load_image = dict(type='LoadImage')
+resize = dict(
+    type='Resize', scale=image_scale, keep_ratio=True, backend='pillow')
+load_labels = dict(type='LoadWideAnnotations')
+pack = dict(type='PackSegInputs')
+flips = [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)]
+# labels behind the resizing: predictions are scored at the original size
+test_pipeline = [load_image, resize, load_labels, pack]
 tta_model = dict(type='ProbabilityTTAModel')
 tta_pipeline = [  # tools/test.py --tta
-    *test_pipeline[:1],
+    load_image,
     dict(
         type='TestTimeAug',
-        transforms=[
-            [test_pipeline[1]],
-            [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)],
-            # behind the flip: predictions are turned back
-            [test_pipeline[2]],
-            [test_pipeline[3]],
-        ])
+        # labels behind the flips: predictions are turned back
+        transforms=[[resize], flips, [load_labels], [pack]])
 ]
 
 train_dataloader = dict(

@@ -11,12 +11,12 @@ meta_keys = ('img_path', 'img_id', 'ref_id', 'sent_id', 'text', 'groups',
 
 # Pillow's interpolation is that of the released code. COCO's images carry no
 # orientation; own photographs in this layout are turned as EXIF says.
-train_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='LoadReferringMask'),
-    dict(type='Resize', scale=image_size, keep_ratio=False, backend='pillow'),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
-]
+load_image = dict(type='LoadImage')
+load_mask = dict(type='LoadReferringMask')
+resize = dict(
+    type='Resize', scale=image_size, keep_ratio=False, backend='pillow')
+pack = dict(type='PackSegInputs', meta_keys=meta_keys)
+train_pipeline = [load_image, load_mask, resize, pack]
 # The mask is loaded before the resize: evaluated at 480 x 480, as in the
 # papers. For the original size load it behind, and set the model's
 # eval_size='original'.

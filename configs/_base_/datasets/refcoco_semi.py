@@ -7,34 +7,27 @@ _base_ = './refcoco.py'
 
 data_root = _base_.data_root
 lists = 'refcoco/splits/refcoco_unc_train_1pct_seed0'
-meta_keys = _base_.meta_keys
 
-load_pipeline = _base_.train_pipeline[:-1]
-sup_pipeline = [
-    *load_pipeline,
-    dict(
-        type='mmdet.MultiBranch',
-        branch_field=['sup', 'unsup_teacher', 'unsup_student'],
-        sup=[dict(type='PackSegInputs', meta_keys=meta_keys)]),
-]
+branches = ['sup', 'unsup_teacher', 'unsup_student']
+sup = dict(type='mmdet.MultiBranch', branch_field=branches, sup=[_base_.pack])
+sup_pipeline = [_base_.load_image, _base_.load_mask, _base_.resize, sup]
 # The weak view is the teacher's; the student's is made from it.
+load_candidates = dict(
+    type='LoadMaskCandidates', cache='data/refer/candidates')
+pack_candidates = dict(
+    type='PackSegInputs', meta_keys=(*_base_.meta_keys, 'candidates'))
+unsup = dict(
+    type='mmdet.MultiBranch',
+    branch_field=branches,
+    unsup_teacher=[load_candidates, pack_candidates],
+    unsup_student=[dict(type='RandomColorJitter'), _base_.pack])
 unsup_pipeline = [
-    load_pipeline[0],
+    _base_.load_image,
     # masks of unlabelled images only serve to log how good pseudo-labels are
     dict(type='LoadReferringMask', required=False),
-    load_pipeline[2],
+    _base_.resize,
     dict(type='RandomGaussianBlur'),
-    dict(
-        type='mmdet.MultiBranch',
-        branch_field=['sup', 'unsup_teacher', 'unsup_student'],
-        unsup_teacher=[
-            dict(type='LoadMaskCandidates', cache='data/refer/candidates'),
-            dict(type='PackSegInputs', meta_keys=(*meta_keys, 'candidates')),
-        ],
-        unsup_student=[
-            dict(type='RandomColorJitter'),
-            dict(type='PackSegInputs', meta_keys=meta_keys),
-        ]),
+    unsup,
 ]
 
 train_dataloader = dict(

@@ -4,32 +4,18 @@
 _base_ = './sseg_evaluation.py'
 
 ignore_index = 65535  # 255 is a class of the larger sets
-test_pipeline = [
-    # the label maps are not turned as EXIF says
-    dict(type='LoadImage', ignore_orientation=True),
-    dict(
-        type='Resize',
-        scale=_base_.image_scale,
-        keep_ratio=True,
-        backend='pillow'),
-    dict(
-        type='LoadWideAnnotations',
-        rgb=True,
-        ignore_ids=(1000, ),
-        ignore_index=ignore_index),
-    dict(type='PackSegInputs'),
-]
+load_labels = dict(
+    type='LoadWideAnnotations',
+    rgb=True,
+    ignore_ids=(1000, ),
+    ignore_index=ignore_index)
+test_pipeline = [_base_.load_image, _base_.resize, load_labels, _base_.pack]
 tta_pipeline = [
-    *test_pipeline[:1],
+    _base_.load_image,
     dict(
         type='TestTimeAug',
-        transforms=[
-            [test_pipeline[1]],
-            [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)],
-            # behind the flip: predictions are turned back
-            [test_pipeline[2]],
-            [test_pipeline[3]],
-        ])
+        transforms=[[_base_.resize], _base_.flips, [load_labels],
+                    [_base_.pack]])
 ]
 test_dataloader = dict(
     dataset=dict(

@@ -4,22 +4,18 @@
 # Label maps of benchmarks were drawn on the pixels as they are stored, but
 # inference turns images as EXIF says, as people see them.
 image_scale = (2048, 448)
-test_pipeline = [
-    dict(type='LoadImage', ignore_orientation=True),
-    dict(type='Resize', scale=image_scale, keep_ratio=True, backend='pillow'),
-    dict(type='LoadWideAnnotations', ignore_index=255),
-    dict(type='PackSegInputs'),
-]
+load_image = dict(type='LoadImage', ignore_orientation=True)
+resize = dict(
+    type='Resize', scale=image_scale, keep_ratio=True, backend='pillow')
+load_labels = dict(type='LoadWideAnnotations', ignore_index=255)
+pack = dict(type='PackSegInputs')
+flips = [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)]
+test_pipeline = [load_image, resize, load_labels, pack]
 tta_model = dict(type='ProbabilityTTAModel')
 tta_pipeline = [  # tools/test.py --tta
-    *test_pipeline[:1],
+    load_image,
     dict(
         type='TestTimeAug',
-        transforms=[
-            [test_pipeline[1]],
-            [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)],
-            # behind the flip: predictions are turned back
-            [test_pipeline[2]],
-            [test_pipeline[3]],
-        ])
+        # labels behind the flips: predictions are turned back
+        transforms=[[resize], flips, [load_labels], [pack]])
 ]

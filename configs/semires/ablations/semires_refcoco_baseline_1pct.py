@@ -4,10 +4,12 @@ _base_ = '../../semires_refcoco_iom_1pct.py'
 model = dict(refiner=dict(_delete_=True, type='KeepPseudoLabel', trusted=True))
 
 # Masks are taken as they are, so no candidates of SAM are needed.
-unsup_pipeline = _base_.unsup_pipeline
-unsup_pipeline[-1].unsup_teacher = [
-    transform for transform in unsup_pipeline[-1].unsup_teacher
-    if transform.type != 'LoadMaskCandidates'
+unsup_pipeline = [
+    _base_.load_image,
+    dict(type='LoadReferringMask', required=False),
+    _base_.resize,
+    dict(type='RandomGaussianBlur'),
+    dict(_base_.unsup, unsup_teacher=[_base_.pack_candidates]),
 ]
 train_dataloader = dict(
     dataset=dict(sources=dict(unlabelled=dict(pipeline=unsup_pipeline))))

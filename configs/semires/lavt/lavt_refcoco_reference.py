@@ -5,11 +5,8 @@ _base_ = '../../lavt_refcoco.py'
 
 model = dict(text_encoder=dict(truncation='slice'))
 
-pipeline = [
-    _base_.train_pipeline[0],
-    dict(type='LoadReferringMask', overlap='official'),
-    *_base_.train_pipeline[2:],
-]
+load_mask = dict(type='LoadReferringMask', overlap='official')
+pipeline = [_base_.load_image, load_mask, _base_.resize, _base_.pack]
 released = dict(text_field='raw', pipeline=pipeline)
 train_dataloader = dict(dataset=released)
 val_dataloader = dict(dataset=released)

@@ -8,27 +8,21 @@ _base_ = '../../semires_refcoco_iom_1pct.py'
 model = dict(segmentor=dict(text_encoder=dict(truncation='slice')))
 
 load_mask = dict(type='LoadReferringMask', overlap='official')
-sup_pipeline = [
-    _base_.sup_pipeline[0],
-    load_mask,
-    *_base_.sup_pipeline[2:],
-]
-branches = _base_.unsup_pipeline[-1]
+sup_pipeline = [_base_.load_image, load_mask, _base_.resize, _base_.sup]
 # made with generate_candidates.py --resize corner, or --import-released
-branches.unsup_teacher[0].expect = dict(resize='corner')
-branches.unsup_student[0] = dict(
-    type='RandomColorJitter', strong_from='normalised')
+load_candidates = dict(_base_.load_candidates, expect=dict(resize='corner'))
+jitter = dict(type='RandomColorJitter', strong_from='normalised')
 unsup_pipeline = [
-    _base_.unsup_pipeline[0],
+    _base_.load_image,
     dict(required=False, **load_mask),
-    *_base_.unsup_pipeline[2:-1],
-    branches,
+    _base_.resize,
+    dict(type='RandomGaussianBlur'),
+    dict(
+        _base_.unsup,
+        unsup_teacher=[load_candidates, _base_.pack_candidates],
+        unsup_student=[jitter, _base_.pack]),
 ]
-test_pipeline = [
-    _base_.test_pipeline[0],
-    load_mask,
-    *_base_.test_pipeline[2:],
-]
+test_pipeline = [_base_.load_image, load_mask, _base_.resize, _base_.pack]
 sources = dict(
     labelled=dict(pipeline=sup_pipeline),
     unlabelled=dict(pipeline=unsup_pipeline))

@@ -7,6 +7,7 @@ from mmlangseg.compat.loading import repair_checkpoint_loading
 from .candidates import *  # noqa: F401,F403
 from .datasets import *  # noqa: F401,F403
 from .engine import *  # noqa: F401,F403
+from .evaluation import *  # noqa: F401,F403
 from .losses import *  # noqa: F401,F403
 from .models import *  # noqa: F401,F403
 from .refiners import *  # noqa: F401,F403

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from .colors import grey_colors, scale_colors
+from .las import read_las
+from .meshes import read_mesh, read_obj
 from .pcd import read_pcd
 from .ply import COORDINATES, find_colors, read_ply, stack_properties
 
@@ -16,7 +18,9 @@ def read_scan(path: str | os.PathLike) -> np.ndarray:
 
     Formats by suffix: ``.ply``; ``.pcd``; ``.npy``, (N, 6) or (N, 3);
     ``.npz`` with ``points`` (N, 6), or with ``xyz`` and ``rgb``; ``.bin``,
-    processed scans of MMDetection3D, float32 (N, 6).
+    processed scans of MMDetection3D, float32 (N, 6); ``.obj``, ``.glb`` and
+    ``.gltf``, of which the vertices are taken, see :func:`read_mesh`; ``.las``
+    and ``.laz``, see :func:`read_las`.
 
     Colours from 0 to 1 become 0 to 255. A scan without colours becomes grey,
     with a warning.
@@ -31,6 +35,7 @@ def read_scan(path: str | os.PathLike) -> np.ndarray:
 
     Raises:
         FileNotFoundError: The file does not exist.
+        ImportError: A library that reads the format is not installed.
         ValueError: The format is not known, or the file is damaged, has no
             points, or has values that are not finite.
     """
@@ -141,4 +146,9 @@ READERS = {
     '.npy': _read_npy,
     '.npz': _read_npz,
     '.bin': _read_bin,
+    '.obj': read_obj,
+    '.glb': read_mesh,
+    '.gltf': read_mesh,
+    '.las': read_las,
+    '.laz': read_las,
 }

@@ -22,6 +22,9 @@ from .source import CANDIDATE_SOURCES, CandidateSource
 # SAM's, for pixels from 0 to 255
 _MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _PROMPTS_AT_ONCE = 2
+# How far the stability of a mask at low resolution may lie below that at the
+# size of the image, if it has as many pixels.
+_MARGIN, _ENOUGH = 0.1, 1000
 
 
 @CANDIDATE_SOURCES.register_module(name='onnx-sam')
@@ -105,7 +108,9 @@ class OnnxSAM(CandidateSource):
         for batch in points.split(self._batch):
             for logits, score in self._promising(
                     embedding.to(self._device), batch.to(self._device), low):
-                full = rows @ (logits @ columns.T)
+                likely = self._likely_stable(logits)
+                full = rows @ (logits[likely] @ columns.T)
+                score = score[likely]
                 stable = _stability(full, settings['stability_score_offset']
                                     ) >= settings['stability_score_thresh']
                 masks = full[stable] > 0
@@ -118,6 +123,15 @@ class OnnxSAM(CandidateSource):
         _, kept = nms(torch.cat(boxes), scores, settings['box_nms_thresh'])
         for i in kept.tolist():
             yield codes[i], float(scores[i])
+
+    def _likely_stable(self, logits: Tensor) -> Tensor:
+        """Indices of masks that are worth a look at the size of the image:
+        most that fail the filter of stability do so by far."""
+        stability = _stability(logits,
+                               self.parameters['stability_score_offset'])
+        small = (logits > 0).sum((1, 2), dtype=torch.int32) < _ENOUGH
+        threshold = self.parameters['stability_score_thresh'] - _MARGIN
+        return torch.nonzero(small | (stability >= threshold))[:, 0]
 
     def _promising(self, embedding: Tensor, points: Tensor,
                    size: tuple[int, int]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -119,9 +119,9 @@ class SAMDecoder(nn.Module):
 def _upscale(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
     """A convolution whose windows do not overlap: every pixel becomes 2 x 2,
     in two more dimensions before that of the channels."""
-    out = layer.out_channels
-    weight = layer.weight.permute(0, 2, 3, 1).flatten(1)
-    return (x @ weight).unflatten(-1, (2, 2, out)) + layer.bias
+    weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
+    x = F.linear(x, weight, layer.bias.repeat(4))
+    return x.unflatten(-1, (2, 2, layer.out_channels))
 
 
 class TwoWayTransformer(nn.Module):

@@ -1,5 +1,6 @@
 """Scores of the predictions of any model on images with expressions."""
 from .evaluate_images import evaluate_image_masks
+from .generalized_seg_metric import GeneralizedSegMetric
 from .generalized_sums import GeneralizedSums
 
-__all__ = ['GeneralizedSums', 'evaluate_image_masks']
+__all__ = ['GeneralizedSegMetric', 'GeneralizedSums', 'evaluate_image_masks']
