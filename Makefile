@@ -2,6 +2,7 @@
 # make test   environment, lint, tests
 # make matrix SET=vision   the tests with a set of requirements/sets; none: with all
 # make lint   style of the code only
+# make docs   the pages of docs/ as a site in site/, with MkDocs in .venv-docs
 # make mutations     thousands of damaged files, and how they are taken
 # make toy-ablation   the ablation table of LESS on toy rooms
 # make toy-semires   the table of SemiRES on toy pictures
@@ -13,10 +14,11 @@ export VENV
 export CUDA_VISIBLE_DEVICES =
 # without its bytecode, each import of the libraries takes twice as long
 unexport PYTHONDONTWRITEBYTECODE
+DOCS_VENV ?= .venv-docs
 PYTHON_FILES = mmlangseg projects configs tools tests .dev_scripts setup.py
 TOY_DATA = data/less_toy
 
-.PHONY: env demo test matrix lint mutations toy-ablation toy-semires \
+.PHONY: env demo test matrix lint docs mutations toy-ablation toy-semires \
 	toy-sseg
 
 # rooms that were not looked at while the settings were chosen
@@ -31,7 +33,7 @@ env:
 demo: env
 	@VENV=$(VENV) $(VENV)/bin/python tools/demo.py
 
-# the ablation table of projects/LESS/README.md
+# the ablation table of docs/results/less.md
 toy-ablation: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less $(TOY_DATA)
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py less \
@@ -39,19 +41,19 @@ toy-ablation: env
 	@VENV=$(VENV) FRESH=$(TOY_FRESH) .dev_scripts/toy_ablation.sh \
 		$(ABLATION)
 
-# the table of projects/SSeg/README.md
+# the table of docs/results/sseg.md
 toy-sseg: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py sseg \
 		data/sseg_toy
 	@VENV=$(VENV) .dev_scripts/toy_sseg.sh
 
-# the tables of projects/SemiRES/README.md
+# the tables of docs/results/semires.md
 toy-semires: env
 	@$(VENV)/bin/python tools/dataset_converters/make_toy.py semires \
 		$(TOY_PICTURES)
 	@VENV=$(VENV) .dev_scripts/toy_semires.sh
 
-# the table of tests/README.md
+# the table of docs/untrusted_files.md
 mutations: env
 	@PYTHONPATH=.:tests $(VENV)/bin/python -m mutation --cases 100
 
@@ -68,3 +70,12 @@ lint: env
 	@$(VENV)/bin/flake8 $(PYTHON_FILES)
 	@$(VENV)/bin/isort --check --diff --quiet $(PYTHON_FILES)
 	@$(VENV)/bin/yapf --diff --recursive --parallel $(PYTHON_FILES)
+
+# a link that leads nowhere is an error
+docs: $(DOCS_VENV)/.stamp
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict
+
+$(DOCS_VENV)/.stamp: requirements/docs.txt
+	@$(or $(PYTHON),python3) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/pip install -q -r requirements/docs.txt
+	@touch $@

@@ -5,10 +5,11 @@ from pathlib import Path
 from pytest import Item
 
 LONGEST = ('test_packaging.py', 'test_tools/test_train_and_test.py',
-           'test_tools/test_parity.py', 'test_tools/test_benchmark.py',
+           'test_dev_scripts/test_parity.py',
+           'test_dev_scripts/test_benchmark.py',
            'test_tools/test_semires_toy.py', 'test_tools/test_sseg_toy.py',
            'test_tools/test_less_toy.py', 'test_isolation.py',
-           'test_light_imports.py', 'test_tools/test_infer.py')
+           'test_compat/test_light_imports.py', 'test_tools/test_infer.py')
 
 
 def longest_first(items: list[Item], root: Path) -> None:

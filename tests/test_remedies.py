@@ -38,7 +38,10 @@ def test_programs():
 def test_targets_of_make():
     targets = set(
         re.findall(r'^([\w-]+):', (ROOT / 'Makefile').read_text(), re.M))
-    readmes = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md']
+    readmes = [
+        ROOT / 'README.md', ROOT / 'CONTRIBUTING.md',
+        *ROOT.glob('docs/**/*.md')
+    ]
     named = {
         target
         for path in sources() + readmes

@@ -111,8 +111,8 @@ def test_what_it_begins_with(write):
     """The libraries of others, and random numbers of its own."""
     lines = [run_python(write(STATE)).stdout.splitlines() for _ in range(2)]
     assert set(lines[0][0].split()) == {
-        'mmlangseg', 'mmlangseg.compat.mmcv_ext', 'mmlangseg.compat.onedl',
-        'mmlangseg.version'
+        'mmlangseg', 'mmlangseg.compat', 'mmlangseg.compat.mmcv_ext',
+        'mmlangseg.compat.onedl', 'mmlangseg.version'
     }
     (first, a, pid), (second, b, other) = (line[1].split() for line in lines)
     assert first != second and a == b and pid != other

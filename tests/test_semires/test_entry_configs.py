@@ -227,9 +227,9 @@ def test_reference(name, roots):
 
 
 def readme_configs() -> list[str]:
-    """The configs that the README shows."""
-    readme = ROOT.parent / 'projects' / 'SemiRES' / 'README.md'
-    blocks = re.findall(r'^```python\n(.*?)^```', readme.read_text(),
+    """The configs that the docs show."""
+    page = ROOT.parent / 'docs' / 'semires' / 'configs.md'
+    blocks = re.findall(r'^```python\n(.*?)^```', page.read_text(),
                         re.DOTALL | re.MULTILINE)
     return [block for block in blocks if block.startswith('_base_')]
 

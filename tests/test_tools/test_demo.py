@@ -26,8 +26,7 @@ def demo(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / 'tools'))
     import demo
     yield demo
-    for name in ('demo', 'demo_parts'):
-        sys.modules.pop(name)
+    sys.modules.pop('demo')
 
 
 def write_results(folder: Path) -> None:

@@ -1,5 +1,5 @@
 # Own images with sentences, of which some have masks; see "Train on your own
-# images" in projects/SemiRES/README.md for the files and how the lists, the
+# images" in docs/tutorials/own_images.md for the files and how the lists, the
 # words and the candidates are made.
 data_root = 'data/own_images/'
 ann_folder = 'mine'

@@ -1,6 +1,6 @@
 # LESS of `make demo`: what a core learns about toy rooms in six minutes.
 # Against less_toy.py: voxels of 20 cm in place of 15; no contrastive loss,
-# which slows the beginning (see the tables in projects/LESS/README.md); no
+# which slows the beginning (see the tables in docs/results/less.md); no
 # augmentation, as a sentence is hardly seen twice; 1,200 steps of 4,500.
 # Settings were tried on rooms of another seed (make_toy.py less --seed 2).
 _base_ = './less_toy_seg_area.py'

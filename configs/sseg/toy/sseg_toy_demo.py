@@ -1,6 +1,6 @@
 # S-Seg of `make demo`: sseg_toy.py with 500 steps in place of 4,000, and with
 # the similarity that tells things from ground sooner (not in the paper, see
-# projects/SSeg/README.md). The threshold is that of 100 pictures of the
+# docs/results/sseg.md). The threshold is that of 100 pictures of the
 # evaluation set's training part.
 _base_ = './sseg_toy.py'
 

@@ -7,6 +7,8 @@ from less_model import build, model_config, run, scene
 from mmengine.runner import load_checkpoint, save_checkpoint
 from mmengine.runner.checkpoint import get_state_dict
 
+from mmlangseg.cpu.chunks import sentences_at_once
+
 TEXT_CASES = [
     dict(),
     dict(backbone=dict(type='LESSUNet', channels=[8, 12], fusion=None)),

@@ -281,8 +281,8 @@ def test_vocabulary_of_a_benchmark(tmp_path):
     own = dict(dataset='own', classes_file=str(path))
     assert build_vocabulary(own) == build_vocabulary(path)
     assert build_vocabulary(path).prompt_names[1] == ('dog', 'puppy')
-    with pytest.raises(ValueError, match="no benchmark 'cityscapes'"):
-        build_vocabulary(dict(dataset='cityscapes'))
+    with pytest.raises(ValueError, match="no benchmark 'mapillary'"):
+        build_vocabulary(dict(dataset='mapillary'))
     with pytest.raises(TypeError):
         build_vocabulary(dict(classes=['cat'], template='simple'))
 
