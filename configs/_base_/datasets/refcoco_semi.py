@@ -12,14 +12,15 @@ branches = ['sup', 'unsup_teacher', 'unsup_student']
 sup = dict(type='mmdet.MultiBranch', branch_field=branches, sup=[_base_.pack])
 sup_pipeline = [_base_.load_image, _base_.load_mask, _base_.resize, sup]
 # The weak view is the teacher's; the student's is made from it.
-load_candidates = dict(
-    type='LoadMaskCandidates', cache='data/refer/candidates')
 pack_candidates = dict(
     type='PackSegInputs', meta_keys=(*_base_.meta_keys, 'candidates'))
 unsup = dict(
     type='mmdet.MultiBranch',
     branch_field=branches,
-    unsup_teacher=[load_candidates, pack_candidates],
+    unsup_teacher=[
+        dict(type='LoadMaskCandidates', cache='data/refer/candidates'),
+        pack_candidates
+    ],
     unsup_student=[dict(type='RandomColorJitter'), _base_.pack])
 unsup_pipeline = [
     _base_.load_image,

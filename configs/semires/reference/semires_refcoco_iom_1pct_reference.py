@@ -10,7 +10,10 @@ model = dict(segmentor=dict(text_encoder=dict(truncation='slice')))
 load_mask = dict(type='LoadReferringMask', overlap='official')
 sup_pipeline = [_base_.load_image, load_mask, _base_.resize, _base_.sup]
 # made with generate_candidates.py --resize corner, or --import-released
-load_candidates = dict(_base_.load_candidates, expect=dict(resize='corner'))
+load_candidates = dict(
+    type='LoadMaskCandidates',
+    cache='data/refer/candidates',
+    expect=dict(resize='corner'))
 jitter = dict(type='RandomColorJitter', strong_from='normalised')
 unsup_pipeline = [
     _base_.load_image,
