@@ -23,6 +23,7 @@ from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import check_checkpoint, check_launcher
+from mmlangseg.cli.config_path import check_config
 from mmlangseg.compat.loading import repair_checkpoint_loading
 from mmlangseg.engine import (CheckpointError, find_resume_checkpoint,
                               watch_load_from, watch_pretrained)
@@ -71,8 +72,7 @@ def parse_args() -> argparse.Namespace:
         default=0,
         help='set by torch.distributed.launch')
     args = parser.parse_args()
-    if not os.path.isfile(args.config):
-        parser.error(f'config {args.config} does not exist')
+    args.config = check_config(parser, args.config)
     check_launcher(parser, args.launcher, 'tools/dist_train.sh')
     if args.resume not in (None, 'auto'):
         args.resume = check_checkpoint(parser, '--resume: checkpoint',

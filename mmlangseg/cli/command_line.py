@@ -4,6 +4,8 @@ import argparse
 import os
 import re
 
+from .config_path import check_config
+
 _HUB_NAME = re.compile(r'[\w.-]+/[\w.-]+(@[\w./-]+)?')
 _FILES = ('.py', '.json', '.yml', '.yaml', '.pth')
 
@@ -51,7 +53,7 @@ def check_model(parser: argparse.ArgumentParser,
     known = os.path.exists(args.config)
     if not known and (args.checkpoint is not None
                       or not is_hub_name(args.config)):
-        parser.error(f'config {args.config} does not exist')
+        args.config = check_config(parser, args.config)
     if args.checkpoint is not None:
         args.checkpoint = check_checkpoint(parser, 'checkpoint',
                                            args.checkpoint)

@@ -7,6 +7,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .config_path import find_config
+
 # What MMEngine's runner, or a tool that builds one, takes from a config.
 READ_KEYS = ('model', 'data_preprocessor', 'train_dataloader',
              'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg',
@@ -51,6 +53,7 @@ def read_config(path: str | os.PathLike,
         SystemExit: An option or a key of the file has no effect, see
             :func:`check_options` and :func:`check_keys`.
     """
+    path = find_config(str(path))
     cfg = Config.fromfile(path, import_custom_modules=import_custom_modules)
     change_config(cfg, path, options or {}, also_read)
     return cfg

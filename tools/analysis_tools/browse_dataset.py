@@ -18,7 +18,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.config_keys import read_config
-from mmlangseg.sseg.visualization import draw_labels
+from mmlangseg.cli.config_path import check_config
 from mmlangseg.visualization import (draw_expressions, safe_name,
                                      transforms_of, write_png)
 
@@ -39,8 +39,7 @@ def parse_args() -> argparse.Namespace:
         help='of samples, evenly spread over the dataset')
     add_cfg_options(parser)
     args = parser.parse_args()
-    if not os.path.isfile(args.config):
-        parser.error(f'config {args.config} does not exist')
+    args.config = check_config(parser, args.config)
     if args.number < 1:
         parser.error(f'--number {args.number} must be at least 1')
     return args
@@ -66,6 +65,11 @@ def views(packed: dict) -> Iterator[tuple[str, np.ndarray, BaseDataElement]]:
 def draw(sample: BaseDataElement, picture: np.ndarray,
          dataset: Dataset) -> Iterator[tuple[str, np.ndarray]]:
     """Draw what a sample says: sentences, a caption, or a label map."""
+    if 'key' not in sample and ('expressions' in sample or 'text' in sample):
+        yield from draw_expressions(sample, picture, transforms_of(dataset))
+        return
+    # scans and sentences do not need S-Seg
+    from mmlangseg.sseg.visualization import draw_labels
     panels = [('image', None)]
     if 'gt_sem_seg' in sample:
         panels.append(('label map', sample.gt_sem_seg.data[0].numpy()))
@@ -73,8 +77,6 @@ def draw(sample: BaseDataElement, picture: np.ndarray,
         names = [f'mask {i}' for i in range(255)]
         yield (safe_name(sample.key),
                draw_labels(picture, panels, names, sample.text))
-    elif 'expressions' in sample or 'text' in sample:
-        yield from draw_expressions(sample, picture, transforms_of(dataset))
     else:
         name = Path(sample.img_path).stem
         yield (safe_name(name),

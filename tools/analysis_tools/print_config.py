@@ -10,6 +10,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.config_path import check_config
 
 
 def main() -> None:
@@ -19,8 +20,7 @@ def main() -> None:
         '--save-path', help='also write it to this file (.py, .json or .yml)')
     add_cfg_options(parser, 'train_cfg.max_epochs=3')
     args = parser.parse_args()
-    if not Path(args.config).is_file():
-        parser.error(f'config {args.config} does not exist')
+    args.config = check_config(parser, args.config)
     suffix = Path(args.save_path or 'config.py').suffix
     if suffix not in ('.py', '.json', '.yml'):
         parser.error('--save-path must end in .py, .json or .yml')
