@@ -5,7 +5,7 @@ _base_ = '../../sseg_swin-s_cc12m.py'
 
 model = dict(multi_label_loss=dict(type='MultiLabelContrastiveLoss'))
 
-pack = dict(
+pack_pair = dict(
     type='PackSegInputs',
     meta_keys=('key', 'sample_id', 'text', 'prompts', 'ori_shape', 'img_shape',
                'flip', 'flip_direction'))
@@ -14,6 +14,6 @@ train_pipeline = [
     _base_.crop,
     _base_.flip,
     dict(type='CaptionWords', mode='multi_label'),
-    pack,
+    pack_pair,
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
