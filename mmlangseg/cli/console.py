@@ -22,6 +22,8 @@ ASIDE = (
     # watch_load_from and watch_pretrained say it in one line
     'The model and loaded state dict do not match exactly',
 )
+# Of each frozen weight, such as those of a teacher.
+FROZEN = ' is skipped since its requires_grad='
 _OF_AUTHORS = (DeprecationWarning, FutureWarning, PendingDeprecationWarning)
 _OF_AUTHORS_TOO = ('pkg_resources is deprecated', 'torch.meshgrid:')
 _LOGGER = 'mmlangseg.warnings'
@@ -78,7 +80,8 @@ def _is_of_authors(text: str, category: type[Warning]) -> bool:
 
 
 def _is_for_the_console(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith(ASIDE)
+    message = record.getMessage()
+    return not message.startswith(ASIDE) and FROZEN not in message
 
 
 def _pass_warnings_to(target: logging.Handler) -> None:

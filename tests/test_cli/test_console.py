@@ -48,9 +48,10 @@ def test_the_file_keeps_what_the_console_leaves_out(tmp_path: Path):
     shorten(logger)
     logger.info('Config:\nmodel = dict()')
     logger.info('paramwise_options -- text_encoder:lr=1')
+    logger.warning('teacher.a is skipped since its requires_grad=False')
     logger.warning('words are unknown')
     assert console.getvalue() == 'words are unknown\n'
-    assert (tmp_path / 'run.log').read_text().count('\n') == 4
+    assert (tmp_path / 'run.log').read_text().count('\n') == 5
 
 
 def test_pytest_keeps_its_warnings():
