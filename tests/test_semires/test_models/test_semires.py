@@ -11,6 +11,7 @@ from mmseg.structures import SegDataSample
 from mmlangseg.semires import TeacherHook
 from mmlangseg.semires.candidates import Candidates
 from mmlangseg.semires.models.semires import PseudoLabels, _quality
+from mmlangseg.semires.models.trainable_segmentor import require_trainable
 from mmlangseg.semires.refiners.refinement import Refinement
 
 
@@ -233,6 +234,22 @@ def test_predicts_with_the_chosen_network(tmp_path, name):
 def test_unknown_network_is_an_error(tmp_path):
     with pytest.raises(ValueError, match='predict_on'):
         build(tmp_path, semi_test_cfg=dict(predict_on='both'))
+
+
+def test_what_the_segmentor_needs(tmp_path):
+    """LAVT has it; a segmentor of classes is told what it lacks."""
+    require_trainable(lavt_model.build(lavt_model.model_config(tmp_path)))
+    plain = dict(
+        type='EncoderDecoder',
+        backbone=dict(type='mmdet.ResNet', depth=18),
+        decode_head=dict(
+            type='FCNHead', in_channels=512, channels=8, num_classes=2),
+        train_cfg=dict(),
+        test_cfg=dict(mode='whole'))
+    with pytest.raises(
+            TypeError,
+            match='EncoderDecoder cannot .* its methods criterion, logits;'):
+        build(tmp_path, segmentor=plain)
 
 
 def test_teacher_averages_floats_and_copies_integers(tmp_path):

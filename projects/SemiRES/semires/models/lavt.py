@@ -7,6 +7,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from .referring_segmentor import ReferringSegmentor, sentences_of
+from .targets import stack_targets
 
 
 @MODELS.register_module()
@@ -74,34 +75,3 @@ class LAVT(ReferringSegmentor):
         targets = stack_targets(data_samples, inputs.shape[-2:])
         logits = self.logits(inputs, data_samples)
         return dict(loss_ce=self.criterion(logits, targets))
-
-
-def stack_targets(data_samples: list[SegDataSample],
-                  size: tuple[int, int]) -> Tensor:
-    """Target masks of a batch.
-
-    Args:
-        data_samples (list[SegDataSample]): Of length B, with
-            ``gt_sem_seg.data`` (1, H, W), 1 inside the target.
-        size (tuple[int, int]): H, W of the images.
-
-    Returns:
-        Tensor: (B, H, W) int64.
-
-    Raises:
-        ValueError: A mask is absent or has another size than its image.
-    """
-    masks = []
-    for sample in data_samples:
-        if 'gt_sem_seg' not in sample:
-            raise ValueError(
-                f'{sample.get("img_path")} has no target mask: the training '
-                'pipeline must put `gt_seg_map` into the results')
-        mask = sample.gt_sem_seg.data.long()
-        if mask.shape[-2:] != size:
-            raise ValueError(
-                f'{sample.get("img_path")}: target mask of '
-                f'{tuple(mask.shape[-2:])}, image of {tuple(size)}; the '
-                'training pipeline must load the mask before `Resize`')
-        masks.append(mask)
-    return torch.cat(masks)

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from mmlangseg.engine import require_matching_checkpoint
 from ..refiners.refinement import Refinement
-from .lavt import stack_targets
+from .targets import stack_targets
+from .trainable_segmentor import require_trainable
 
 
 @dataclass
@@ -63,7 +64,8 @@ class SemiRES(BaseSegmentor):
     mean teacher.
 
     Args:
-        segmentor (dict): Config of student and teacher, a :class:`LAVT`.
+        segmentor (dict): Config of student and teacher, a :class:`LAVT` or
+            another :class:`TrainableSegmentor`.
         refiner (dict): Config of :class:`IOM`, :class:`CPI` or
             :class:`KeepPseudoLabel`.
         pseudo_label_loss (dict): Config of :class:`PseudoLabelLoss`, its
@@ -87,6 +89,7 @@ class SemiRES(BaseSegmentor):
                  init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.student = MODELS.build(segmentor)
+        require_trainable(self.student)
         self.teacher = MODELS.build(segmentor)
         self.teacher.requires_grad_(False)
         self.refiner = MODELS.build(refiner)
