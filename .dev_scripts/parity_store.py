@@ -37,7 +37,7 @@ def save(folder: Path, systems: Mapping[str, Mapping[str, np.ndarray]],
         files[path.name] = dict(
             sha256=_digest(path),
             arrays={
-                name: [str(array.dtype), list(array.shape)]
+                name: describe(array)
                 for name, array in arrays.items()
             })
     manifest = dict(
@@ -74,6 +74,11 @@ def load(folder: Path, system: str) -> tuple[dict[str, np.ndarray], int]:
             f'check both out again, or run {COMMAND}')
     with np.load(path, allow_pickle=False) as file:
         return dict(file), seed
+
+
+def describe(array: np.ndarray) -> str:
+    """Kind and shape, such as 'float64 (3, 2)'."""
+    return f'{array.dtype} {array.shape}'
 
 
 def _digest(path: Path) -> str:

@@ -4,12 +4,13 @@ Unlike the outputs of the research code they are in the checkout. They do not
 say what is right, but that nothing has changed.
 
 Floats are computed in float32 and compared by their relative error. Another
-order of the sums, as other vector units and libraries have it, moves them by
-up to 7e-5: so much between PyTorch's and oneDNN's kernels for AVX512, for AVX2
-and without either (ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA). Changed formulas
-move them by percents, so that the tolerance may lie well above. Masks and
-chosen candidates must be equal: the generator refuses inputs whose logits come
-too close to a threshold.
+order of the sums, as other vector units and libraries have it, moves outputs
+by up to 7e-6 and gradients by up to 1.2e-4: so much between the kernels of
+PyTorch and oneDNN for AVX512, for AVX2 and without either
+(ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA). Changed formulas move them by
+percents, so that the tolerances lie well above. Masks and chosen candidates
+must be equal: the generator refuses inputs whose logits come too close to a
+threshold.
 """
 from __future__ import annotations
 import copy
@@ -33,14 +34,15 @@ SYSTEMS = {
     'semires': 'parity_tiny_semires',
     'sseg': 'parity_tiny_sseg'
 }
-TOLERANCE = 1e-3
+TOLERANCE, GRADIENT_TOLERANCE = 2e-4, 1e-3
 # Of the largest norm. Gradients that are zero but for rounding, as of a bias
 # in front of a normalization, reach 1e-5 of it, others begin at 3e-3.
 _GRADIENT_NOISE = 1e-4
 _SAMPLES = 64
-_WEIGHTS, _GRADIENTS, _MARGIN = 'weights', 'gradient_norms', 'margin'
-# Ten times what another order of the sums moves a logit by, see above.
-SMALLEST_MARGIN = 2e-5
+_WEIGHTS, _GRADIENT, _MARGIN = 'weights', 'gradient', 'margin'
+_NORMS = f'{_GRADIENT}_norms'
+# Above what another order of the sums moves a logit by, see there.
+SMALLEST_MARGIN = 5e-5
 
 
 def check(folder: Path, report: Report, *systems: str) -> None:
@@ -84,11 +86,13 @@ def compare(system: str, ours: dict[str, np.ndarray],
             continue
         if value.dtype.kind != 'f':
             report.exact(title, ours[name], value)
-        elif name.endswith(_GRADIENTS):
+        elif name.endswith(_NORMS):
             report.relative(title, _above_noise(ours[name], value),
-                            _above_noise(value, value), TOLERANCE)
+                            _above_noise(value, value), GRADIENT_TOLERANCE)
         else:
-            report.relative_l2(title, ours[name], value, TOLERANCE)
+            report.relative_l2(
+                title, ours[name], value,
+                GRADIENT_TOLERANCE if _GRADIENT in name else TOLERANCE)
 
 
 def _above_noise(norms: np.ndarray, theirs: np.ndarray) -> np.ndarray:
@@ -152,14 +156,15 @@ def gradients(model: nn.Module,
     total.backward()
     parameters = dict(sorted(model.named_parameters()))
     out = {
-        f'{prefix}{_GRADIENTS}':
+        f'{prefix}{_NORMS}':
         np.array([
             -1. if x.grad is None else float(x.grad.double().norm())
             for x in parameters.values()
         ])
     }
     for name in sampled:
-        out.update(reduced(f'{prefix}gradient {name}', parameters[name].grad))
+        out.update(
+            reduced(f'{prefix}{_GRADIENT} {name}', parameters[name].grad))
     return out
 
 

@@ -36,11 +36,11 @@ def test_outputs_are_the_stored_ones(system, count, capsys):
 
 
 def test_a_changed_formula_is_found(monkeypatch):
-    """The weight of pixels, by one percent."""
+    """The weight of pixels, by five percent."""
     from mmlangseg.semires.losses import PWA
     forward = PWA.forward
     monkeypatch.setattr(PWA, 'forward',
-                        lambda self, prob: 1.01 * forward(self, prob))
+                        lambda self, prob: 1.05 * forward(self, prob))
     report = Report()
     parity_tiny.check(FOLDER, report, 'semires')
     assert 'semires pixel weights' in report.failed
@@ -62,7 +62,7 @@ def test_files_are_small_and_those_of_the_manifest():
         assert hashlib.sha256(content).hexdigest() == entry['sha256']
         with np.load(FOLDER / name) as file:
             assert {
-                key: [str(value.dtype), list(value.shape)]
+                key: parity_store.describe(value)
                 for key, value in file.items()
             } == entry['arrays']
             assert parity_tiny.close_margins(dict(file)) == []
@@ -127,8 +127,8 @@ class TestCompare:
     def test_tolerances(self):
         theirs = dict(ARRAYS, gradient_norms=np.array([1e-6, 0.1, 10., -1.]))
         assert self.compare(theirs) == []
-        assert self.compare(theirs, a=ARRAYS['a'] * 1.0009) == []
-        assert self.compare(theirs, a=ARRAYS['a'] * 1.0011) == ['one a']
+        assert self.compare(theirs, a=ARRAYS['a'] * 1.00019) == []
+        assert self.compare(theirs, a=ARRAYS['a'] * 1.00021) == ['one a']
         assert self.compare(theirs, masks=np.array([1, 1])) == ['one masks']
         for norms, same in (
             ([1e-5, 0.10009, 10.009, -1.], True),  # the first one is noise
