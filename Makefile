@@ -1,7 +1,7 @@
 # make demo   environment, then all three systems on toy data, with pictures
 # make test   environment, lint, tests
 # make matrix SET=vision   the tests with a set of requirements/sets; none: with all
-# make lint   style of the code only
+# make lint   style, spelling and types of the code only
 # make docs   the pages of docs/ as a site in site/, with MkDocs in .venv-docs
 # make mutations     thousands of damaged files, and how they are taken
 # make toy-ablation   the ablation table of LESS on toy rooms
@@ -16,6 +16,8 @@ export CUDA_VISIBLE_DEVICES =
 unexport PYTHONDONTWRITEBYTECODE
 DOCS_VENV ?= .venv-docs
 PYTHON_FILES = mmlangseg projects configs tools tests .dev_scripts setup.py
+TEXT_FILES = docs findings requirements $(wildcard *.md *.yml *.cff) \
+	setup.cfg pyproject.toml Makefile Dockerfile
 TOY_DATA = data/less_toy
 
 .PHONY: env demo test matrix lint docs mutations toy-ablation toy-semires \
@@ -70,6 +72,8 @@ lint: env
 	@$(VENV)/bin/flake8 $(PYTHON_FILES)
 	@$(VENV)/bin/isort --check --diff --quiet $(PYTHON_FILES)
 	@$(VENV)/bin/yapf --diff --recursive --parallel $(PYTHON_FILES)
+	@$(VENV)/bin/codespell $(PYTHON_FILES) $(TEXT_FILES)
+	@$(VENV)/bin/mypy --no-error-summary
 
 # a link that leads nowhere is an error
 docs: $(DOCS_VENV)/.stamp

@@ -4,7 +4,7 @@ import os
 from types import EllipsisType
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import CheckpointLoader, load_state_dict
 from mmengine.utils import import_modules_from_strings
@@ -101,7 +101,7 @@ def load_model(config: Config,
     return model.to(device).eval()
 
 
-def test_dataset(config: Config) -> dict:
+def test_dataset(config: Config) -> ConfigDict:
     """The config of the data set that the config tests on.
 
     Raises:

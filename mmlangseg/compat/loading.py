@@ -65,7 +65,7 @@ def repair_kernel_loading() -> None:
             local_metadata = dict(local_metadata, version=module._version)
         load(module, state_dict, prefix, local_metadata, *args)
 
-    by_shape._mmlangseg_repaired = True
+    setattr(by_shape, '_mmlangseg_repaired', True)
     SparseModule._load_from_state_dict = by_shape
 
 

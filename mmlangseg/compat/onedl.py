@@ -52,14 +52,16 @@ class _Mmdet3dFinder(MetaPathFinder):
             spec = importlib.util.find_spec(fullname)
         finally:
             self.searching = False
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
+        loader = None if spec is None else spec.loader
+        if loader is not None:
+            execute = loader.exec_module
 
             def exec_module(module: types.ModuleType) -> None:
                 with _accepted_versions():
                     execute(module)
 
-            spec.loader.exec_module = exec_module
+            # of this one loader, which Python makes anew for every module
+            loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
 
@@ -95,8 +97,8 @@ def _accepted_versions() -> Iterator[None]:
     true = {module: module.__version__ for module in modules}
     try:
         for module, number in modules.items():
-            module.__version__ = number
+            setattr(module, '__version__', number)
         yield
     finally:
         for module, number in true.items():
-            module.__version__ = number
+            setattr(module, '__version__', number)

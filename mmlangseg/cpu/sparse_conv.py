@@ -55,7 +55,7 @@ def _for_cpu(original, replacement):
         function = original if features.is_cuda else replacement
         return function(features, *args, **kwargs)
 
-    dispatch._mmlangseg_repaired = True
+    setattr(dispatch, '_mmlangseg_repaired', True)
     return dispatch
 
 

@@ -111,10 +111,11 @@ def plain_state(checkpoint: dict, source: str = 'the checkpoint') -> dict:
     plain = OrderedDict(
         (name.removeprefix('module.'), value) for name, value in state.items())
     # the versions of the modules, by name without a dot at the end
-    plain._metadata = {
+    metadata = {
         f'{name}.'.removeprefix('module.')[:-1]: value
         for name, value in getattr(state, '_metadata', {}).items()
     }
+    setattr(plain, '_metadata', metadata)
     return plain
 
 

@@ -1,6 +1,7 @@
 """Refusing checkpoints whose weights are no numbers of a trained model."""
 from __future__ import annotations
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -33,7 +34,7 @@ def require_sound_weights(state: Mapping[str, object],
                 raise CheckpointError(f'{source}: {name} {problem}; {_REMEDY}')
 
 
-def _problem(name: str, value: object, own: Tensor) -> str | None:
+def _problem(name: str, value: Any, own: Tensor) -> str | None:
     if not isinstance(value, Tensor):
         return f'is {type(value).__name__} {str(value)[:40]!r}, not a tensor'
     if not value.is_floating_point():

@@ -2,6 +2,7 @@
 from __future__ import annotations
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -136,15 +137,15 @@ def warn_of_idle_keys(model: torch.nn.Module, optim_wrapper: dict) -> None:
 
 def _find_sync_bn(node: object, path: str) -> list[str]:
     if isinstance(node, dict):
-        children = node.items()
+        children: Iterable[tuple] = node.items()
     elif isinstance(node, (list, tuple)):
         children = enumerate(node)
     else:
-        kind = path.endswith('.type') and isinstance(node, str)
-        return [path] if kind and node.endswith('SyncBN') else []
+        found = isinstance(node, str) and node.endswith('SyncBN')
+        return [path] if found and path.endswith('.type') else []
     return [
-        found for key, child in children
-        for found in _find_sync_bn(child, f'{path}.{key}')
+        place for key, child in children
+        for place in _find_sync_bn(child, f'{path}.{key}')
     ]
 
 
@@ -178,10 +179,10 @@ def _end_warm_up(schedulers: dict | list | None) -> None:
         elif isinstance(each, dict) and each.get('type') == 'LinearLR' \
                 and each.get('end', 0) - each.get('begin', 0) == 1 \
                 and not each.get('convert_to_iter_based'):
-            each.start_factor = each.get('end_factor', 1.)
+            each['start_factor'] = each.get('end_factor', 1.)
             print_log(
                 'param_scheduler: a LinearLR of one step has no warm-up, it '
-                f'is at its end_factor of {each.start_factor}', 'current')
+                f'is at its end_factor of {each["start_factor"]}', 'current')
 
 
 def _number_draws(loader: ConfigDict, scope: str | None) -> None:

@@ -131,7 +131,8 @@ class MultiSourceEpochSampler(Sampler):
         """Virtual indices of this process from batch ``first`` on."""
         size, share = self.sizes[number], self.shares[number]
         offset = sum(self.sizes[:number])
-        generator, drawn, order = torch.Generator(), None, None
+        generator, drawn = torch.Generator(), None
+        order: list[int] = []
         batch = first
         while True:
             start = (batch * self.world_size + self.rank) * share

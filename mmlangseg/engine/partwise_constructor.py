@@ -38,7 +38,7 @@ class PartwiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             if 'lr_mult' in value or 'decay_mult' not in value
         }
         decay_keys = {k: v for k, v in keys.items() if 'decay_mult' in v}
-        both = []
+        both: list[list[dict]] = []
         for part_keys in (rate_keys, decay_keys):
             part = DefaultOptimWrapperConstructor(
                 dict(optimizer=self.optimizer_cfg),

@@ -145,7 +145,8 @@ def _write_weights(network: nn.Module, state: dict, checkpoint: str,
 def _name_classes(config: dict, network: nn.Module) -> None:
     """Let the config have the classes, in place of where they stand."""
     vocabulary = getattr(network, 'vocabulary', None)
-    if dataclasses.is_dataclass(vocabulary):
+    if (dataclasses.is_dataclass(vocabulary)
+            and not isinstance(vocabulary, type)):
         config['vocabulary'] = json.loads(
             json.dumps(dataclasses.asdict(vocabulary)))  # no tuples
 

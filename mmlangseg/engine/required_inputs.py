@@ -26,7 +26,7 @@ def require_inputs(cfg: Config, splits: Sequence[str]) -> None:
     Raises:
         SystemExit: Names all that is missing, by its key, and the remedies.
     """
-    missing = []
+    missing: list[str] = []
     for split in splits:
         key = f'{split}_dataloader'
         missing += _missing_files(cfg.get(key), key)

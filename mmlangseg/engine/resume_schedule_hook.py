@@ -139,7 +139,7 @@ def _changed_settings(wrapper: Any, schedulers: Sequence[_ParamScheduler],
     aside = {'params', *(each.param_name for each in schedulers)}
     if 'momentum' in aside:  # of Adam it is the first of these
         aside.add('betas')
-    found = {}
+    found: dict[str, str] = {}
     for group, old in zip(groups, saved['param_groups']):
         for name, value in group.items():
             # versions of torch differ in what a group has

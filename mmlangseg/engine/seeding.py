@@ -4,10 +4,15 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+
+if TYPE_CHECKING:  # the mixin stands before a dataset, whose methods it calls
+    from torch.utils.data import Dataset as _Mixed
+else:
+    _Mixed = object
 
 # Epoch of the sample that is being read; None where none has been seeded.
 _epoch: ContextVar[int | None] = ContextVar('epoch', default=None)
@@ -55,7 +60,7 @@ def number_draw(epoch: int, draw: int) -> int:
     return epoch + draw * _DRAWS
 
 
-class SeededSampleMixin:
+class SeededSampleMixin(_Mixed):
     """Make each sample of a dataset a function of (seed, epoch, index).
 
     The same augmentation comes out for any number of workers and after a

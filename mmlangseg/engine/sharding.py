@@ -13,7 +13,9 @@ def launched() -> tuple[int, int, int]:
     for a single process."""
     for names in _LAUNCHERS:
         if names[0] in os.environ and names[1] in os.environ:
-            return tuple(int(os.environ.get(name, 0)) for name in names)
+            rank, number, local = (
+                int(os.environ.get(name, 0)) for name in names)
+            return rank, number, local
     return 0, 1, 0
 
 

@@ -15,7 +15,7 @@ def drop_training_parts(model: dict) -> None:
     _drop_checkpoints(model)
 
 
-def _drop_checkpoints(node: object) -> None:
+def _drop_checkpoints(node: dict | list | tuple) -> None:
     if isinstance(node, dict):
         start = node.get('init_cfg')
         if isinstance(start, dict) and start.get('type') == 'Pretrained':

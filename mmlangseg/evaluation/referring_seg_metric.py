@@ -135,7 +135,7 @@ class ReferringSegMetric(BaseMetric):
         records = self._compare(pred, target, infos)
         if self.fallback is not None:
             logits = sample['pred_instances_3d']['logits']
-            pred = self._switch_on_topk(pred.bool(), logits)
+            pred = _switch_on_topk(pred.bool(), logits, self.fallback)
             for record, other in zip(records,
                                      self._compare(pred, target, infos)):
                 record['fallback'] = {
@@ -163,14 +163,6 @@ class ReferringSegMetric(BaseMetric):
             if key in sample and tuple(sample[key][:2]) == size
         ]
         return [record]
-
-    def _switch_on_topk(self, pred: Tensor, logits: Tensor) -> Tensor:
-        """Add the points of highest logit to predictions that are small."""
-        k = min(self.fallback['topk'], logits.shape[1])
-        small = pred.sum(1, keepdim=True) < self.fallback['min_points']
-        top = torch.zeros_like(pred)
-        top.scatter_(1, logits.to(pred.device).topk(k, dim=1).indices, True)
-        return pred | (top & small)
 
     def _compare(self, pred: Tensor, target: Tensor,
                  infos: list[dict]) -> list[dict]:
@@ -250,3 +242,12 @@ def _flatten(summary: dict) -> dict:
         for group, row in summary.items()
         for key, value in row.items() if key != 'count'
     }
+
+
+def _switch_on_topk(pred: Tensor, logits: Tensor, rule: dict) -> Tensor:
+    """Add the points of highest logit to predictions that are small."""
+    k = min(rule['topk'], logits.shape[1])
+    small = pred.sum(1, keepdim=True) < rule['min_points']
+    top = torch.zeros_like(pred)
+    top.scatter_(1, logits.to(pred.device).topk(k, dim=1).indices, True)
+    return pred | (top & small)

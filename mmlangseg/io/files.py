@@ -18,7 +18,7 @@ from .pickle_opcodes import check_opcodes
 
 PathLike = Union[str, os.PathLike]
 
-_BUILTINS = {
+_BUILTINS: dict[tuple[str, str], Any] = {
     (module, name): value
     for module in ('builtins', '__builtin__')
     for name, value in (('set', set), ('frozenset', frozenset), ('complex',
@@ -50,7 +50,7 @@ def _numpy_globals() -> dict:
     scalar = np.float64(0).__reduce__()[0]
     frombuffer = np.zeros(1).__reduce_ex__(5)[0]  # pickle protocol 5
     # The class is only named; called it would take any amount of memory.
-    names = {('numpy', 'ndarray'): 'ndarray'}
+    names: dict[tuple[str, str], Any] = {('numpy', 'ndarray'): 'ndarray'}
     for module in core:
         names[f'{module}.multiarray', '_reconstruct'] = empty_array
         names[f'{module}.multiarray', 'scalar'] = scalar

@@ -62,7 +62,7 @@ def public_config(name: str, takes: str) -> Config:
         resize = dict(scale=(_size(known), ) * 2, keep_ratio=False)
     project = 'sseg' if takes == 'classes' else 'semires'
     keys = ('text', 'ori_shape', 'img_shape', 'flip', 'flip_direction')
-    pack = dict(type='PackSegInputs')
+    pack: dict[str, Any] = dict(type='PackSegInputs')
     if takes == 'sentences':
         pack['meta_keys'] = keys
     return Config(

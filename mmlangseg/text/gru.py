@@ -192,7 +192,8 @@ def _read_vocabulary(path: Path) -> tuple[list[str], Tensor | None]:
     if not path.is_file():
         raise FileNotFoundError(
             f'{path}: no such vocabulary; {describe_source(path)}')
-    words, vectors = [], []
+    words: list[str] = []
+    vectors: list[np.ndarray] = []
     with path.open(encoding='utf-8-sig') as file:
         for number, line in _numbered_lines(path, file):
             if not line.strip():

@@ -84,7 +84,7 @@ class HuggingFaceTextEncoder(BaseModule):
         if pretrained is None:
             from transformers import AutoConfig, AutoModel
             hf_config = AutoConfig.for_model(**{
-                **config,
+                **(config or {}),
                 **(config_overrides or {})
             })
             self.encoder = AutoModel.from_config(hf_config)

@@ -4,10 +4,13 @@ import json
 import logging
 import os
 from pathlib import Path
+from typing import TypeVar
 
 from mmengine.logging import print_log
 
 from .pooling import POOLING_MODES
+
+_Content = TypeVar('_Content', list, dict)
 
 # Until version 5 of sentence-transformers a mode was a flag of its own.
 _FLAGS = dict(
@@ -116,7 +119,7 @@ def _find(pretrained: str, name: str) -> str | None:
     return None
 
 
-def _read(path: str, kind: type) -> list | dict:
+def _read(path: str, kind: type[_Content]) -> _Content:
     try:
         content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
     except ValueError as error:  # no JSON, or no UTF-8

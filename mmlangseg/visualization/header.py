@@ -18,9 +18,10 @@ def load_font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """Open DejaVu Sans, which comes with matplotlib."""
     name = 'DejaVuSans-Bold.ttf' if bold else 'DejaVuSans.ttf'
     # importing matplotlib takes longer than drawing a picture
+    package = find_spec('matplotlib')
+    assert package is not None and package.origin is not None  # is required
     folder = os.path.join(
-        os.path.dirname(find_spec('matplotlib').origin), 'mpl-data', 'fonts',
-        'ttf')
+        os.path.dirname(package.origin), 'mpl-data', 'fonts', 'ttf')
     return ImageFont.truetype(os.path.join(folder, name), size)
 
 

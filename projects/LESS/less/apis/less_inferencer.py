@@ -90,6 +90,7 @@ class LESSInferencer:
         expressions = [self._expression(i, t) for i, t in enumerate(texts)]
         if not expressions:
             raise ValueError('texts is empty: give at least one sentence')
+        source: str | os.PathLike
         if isinstance(scan, np.ndarray):
             source, points = 'scan', as_points(scan)
         else:

@@ -52,6 +52,7 @@ class ScanCache:
         """Read a scan, or take it from the cache; its arrays are copies."""
         scan = self._scans.get(info.points_path)
         if scan is None:
+            assert info.instances_path is not None  # see load_data_list
             points = read_points(info.points_path)
             instances = read_instances(info.instances_path, len(points))
             ids = frozenset(object_ids_in(instances).tolist())

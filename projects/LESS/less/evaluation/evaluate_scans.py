@@ -105,12 +105,12 @@ def _pairs(
             groups=row['groups']) for row in rows
     ]
     single = all(len(row['named']) == 1 for row in rows)
-    index = RowIndex(('scene_id', 'ann_id'),
-                     [(row['scene_id'], row['ann_id']) for row in rows],
-                     Path(ann_file), 'object_id' if single else None,
-                     [row['named'][0] for row in rows] if single else ())
+    expected = RowIndex(('scene_id', 'ann_id'),
+                        [(row['scene_id'], row['ann_id']) for row in rows],
+                        Path(ann_file), 'object_id' if single else None,
+                        [row['named'][0] for row in rows] if single else ())
     truths = ScanTruths(infos)
     for prediction in read_predictions(predictions):
-        row = rows[index.take(prediction.ids, prediction.where)]
+        row = rows[expected.take(prediction.ids, prediction.where)]
         yield prediction, row, truths[row['scene_id']]
-    index.finish(predictions)
+    expected.finish(predictions)

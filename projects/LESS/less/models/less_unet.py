@@ -1,5 +1,6 @@
 from __future__ import annotations
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -159,20 +160,20 @@ class LESSUNet(BaseModule):
     def __init__(
         self,
         in_channels: int = 6,
-        channels: list[int] = (32, 64, 96, 128, 160),
+        channels: Sequence[int] = (32, 64, 96, 128, 160),
         block_reps: int = 2,
         fusion: dict | None = dict(type='PWCA'),
         pad_grid: bool = True,
         word_channels: int = 768,
     ) -> None:
         super().__init__()
-        channels = list(channels)
         self.num_levels = len(channels)
         self.pad_grid = pad_grid
         self.out_channels = channels[0]
         self.input_conv = spconv.SparseSequential(
             _subm(in_channels, channels[0], 'subm1'))
-        self.unet = UNetLevel(channels, 1, block_reps, fusion, word_channels)
+        self.unet = UNetLevel(
+            list(channels), 1, block_reps, fusion, word_channels)
         self.output_layer = spconv.SparseSequential(
             _norm(channels[0]), nn.ReLU(inplace=True))
 

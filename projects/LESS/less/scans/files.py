@@ -81,9 +81,10 @@ def read_scene_list(path: PathLike) -> list[str]:
 def scan_paths(root: PathLike, scene_id: str) -> tuple[Path, Path, Path]:
     """The points, instance and semantic files of a scan."""
     name = f'{check_scene_id(scene_id)}.bin'
-    return tuple(
+    points, instances, semantics = (
         Path(root) / folder / name
         for folder in (POINTS, INSTANCES, SEMANTICS))
+    return points, instances, semantics
 
 
 def write_scan(root: PathLike,

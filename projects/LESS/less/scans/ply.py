@@ -28,11 +28,11 @@ class _Element(NamedTuple):
 
     Attributes:
         name: Its name.
-        count: Number of rows.
+        number: Of rows.
         row_bytes: Fewest bytes that a row can take, lists being empty.
     """
     name: str
-    count: int
+    number: int
     row_bytes: int
 
 
@@ -127,18 +127,18 @@ def _check_size(path: Path, file: BinaryIO) -> None:
     text, elements = _read_header(path, file)
     left = os.path.getsize(path) - file.tell()
     for element in elements:
-        if element.count < 0:
-            raise _BadPly(f'{path}: "element {element.name} {element.count}" '
+        if element.number < 0:
+            raise _BadPly(f'{path}: "element {element.name} {element.number}" '
                           'in its header is no number of rows. It is '
                           'damaged; export or download it again')
         # Rows of nothing are not worth counting either.
-        if element.count * max(element.row_bytes, 1) > left + text:
+        if element.number * max(element.row_bytes, 1) > left + text:
             raise _BadPly(
                 f'{path} is truncated, that is cut short, or damaged: its '
-                f'header says "element {element.name} {element.count}", of '
+                f'header says "element {element.name} {element.number}", of '
                 f'at least {element.row_bytes} bytes each, but only {left} '
                 'bytes are left. Export or download it again')
-        left -= element.count * element.row_bytes
+        left -= element.number * element.row_bytes
 
 
 def _readable(path: Path, header_bytes: int) -> str | BinaryIO:

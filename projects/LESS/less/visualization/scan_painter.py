@@ -109,7 +109,8 @@ class ScanPainter:
               perspective: bool) -> _View:
         key = azimuth, elevation, perspective
         if key not in self._views:
-            size = tuple(SUPERSAMPLING * side for side in self.size)
+            height, width = self.size
+            size = (SUPERSAMPLING * height, SUPERSAMPLING * width)
             camera = Camera(self.xyz, azimuth, elevation, size, perspective)
             self._views[key] = _View(camera, self.xyz, self.spacing)
         return self._views[key]

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 try:
     import resource
-except ImportError:  # Windows, which has no such limit
-    resource = None
+except ImportError:
+    # Windows has no such limit
+    resource = None  # type: ignore[assignment]
 
 _WANTED = 1 << 16
 

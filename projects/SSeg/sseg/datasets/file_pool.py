@@ -8,7 +8,7 @@ from collections.abc import Callable
 Stamp = tuple[int, int]
 
 
-def file_stamp(path: str | int) -> Stamp:
+def file_stamp(path: str | os.PathLike | int) -> Stamp:
     """Size in bytes and time of the last change in ns of a file."""
     status = os.stat(path)
     return status.st_size, status.st_mtime_ns

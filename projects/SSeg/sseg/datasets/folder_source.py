@@ -46,7 +46,8 @@ class FolderSource(PairSource):
         self.json_field = json_field
 
     def load(self) -> str:
-        images, captions, missed = [], [], Counter()
+        images, captions = [], []
+        missed: Counter[str] = Counter()
         seen = set()  # folders, for links may lead round
         for folder, folders, names in os.walk(self.folder, followlinks=True):
             status = os.stat(folder)

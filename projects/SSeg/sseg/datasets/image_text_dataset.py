@@ -62,7 +62,7 @@ class ImageTextDataset(SeededSampleMixin, BaseDataset):
         self.sources: list[PairSource] = []
         self.weights: list[float] = []
         for config in sources:
-            config = dict(data_root=data_root) | dict(config)
+            config = {'data_root': data_root, **config}
             weight = config.pop('weight', 1)
             if not 0 < weight < math.inf:
                 raise ValueError(f'the weight {weight} of {config} must be '

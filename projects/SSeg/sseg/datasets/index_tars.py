@@ -64,7 +64,7 @@ def index_tars(
         done[order[place]] = result
         if progress is not None:
             progress(result)
-    return done
+    return [each for each in done if each is not None]
 
 
 def _run(jobs: list[tuple],

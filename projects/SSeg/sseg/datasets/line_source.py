@@ -75,7 +75,8 @@ class LineSource(PairSource):
         self.stamp = file_stamp(self.file)
         offsets, sizes, numbers = array('q'), array('l'), array('q')
         names, origins = array('Q'), array('Q')
-        missed, firsts = Counter(), {}
+        missed: Counter[str] = Counter()
+        firsts: dict[str, str] = {}
         listed: dict[str, set[str]] = {}
         with open(self.file, 'rb') as file:
             found = self.start(file)

@@ -59,7 +59,7 @@ class TableSource(LineSource):
         super().__init__(file, images, data_root)
         self.given = columns
         self.image_name = image_name
-        self.columns: tuple[int, int] = (0, 1)
+        self.columns: tuple[int, ...] = (0, 1)
 
     def start(self, file: BinaryIO) -> str:
         rows = [_split(line, 'replace') for line in islice(file, _LOOK_AT)]
@@ -70,13 +70,14 @@ class TableSource(LineSource):
             self._compare(header, rows)
             self.columns, how = header, 'by its header'
         else:
-            self.columns, how = _guess(rows), 'by what the columns hold'
-            if self.columns is None:
+            guess, how = _guess(rows), 'by what the columns hold'
+            if guess is None:
                 widths = sorted({len(row) for row in rows})
                 raise ValueError(
                     f'{self.file}: the columns of image and caption cannot '
                     f'be told (rows have {widths[:5]} columns). Name them '
                     'with columns=(image, caption), numbers from 0')
+            self.columns = guess
         file.seek(0)
         if header is not None:
             file.readline()

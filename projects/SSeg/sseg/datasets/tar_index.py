@@ -119,7 +119,8 @@ def build_tar_index(tar: PathLike, strict: bool = False) -> TarIndex:
         TarIndexError: It is compressed, or (strict) damaged.
     """
     tar = os.fspath(tar)
-    stamp, faults, refused = file_stamp(tar), TarFaults(), Counter()
+    stamp, faults = file_stamp(tar), TarFaults()
+    refused: Counter[str] = Counter()
     rows: dict[str, dict[str, int]] = {}
     first, other, first_other = '', 0, ''
     try:
@@ -262,7 +263,7 @@ def sum_counts(all_counts: Sequence[TarCounts]) -> TarCounts:
     def first(name: str) -> str:
         return next(filter(None, (getattr(c, name) for c in all_counts)), '')
 
-    refused = Counter()
+    refused: Counter[str] = Counter()
     for counts in all_counts:
         refused.update(counts.refused)
     total = {

@@ -230,15 +230,15 @@ class TarSource(PairSource):
         if 0 <= gap <= _GAP:  # a neighbor, as usual: one read for both
             data = self.pool.read(tar, image, caption + caption_size - image,
                                   check)
-            text = data[caption - image:]
+            coded = data[caption - image:]
             data = data[:image_size]
         else:
             data = self.pool.read(tar, image, image_size, check)
-            text = self.pool.read(tar, caption, caption_size, check)
-        if len(data) < image_size or len(text) < caption_size:
+            coded = self.pool.read(tar, caption, caption_size, check)
+        if len(data) < image_size or len(coded) < caption_size:
             raise BrokenPairError(key, 'image', f'is cut off in {tar}')
         text = read_caption(
-            key, text, json_field=self.json_field if is_json else None)
+            key, coded, json_field=self.json_field if is_json else None)
         return dict(img_bytes=data, text=text, key=key)
 
     def group_starts(self) -> np.ndarray:

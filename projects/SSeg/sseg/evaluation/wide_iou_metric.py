@@ -68,7 +68,8 @@ class WideIoUMetric(IoUMetric):
         for sample in data_samples:
             self._check(sample)
         start = len(self.results)
-        folder, self.output_dir = self.output_dir, None
+        folder = self.output_dir
+        self.output_dir: str | None = None
         try:  # without output, which mmseg cuts to 8 bits
             super().process(data_batch, data_samples)
         finally:
@@ -82,7 +83,7 @@ class WideIoUMetric(IoUMetric):
             ]
         if folder is not None:
             for sample in data_samples:
-                self._write(sample)
+                self._write(sample, folder)
 
     @staticmethod
     def intersect_and_union(pred_label: Tensor, label: Tensor,
@@ -176,13 +177,13 @@ class WideIoUMetric(IoUMetric):
                 f'which has {num_classes}, nor the ignore_index '
                 f'{self.ignore_index} of the metric')
 
-    def _write(self, sample: dict) -> None:
+    def _write(self, sample: dict, folder: str) -> None:
         labels = sample['pred_sem_seg']['data'].squeeze(0).cpu().numpy()
         # ids as in the files of the data set, as mmseg writes them
         labels = labels + bool(sample.get('reduce_zero_label', False))
         num_labels = len(self.dataset_meta['classes']) + 1
         dtype = np.uint8 if num_labels <= 256 else np.uint16
-        path = Path(self.output_dir, f'{Path(sample["img_path"]).stem}.png')
+        path = Path(folder, f'{Path(sample["img_path"]).stem}.png')
         with atomic_path(path) as tmp:
             Image.fromarray(labels.astype(dtype)).save(tmp)
 

@@ -60,7 +60,7 @@ class _MatchedMaskLosses(torch.autograd.Function):
             inside.eq_(clusters[part, None])
             sums[:, part], large = _sums_and_gradients(
                 mask.flatten(1), inside, with_grad)
-            if with_grad:
+            if grads is not None:
                 large = large.unflatten(2, size)
                 grads[:, part] = large if resize is None else \
                     resize.backward(large)

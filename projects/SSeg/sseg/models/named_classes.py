@@ -1,6 +1,6 @@
 from __future__ import annotations
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mmengine.config import ConfigDict
 from mmseg.models import BaseSegmentor, EncoderDecoder
@@ -60,12 +60,14 @@ class NamedClassSegmentor(BaseSegmentor):
         self.test_cfg = ConfigDict(mode='whole')
         self.test_cfg.update(test_cfg or {})
         self.register_buffer('_embeddings', None, persistent=False)
-        self.vocabulary = None
-        self._templates, self._synonyms = 'simple', 'mean'
+        self.vocabulary: Vocabulary | None = None
+        self._templates: str | Sequence[str] = 'simple'
+        self._synonyms = 'mean'
         if vocabulary is not None:
             self.set_vocabulary(vocabulary)
-            self._templates = self.vocabulary.templates
-            self._synonyms = self.vocabulary.synonyms
+            chosen = self._required_vocabulary()
+            self._templates = chosen.templates
+            self._synonyms = chosen.synonyms
 
     # --- the vocabulary ---------------------------------------------------
 
@@ -110,6 +112,8 @@ class NamedClassSegmentor(BaseSegmentor):
 
     def describe_unknown_classes(self) -> str:
         """A remark about them, '' if there are none."""
+        if self.vocabulary is None:
+            return ''
         return describe_unknown_classes(self.vocabulary,
                                         self.unknown_class_words())
 
@@ -156,7 +160,7 @@ class NamedClassSegmentor(BaseSegmentor):
         else:
             metas = [sample.metainfo for sample in data_samples]
         if self.keep_probabilities:
-            parts = [self.inference(inputs, metas)]
+            parts: Iterable[Tensor] = [self.inference(inputs, metas)]
         else:
             parts = self.probability_parts(inputs, metas)
         return take_best_labels(parts,

@@ -89,7 +89,8 @@ class OpenVocabularySegmentor(RegionSegmentor):
             dict[str, Tensor]: ``loss_contrastive`` and
             ``loss_multi_label``, as configured, and the ``temperature``.
         """
-        captions, prompts, losses = [], [], {}
+        captions, prompts = [], []
+        losses: dict[str, Tensor] = {}
         if self.contrastive_loss is not None:
             captions = batch_captions(data_samples)
         if self.multi_label_loss is not None:
@@ -97,11 +98,11 @@ class OpenVocabularySegmentor(RegionSegmentor):
         if not captions and not prompts:
             return losses
         texts = self.embed_texts(captions + sum(prompts, []))
-        if captions:
+        if self.contrastive_loss is not None and captions:
             losses['loss_contrastive'] = self.contrastive_loss(
                 images, texts[:len(captions)])
             losses['temperature'] = 1 / self.logit_scale.detach()
-        if prompts:
+        if self.multi_label_loss is not None and prompts:
             losses['loss_multi_label'] = self.multi_label_loss(
                 images, texts[len(captions):].unflatten(0, (len(prompts), -1)))
         return losses

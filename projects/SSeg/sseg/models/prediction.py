@@ -197,9 +197,9 @@ def take_best_labels(parts: Iterable[Tensor], postprocess: Callable,
         list[SegDataSample]: The samples with ``pred_sem_seg`` and
         ``seg_confidence``, the probability of that label.
     """
-    best, first = None, 0
+    best: dict[int, tuple[Tensor, Tensor]] = {}
+    first = 0
     for part in _split(parts, data_samples, keep_probabilities):
-        best = best or [None] * len(part)
         count = part.shape[1]
         if count == 1:
             part = F.pad(part, (0, 0, 0, 0, 0, 1), value=-1.)
@@ -208,14 +208,15 @@ def take_best_labels(parts: Iterable[Tensor], postprocess: Callable,
             part_probs = result.seg_logits.data[:count]
             label = result.pred_sem_seg.data + first
             prob = part_probs.amax(dim=0, keepdim=True)
-            if best[i] is not None:
+            if i in best:
                 old_prob, old_label = best[i]
                 label = torch.where(prob > old_prob, label, old_label)
                 prob = torch.maximum(prob, old_prob)
             best[i] = prob, label
             result.seg_logits.data = part_probs
         first += count
-    for result, (prob, label) in zip(results, best):
+    for i, result in enumerate(results):
+        prob, label = best[i]
         result.pred_sem_seg.data = label
         result.seg_confidence = PixelData(data=prob)
         if not keep_probabilities:

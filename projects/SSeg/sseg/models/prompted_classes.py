@@ -43,7 +43,7 @@ class PromptedClasses(NamedClassSegmentor):
                              "is about the whole image, use 'whole'")
         self.network = MODELS.build(dict(network, pretrained=pretrained))
         self.prompts_at_once = prompts_at_once or self.network.prompts_at_once
-        self._prompts = None
+        self._prompts: Prompts | None = None
 
     def forget_embeddings(self) -> None:
         """Encode the names anew when they are needed next."""
@@ -85,7 +85,8 @@ class PromptedClasses(NamedClassSegmentor):
         """
         images = self.network.encode_images(inputs)
         prompts = self.prompts()
-        first, waiting = 0, []
+        first = 0
+        waiting: list[int] = []
         for names in self.vocabulary.prompt_names:
             if waiting and sum(waiting) + len(names) > self.prompts_at_once:
                 yield self._classes(images, prompts, first, waiting)

@@ -76,13 +76,13 @@ class SSeg(OpenVocabularySegmentor):
             dict[str, Tensor]: Those of ``mask_loss`` and of
             :meth:`text_losses`.
         """
-        supervised = self.mask_loss is not None
         predictions = self.decode_head(
             self.extract_feat(inputs),
-            all_layers=supervised and self.mask_loss.deep_supervision)
+            all_layers=self.mask_loss is not None
+            and self.mask_loss.deep_supervision)
         images = self._image_features(predictions.query_features)
         losses = self.text_losses(images, data_samples)
-        if supervised:
+        if self.mask_loss is not None:
             label_maps = self.pseudo_masks(inputs, data_samples)
             losses.update(self.mask_loss(predictions.mask_logits, label_maps))
         return {

@@ -35,9 +35,10 @@ def sum_windows(windows: Sequence[Window], size: tuple[int, int],
     for (rows, columns), part in zip(windows, maps):
         if len(windows) == 1:
             return part
-        if total is None:
+        if total is None or count is None:
             total = part.new_zeros(*part.shape[:2], *size)
             count = part.new_zeros(size)
         total[..., rows, columns] += part
         count[rows, columns] += 1
+    assert total is not None and count is not None  # there is a window
     return total / count

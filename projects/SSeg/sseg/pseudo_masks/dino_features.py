@@ -62,8 +62,11 @@ class DINOFeatures(BaseModule):
                 'DINOFeatures needs either `pretrained` or `config`')
         if facet not in ('token', 'key'):
             raise ValueError(f"facet must be 'token' or 'key', got {facet!r}")
-        network = _load(pretrained) if config is None else _random(
-            config, seed)
+        if config is not None:
+            network = _random(config, seed)
+        else:
+            assert pretrained is not None  # one of them is given
+            network = _load(pretrained)
         network.pooler = None  # its output is not used
         network.float().eval().requires_grad_(False)
         self._unregistered = (network, )

@@ -124,7 +124,7 @@ def _cluster(features: Tensor, valid: Tensor | None, num_clusters: int,
                            features.device)
 
     def run(x: Tensor, means: Tensor, sizes: Tensor, part: slice, limit: int,
-            tolerance: float | None) -> list[Tensor]:
+            tolerance: float | None) -> Sequence[Tensor]:
         """Lloyd's iterations for a part of the images."""
         threshold = None
         if tolerance is not None:
@@ -146,9 +146,8 @@ def _cluster(features: Tensor, valid: Tensor | None, num_clusters: int,
     if restarts > 1:
         labels, _, inertia = run(some, *start, everything, _TRIAL_ITERATIONS,
                                  None)
-        start = means_of_labels(some,
-                                *_best(inertia, max(1, restarts // 4), labels),
-                                weight, num_clusters)
+        labels, = _best(inertia, max(1, restarts // 4), labels)
+        start = means_of_labels(some, labels, weight, num_clusters)
     limit = _AXES_ITERATIONS if many_channels else iterations
     result = run(few, *start, everything, limit, tolerance)
     result = _best(result[2], 1, *result)

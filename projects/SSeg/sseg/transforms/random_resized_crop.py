@@ -87,8 +87,8 @@ class RandomResizedCrop(BaseTransform):
                 return (np.random.randint(height - h + 1),
                         np.random.randint(width - w + 1), h, w)
         ratio = min(max(width / height, self.ratio[0]), self.ratio[1])
-        w, h = min(width, height * ratio), min(height, width / ratio)
-        w, h = max(1, round(w)), max(1, round(h))
+        w, h = (max(1, round(min(width, height * ratio))),
+                max(1, round(min(height, width / ratio))))
         return (height - h) // 2, (width - w) // 2, h, w
 
     def __repr__(self) -> str:

@@ -86,6 +86,7 @@ def dataset_vocabulary(name: str,
             f'{name!r} has fixed names and takes no classes_file; a data set '
             "with names of its own is 'own'")
     if benchmark.dataset is None:
+        assert classes_file is not None  # as was asked for above
         names = read_class_names(classes_file)
         if benchmark.num_classes not in (None, len(names.names)):
             raise ValueError(f'{classes_file} has {len(names.names)} classes, '

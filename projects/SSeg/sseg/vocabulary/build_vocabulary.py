@@ -3,6 +3,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .benchmark_names import BENCHMARKS, dataset_vocabulary
 from .vocabulary import Vocabulary
@@ -29,7 +30,7 @@ def build_vocabulary(classes: Vocabulary | dict | str | os.PathLike
         templates: See :class:`Vocabulary`; where ``classes`` has none.
         synonyms: See :class:`Vocabulary`; where ``classes`` does not say.
     """
-    options = dict(templates=templates, synonyms=synonyms)
+    options: dict[str, Any] = dict(templates=templates, synonyms=synonyms)
     if isinstance(classes, Vocabulary):
         return classes
     if isinstance(classes, dict):

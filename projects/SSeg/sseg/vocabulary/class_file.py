@@ -57,7 +57,7 @@ def read_class_names(path: PathLike) -> ClassNames:
         match = re.fullmatch(r'\s*(\d+)\s+(.*\S)\s*', line)
         names = match and tuple(
             name.strip() for name in match[2].split(';') if name.strip())
-        if not names:
+        if match is None or not names:
             raise ValueError(f'{path}, line {number}: {line[:60]!r} is not '
                              '"id name" or "id name;synonym"')
         for name in names:

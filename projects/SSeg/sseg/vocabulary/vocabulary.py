@@ -36,9 +36,10 @@ class Vocabulary:
             arguments do not fit.
     """
 
-    classes: tuple[str, ...]
-    prompt_names: tuple[tuple[str, ...], ...] | None = None
-    templates: tuple[str, ...] | str = 'simple'
+    classes: Sequence[str]
+    # None until the classes are known: whoever reads it gets names
+    prompt_names: Sequence[Sequence[str]] = None  # type: ignore[assignment]
+    templates: Sequence[str] | str = 'simple'
     background: bool = False
     synonyms: str = 'mean'
 
@@ -55,7 +56,8 @@ class Vocabulary:
         if self.prompt_names is None:
             prompt_names = tuple((name, ) for name in classes)
         else:
-            prompt_names = tuple(map(_synonyms, self.prompt_names))
+            prompt_names = tuple(
+                _synonyms(names) for names in self.prompt_names)
             if len(prompt_names) != len(classes):
                 raise ValueError(
                     f'prompt_names has {len(prompt_names)} entries for '
@@ -120,7 +122,8 @@ class Vocabulary:
     @property
     def labels(self) -> tuple[str, ...]:
         """Names by id, with the background where there is one."""
-        return (BACKGROUND, *self.classes) if self.background else self.classes
+        background = (BACKGROUND, ) if self.background else ()
+        return (*background, *self.classes)
 
     @property
     def embedded(self) -> tuple:

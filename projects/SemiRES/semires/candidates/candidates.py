@@ -61,7 +61,7 @@ class Candidates:
         if not np.isfinite(scores).all():
             raise ValueError(f'"scores" of mask {np.isfinite(scores).argmin()}'
                              ' is not a finite number')
-        coded = [
+        coded: list[dict] = [
             dict(size=list(size), counts=_as_bytes(rle['counts']))
             for rle in rles
         ]

@@ -54,7 +54,7 @@ def unpack_entry(data: bytes, img_id: int, size: tuple[int,
         EntryError: The bytes are damaged, or of another image.
     """
     if data[:len(MAGIC)] != MAGIC or len(data) < _HEAD.size:
-        raise EntryError(f'field "magic": it does not start with {MAGIC}')
+        raise EntryError(f'field "magic": it does not start with {MAGIC!r}')
     _, height, width, number, found_id = _HEAD.unpack_from(data)
     if found_id != img_id:
         raise EntryError(f'field "image id": it is {found_id}')

@@ -14,7 +14,7 @@ _SCORES = ('iou_predictions', 'scores')
 _PROMPTS = ('point_coords', 'point_labels')
 
 
-def open_session(model: str | bytes, device: str = 'cpu'):
+def open_session(model: str | bytes, device: str | torch.device = 'cpu'):
     """Make ``onnxruntime.InferenceSession`` of a file or its content.
 
     Raises:
@@ -34,10 +34,10 @@ def open_session(model: str | bytes, device: str = 'cpu'):
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # warnings are for who exports
     providers: list = ['CPUExecutionProvider']
-    device = torch.device(device)
-    if (device.type == 'cuda' and 'CUDAExecutionProvider'
+    place = torch.device(device)
+    if (place.type == 'cuda' and 'CUDAExecutionProvider'
             in onnxruntime.get_available_providers()):
-        settings = dict(device_id=device.index or 0)
+        settings = dict(device_id=place.index or 0)
         providers.insert(0, ('CUDAExecutionProvider', settings))
     try:
         return onnxruntime.InferenceSession(model, options, providers)

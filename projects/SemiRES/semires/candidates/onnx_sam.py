@@ -1,7 +1,7 @@
 """Candidates of SAM and its relatives, exported to ONNX."""
 from __future__ import annotations
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,18 +93,20 @@ class OnnxSAM(CandidateSource):
     def propose(self, image: np.ndarray) -> Iterator[tuple[dict, float]]:
         settings, size = self.parameters, image.shape[:2]
         side = self._encoder.image_size
-        inner = tuple(
+        height, width = (
             max(1, int(edge * side / max(size) + 0.5)) for edge in size)
+        inner = height, width
         embedding = self._encoder(_prepare(image, inner, side))
         points = point_grid(settings['points_per_side']) * torch.tensor(
-            [inner[1], inner[0]])
+            [width, height])
         # what is below and to the right of the image is padding, but for the
         # pixel that the border is interpolated with
         low = tuple(min(-(-edge // 4) + 1, side // 4) for edge in inner)
         rows, columns = (
             _resizing(*sides).to(self._device)
             for sides in zip(low, inner, size))
-        codes, boxes, scores = [], [], []
+        codes: list[dict] = []
+        boxes, scores = [], []
         for batch in points.split(self._batch):
             for logits, score in self._promising(
                     embedding.to(self._device), batch.to(self._device), low):
@@ -134,7 +136,7 @@ class OnnxSAM(CandidateSource):
         return torch.nonzero(small | (stability >= threshold))[:, 0]
 
     def _promising(self, embedding: Tensor, points: Tensor,
-                   size: tuple[int, int]) -> Iterator[tuple[Tensor, Tensor]]:
+                   size: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits, cropped to (K, *size), of the K masks whose predicted IoU
         (K,) passes, some at a time."""
         threshold = self.parameters['pred_iou_thresh']

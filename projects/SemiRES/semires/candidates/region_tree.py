@@ -41,7 +41,7 @@ def build_region_tree(lab: np.ndarray, labels: np.ndarray) -> RegionTree:
     """
     count = int(labels.max()) + 1
     nodes = _Nodes(lab, labels, 2 * count - 1)
-    neighbours = [set() for _ in range(count)]
+    neighbours: list[set[int]] = [set() for _ in range(count)]
     queue = []
     for a, b in _adjacent(labels):
         neighbours[a].add(b)

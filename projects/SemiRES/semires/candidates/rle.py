@@ -1,6 +1,6 @@
 """Run-length coded masks: what pycocotools does not offer."""
 from __future__ import annotations
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from pycocotools import mask as mask_utils
@@ -72,7 +72,8 @@ def corner_index(target: int, source: int) -> np.ndarray:
 
 # Which pixel a nearest resize reads: that in the middle of the new one, as for
 # true masks, or that in its corner, as the released code does with candidates.
-RESIZE_RULES = dict(center=nearest_index, corner=corner_index)
+RESIZE_RULES: dict[str, Callable[[int, int], np.ndarray]] = dict(
+    center=nearest_index, corner=corner_index)
 
 
 def resize(rle: dict, size: Sequence[int], rule: str = 'center') -> dict:

@@ -128,6 +128,7 @@ class RefCOCODataset(SeededSampleMixin, BaseDataset):
         return data_list
 
     def _listed(self, refs: list[dict], refs_file: str) -> list[dict]:
+        assert self.image_ids  # or all refs are used
         wanted = set(read_image_ids(self.image_ids))
         chosen = [ref for ref in refs if ref['image_id'] in wanted]
         absent = wanted - {ref['image_id'] for ref in chosen}

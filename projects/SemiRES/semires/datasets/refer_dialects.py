@@ -126,7 +126,9 @@ def _clean_row(row: Any, split: str) -> dict:
 
 def _as_refer(rows: Sequence[dict]) -> tuple[list[dict], dict]:
     """Part images, annotations and refs; number what has no id."""
-    refs, images, annotations = [], {}, {}
+    refs = []
+    images: dict[int, dict] = {}
+    annotations: dict[int, dict] = {}
     sent_id = 0
     for number, row in enumerate(rows):
         images.setdefault(

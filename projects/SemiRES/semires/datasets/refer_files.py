@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -99,7 +99,7 @@ def _id(row: Any, key: str) -> int:
     return int(value) if _is_digits(value) else _field(row, key, int)
 
 
-def _is_digits(value: Any) -> bool:
+def _is_digits(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and bool(_DIGITS.fullmatch(value))
 
 
@@ -250,7 +250,8 @@ def _rows_by_id(path: PathLike, content: Any, key: str) -> dict[int, dict]:
     if not isinstance(rows, list):
         raise AnnotationError(f'{path} does not have COCO\'s list "{key}". '
                               'Download or make the file again')
-    found, faults = {}, []
+    found: dict[int, dict] = {}
+    faults = []
     for index, row in enumerate(rows):
         try:
             row_id = _id(row, 'id')
