@@ -14,7 +14,7 @@ from mmseg.registry import DATASETS
 from tool_server import Program
 
 from mmlangseg.sseg.datasets.folder_source import FolderSource
-from mmlangseg.sseg.pseudo_masks import PseudoMaskCache
+from mmlangseg.sseg.pseudo_masks import PseudoMaskCache, PseudoMaskGenerator
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 for folder in ('sseg', 'analysis_tools'):
@@ -357,6 +357,23 @@ def test_oracle_of_a_data_set(run, root):
     status, out = run(*base, '--cfg-options',
                       'pseudo_mask_generator.num_clusters=1')
     assert float(out.splitlines()[-1].split()[4]) < 40
+
+
+def test_oracle_seed_is_that_of_every_image(run, root, monkeypatch):
+    seen = []
+    grid = PseudoMaskGenerator.grid
+
+    def record(self, images, *, seeds):
+        seen.extend(seeds)
+        return grid(self, images, seeds=seeds)
+
+    monkeypatch.setattr(PseudoMaskGenerator, 'grid', record)
+    for seed in (0, 1):
+        status, out = run(pseudo_mask_oracle, root / 'config.py',
+                          '--max-images', 5, '--batch-size', 2, '--workers', 0,
+                          '--seed', seed)
+        assert status == 0, out
+    assert seen == list(range(10))
 
 
 def test_oracle_of_own_folders(run, root):

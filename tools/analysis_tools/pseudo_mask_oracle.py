@@ -68,6 +68,7 @@ def parse_args() -> argparse.Namespace:
         help='of the images for the generator')
     add('--max-images', type=int, help='the first so many; all if left')
     add('--batch-size', type=int, default=16, help='images at a time')
+    add('--seed', type=int, default=0, help='of K-means')
     add('--workers', type=int, default=2, help='processes that read images')
     add('--sheet', type=Path, help='picture to write')
     add('--sheet-images', type=int, default=10, help='on that, spread evenly')
@@ -227,8 +228,9 @@ def main() -> None:
             [stretch_image(s['img'], tuple(args.size)) for s in batch])
         rgb = torch.from_numpy(pixels).to(device).flip(3).permute(0, 3, 1, 2)
         start = time.perf_counter()
+        first = args.seed * len(dataset) + number  # no seed occurs twice
         maps = generator.grid(
-            rgb.float(), seeds=range(number, number + len(batch)))
+            rgb.float(), seeds=range(first, first + len(batch)))
         maps = maps.cpu().numpy()
         seconds += time.perf_counter() - start
         for sample, small in zip(batch, maps):
