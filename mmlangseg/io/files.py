@@ -158,6 +158,7 @@ def load_pickle_restricted(path: PathLike, allow: Sequence[str] = ()) -> Any:
         FileNotFoundError: The file does not exist.
         ValueError: The file refers to anything else, or is damaged.
     """
+    _require_known(allow)
     return loads_pickle_restricted(Path(path).read_bytes(), path, allow)
 
 
@@ -174,10 +175,7 @@ def loads_pickle_restricted(data: bytes,
     Raises:
         ValueError: See there.
     """
-    unknown = set(allow) - set(_ALLOWED)
-    if unknown:
-        raise ValueError(f'allow={sorted(unknown)} is not known, choose from '
-                         f'{sorted(_ALLOWED)}')
+    _require_known(allow)
     try:
         check_opcodes(data)
         return _RestrictedUnpickler(io.BytesIO(data), allow).load()
@@ -186,6 +184,13 @@ def loads_pickle_restricted(data: bytes,
             f'{os.fspath(path)} is not a pickle of plain data: '
             f'{str(error) or type(error).__name__}. Make the file again with '
             'the dataset converter, or download it again') from error
+
+
+def _require_known(allow: Sequence[str]) -> None:
+    unknown = set(allow) - set(_ALLOWED)
+    if unknown:
+        raise ValueError(f'allow={sorted(unknown)} is not known, choose from '
+                         f'{sorted(_ALLOWED)}')
 
 
 def resolve_inside(root: PathLike, name: str) -> str:

@@ -13,7 +13,7 @@ from pycocotools.coco import COCO
 
 from mmlangseg.apis import read_scan
 from mmlangseg.less.scans import files as scan_files
-from mmlangseg.visualization.colors import highlight
+from mmlangseg.less.visualization.point_colors import highlight
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/export_predictions.py'
 
