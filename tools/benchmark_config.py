@@ -84,11 +84,9 @@ def benchmark_config(model_config: Config, benchmark: str,
         _resize(dataset.pipeline, options.short_side)
     vocabulary = _vocabulary(benchmark, dataset, options)
     model.vocabulary = dict(
-        classes=vocabulary.classes,
-        prompt_names=vocabulary.prompt_names,
-        templates=vocabulary.templates,
-        background=vocabulary.background,
-        synonyms=vocabulary.synonyms)
+        _in_short(benchmark, dataset, vocabulary, options),
+        templates=options.templates,
+        synonyms=options.synonyms)
     threshold = options.thresholds.get(benchmark, options.threshold)
     if threshold is not None:
         model.background_threshold = threshold
@@ -109,11 +107,10 @@ def benchmark_config(model_config: Config, benchmark: str,
         resize_rule='probabilities, bilinear, to the size of the label map',
         background_rule=_background_rule(model, vocabulary, dataset, options),
         compared_at='the size of the label maps')
-    named = options.templates if isinstance(options.templates, str) else 'own'
     return cfg, protocol, dict(
         classes=len(vocabulary.labels),
-        templates=named,
-        synonyms=vocabulary.synonyms)
+        templates=options.templates,
+        synonyms=options.synonyms)
 
 
 def fingerprint(cfg: Config, checkpoint: str | os.PathLike) -> str:
@@ -181,6 +178,21 @@ def _vocabulary(benchmark: str, dataset: ConfigDict,
                           (options.background_words, *vocabulary.prompt_names),
                           **chosen)
     return vocabulary
+
+
+def _in_short(benchmark: str, dataset: ConfigDict, vocabulary: Vocabulary,
+              options: Options) -> dict:
+    """The classes for a config, which is logged and kept with the run: by the
+    name of the benchmark where that says them all."""
+    if options.names is None and vocabulary.background == (
+            _dataset_classes(dataset)[0] == BACKGROUND):
+        file = dataset.get('classes_file')
+        path = file and os.path.join(dataset.data_root, file)
+        return dict(dataset=benchmark, classes_file=path)
+    return dict(
+        classes=vocabulary.classes,
+        prompt_names=vocabulary.prompt_names,
+        background=vocabulary.background)
 
 
 def _names_file(folder: str, benchmark: str) -> str:

@@ -382,3 +382,30 @@ def test_files_that_are_not_utf8(scanrefer, root, capsys):
     source.write_bytes(b'scan_id,utterance\nscene0000_00,caf\xe9\n')
     assert scanrefer.main([str(source), str(root), '--split', 'val']) == 1
     assert 'nr3d.csv is not UTF-8 text' in capsys.readouterr().err
+
+
+def test_scanrefer_in_the_fields_of_referit3d(scanrefer, root):
+    """As ViL3DRel has it, in lines; the same rows as of ScanRefer's own."""
+    native = [
+        make_row('scene0000_00', 0, object_name='chair'),
+        make_row('scene0000_00', 1, 3, object_name='office chair'),
+        make_row('scene0001_00', 2, 1, object_name='table')
+    ]
+    lines = [
+        json.dumps(
+            dict(
+                item_id=f'scanrefer_{i:06d}',
+                scan_id=row['scene_id'],
+                target_id=int(row['object_id']),
+                instance_type=row['object_name'],
+                utterance=row['description'],
+                tokens=row['token'],
+                ann_id=row['ann_id'])) for i, row in enumerate(native)
+    ]
+    status, expected = convert(scanrefer, root, native)
+    assert status == 0
+    (root / 'scanrefer.jsonl').write_text('\n'.join(lines))
+    args = [str(root / 'scanrefer.jsonl'), str(root), '--split', 'val']
+    assert scanrefer.main(args) == 0
+    written, = (root / 'annotations').glob('*.json')
+    assert read_annotations(written)[1] == expected

@@ -30,6 +30,14 @@ _OF_NR3D = {
 }
 _OF_REFERIT3D = {'stimulus_id', 'utterance', 'meta_data', 'view_dependent'}
 
+_OF_SCANREFER = dict(
+    scene_id=('scan_id', ),
+    object_id=('target_id', ),
+    object_name=('instance_type', ),
+    description=('utterance', ),
+    token=('tokens', ),
+    ann_id=('item_id', ))
+
 
 def read_rows(path: Path) -> list:
     """Read the rows of a JSON, JSON lines or CSV file, by its content.
@@ -77,10 +85,26 @@ def guess_format(path: Path, rows: list) -> str | None:
         of_sr3d, of_nr3d = fields & _OF_SR3D, fields & _OF_NR3D
         if bool(of_sr3d) != bool(of_nr3d):
             return 'sr3d' if of_sr3d else 'nr3d'
-        return named if named in ('nr3d', 'sr3d') else None
+        of_scanrefer = named == 'scanrefer' and 'scene_id' not in fields
+        return named if named in ('nr3d', 'sr3d') or of_scanrefer else None
     if {'scene_id', 'object_id', 'description'} <= fields:
         return named or 'scanrefer'
     return named
+
+
+def as_scanrefer(row: dict) -> dict:
+    """A row with ScanRefer's names of the fields, whatever others call them.
+
+    ViL3DRel and its successors keep all data sets in the fields of ReferIt3D:
+    ``scan_id``, ``target_id``, ``instance_type``, ``utterance``, ``tokens``
+    and, as ``ann_id``, ``item_id``.
+    """
+    row = dict(row)
+    for name, others in _OF_SCANREFER.items():
+        for other in others:
+            if name not in row and row.get(other) is not None:
+                row[name] = row[other]
+    return row
 
 
 def _read_json_lines(path: Path, text: str) -> list:

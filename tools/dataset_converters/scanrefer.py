@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from label_table import OTHERS, read_scanrefer_classes
 from referit3d import clean_referit3d
-from referring_formats import FORMATS, guess_format, read_rows
+from referring_formats import FORMATS, as_scanrefer, guess_format, read_rows
 
 from mmlangseg.io.annotations import raise_faults
 from mmlangseg.less.datasets import annotations
@@ -61,7 +61,9 @@ def add_unique_groups(rows: list[dict], classes: dict[str, str]) -> None:
 
 def clean_scanrefer(path: Path, rows: list) -> list[dict]:
     """Check rows of ScanRefer; a key ``groups`` is kept if there is one."""
-    rows = annotations.clean_rows(rows, path)
+    rows = annotations.clean_rows(
+        [as_scanrefer(row) if isinstance(row, dict) else row for row in rows],
+        path)
     raise_faults(path, [
         f'row {i}: it has {len(row["object_ids"])} targets, but ScanRefer '
         'has one; use --format multi3drefer'
