@@ -2,6 +2,9 @@
 # refcoco.py. An entry config adds the pipeline.
 meta_keys = ('img_path', 'img_id', 'ref_id', 'sent_id', 'text', 'groups',
              'object_ids', 'ori_shape', 'img_shape', 'flip', 'flip_direction')
+load_image = dict(type='LoadImage')
+load_mask = dict(type='LoadReferringMask')
+pack = dict(type='PackSegInputs', meta_keys=meta_keys)
 
 test_dataloader = dict(
     batch_size=1,

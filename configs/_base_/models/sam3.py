@@ -9,3 +9,6 @@ model = dict(
         mean=[127.5, 127.5, 127.5],
         std=[127.5, 127.5, 127.5],
         bgr_to_rgb=True))
+
+square = dict(
+    type='Resize', scale=(1008, 1008), keep_ratio=False, backend='pillow')

@@ -12,12 +12,8 @@ custom_imports = dict(
 
 model = dict(type='PromptedReferring', eval_size='original')
 
-image_size = (1008, 1008)
 test_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='Resize', scale=image_size, keep_ratio=False, backend='pillow'),
-    dict(type='LoadReferringMask'),
-    dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
+    _base_.load_image, _base_.square, _base_.load_mask, _base_.pack
 ]
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 

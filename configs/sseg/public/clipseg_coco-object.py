@@ -13,12 +13,8 @@ model = dict(
     background_threshold=0.5,
     keep_probabilities=False)
 
-image_size = (352, 352)
 test_pipeline = [
-    dict(type='LoadImage', ignore_orientation=True),
-    dict(type='Resize', scale=image_size, keep_ratio=False, backend='pillow'),
-    dict(type='LoadWideAnnotations', ignore_index=255),
-    dict(type='PackSegInputs'),
+    _base_.load_image, _base_.square, _base_.load_labels, _base_.pack
 ]
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
