@@ -5,7 +5,6 @@ import dataclasses
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mmlangseg.compat.loading import repair_checkpoint_loading
+from mmlangseg.io.atomic_folder import atomic_folder
 from mmlangseg.io.files import write_json
 from mmlangseg.text import use_pretrained_encoders, use_saved_words
 from mmlangseg.text.huggingface_config import use_own_tokenizer
@@ -59,15 +59,9 @@ def publish_model(config: Config, checkpoint: str | os.PathLike,
                              (is_model_folder(out) or not any(out.iterdir()))):
         raise ValueError(f'{out} exists and is no model folder: it is left as '
                          'it is, name another one')
-    out.parent.mkdir(parents=True, exist_ok=True)
-    new = out.with_name(f'.{out.name}.{uuid.uuid4().hex}.tmp')
-    try:
-        new.mkdir()
+    with atomic_folder(out, replace=True) as new:
         _write_files(config, str(checkpoint), new)
         read_model_folder(new)  # before it replaces another one
-        _replace(out, new)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
 def _write_files(config: Config, checkpoint: str, folder: Path) -> None:
@@ -189,18 +183,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             pass
     return found
-
-
-def _replace(out: Path, new: Path) -> None:
-    """Put a new folder in the place of an old one."""
-    if not out.exists():
-        os.rename(new, out)
-        return
-    old = out.with_name(f'.{out.name}.{uuid.uuid4().hex}.old')
-    os.rename(out, old)
-    try:
-        os.rename(new, out)
-    except OSError:
-        os.rename(old, out)
-        raise
-    shutil.rmtree(old)

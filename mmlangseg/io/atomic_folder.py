@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmlangseg.io.files import PathLike
+from .files import PathLike
 
 
 @contextmanager
-def atomic_folder(path: PathLike) -> Iterator[Path]:
+def atomic_folder(path: PathLike, replace: bool = False) -> Iterator[Path]:
     """Give an empty folder beside ``path`` that becomes it on success.
 
-    If the block raises, nothing is left of it.
+    If the block raises, nothing is left of it, and what was there stays.
+
+    Args:
+        path: The folder.
+        replace: Whether a folder that is there already, with whatever is in
+            it, gives way.
 
     Example:
         >>> with atomic_folder('model') as tmp:
@@ -22,14 +27,15 @@ def atomic_folder(path: PathLike) -> Iterator[Path]:
 
     Raises:
         FileExistsError: ``path`` exists and is not an empty folder, before
-            the block or after it.
+            the block or after it; with ``replace``, it is no folder.
     """
     path = Path(path)
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+    if path.exists() and not (path.is_dir() and
+                              (replace or not any(path.iterdir()))):
         raise FileExistsError(f'{path} exists already; name another folder, '
                               'or delete it')
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
+    tmp = _beside(path, 'tmp')
     tmp.mkdir()
     try:
         yield tmp
@@ -37,6 +43,9 @@ def atomic_folder(path: PathLike) -> Iterator[Path]:
             if name.is_file():
                 with open(name, 'rb+') as file:
                     os.fsync(file.fileno())
+        if replace and path.exists():
+            _exchange(path, tmp)
+            return
         try:
             os.replace(tmp, path)  # refuses a folder with anything in it
         except OSError as error:
@@ -44,3 +53,19 @@ def atomic_folder(path: PathLike) -> Iterator[Path]:
                 f'{path} was made meanwhile: {error}') from error
     finally:
         shutil.rmtree(tmp, ignore_errors=True)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f'.{path.name}.{uuid.uuid4().hex}.{suffix}')
+
+
+def _exchange(path: Path, new: Path) -> None:
+    """Put a new folder in the place of an old one."""
+    old = _beside(path, 'old')
+    os.rename(path, old)
+    try:
+        os.rename(new, path)
+    except OSError:
+        os.rename(old, path)
+        raise
+    shutil.rmtree(old)

@@ -29,6 +29,25 @@ def test_empty_folder_is_filled(tmp_path):
     assert (tmp_path / 'a' / 'c').is_file()
 
 
+def test_replaced_whole_or_not_at_all(tmp_path):
+    (tmp_path / 'a').mkdir()
+    (tmp_path / 'a' / 'old').write_text('1')
+    with pytest.raises(ValueError):
+        with atomic_folder(tmp_path / 'a', replace=True) as folder:
+            (folder / 'new').write_text('2')
+            raise ValueError
+    assert [path.name for path in (tmp_path / 'a').iterdir()] == ['old']
+    with atomic_folder(tmp_path / 'a', replace=True) as folder:
+        (folder / 'new').write_text('2')
+        assert (tmp_path / 'a' / 'old').is_file()
+    assert [path.name for path in (tmp_path / 'a').iterdir()] == ['new']
+    assert [path.name for path in tmp_path.iterdir()] == ['a']
+    (tmp_path / 'b').write_text('a file')
+    with pytest.raises(FileExistsError, match='delete it'):
+        with atomic_folder(tmp_path / 'b', replace=True):
+            pytest.fail('the block must not run')
+
+
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / 'a').mkdir()
     (tmp_path / 'a' / 'mine').write_text('1')
