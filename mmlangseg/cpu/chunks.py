@@ -24,6 +24,8 @@ _CPU_PIXELS, _GPU_PIXELS = 2**16, 2**24
 _CPU_FLOATS = 2**18
 # Of maps at the size of the images: channels, and elements.
 _CHANNELS, _MAP_ELEMENTS = 128, 2**26
+# Names of classes, as sentences, that a text encoder is given at a time.
+TEXTS_AT_ONCE = 256
 
 
 def rows_at_once(device: torch.device, rows: int, copies: int) -> int:
@@ -62,7 +64,13 @@ def sentences_at_once(device: torch.device, most: int) -> int:
 
 def channels_at_once(pixels: int) -> int:
     """Channels of a map of so many pixels that are enlarged at a time."""
-    return max(1, min(_CHANNELS, _MAP_ELEMENTS // pixels))
+    return min(_CHANNELS, classes_at_once(pixels))
+
+
+def classes_at_once(pixels: int) -> int:
+    """Classes whose probabilities at so many pixels are in memory together,
+    unless all are kept."""
+    return max(1, _MAP_ELEMENTS // pixels)
 
 
 def slices(total: int, step: int) -> Iterator[slice]:

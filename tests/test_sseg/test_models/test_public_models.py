@@ -12,7 +12,6 @@ from mmseg.registry import MODELS
 
 from mmlangseg.apis import SSegInferencer
 from mmlangseg.prompted import public_config
-from mmlangseg.sseg.models import region_segmentor
 from mmlangseg.sseg.models.pseudo_mask_classifier import (crop_masks,
                                                           divide_images)
 
@@ -260,7 +259,8 @@ def test_1203_names_in_bounded_memory(build, monkeypatch, name, background):
     every = predict(model, name)
     assert every.seg_logits.data.shape[0] == 1203 + background
     model.keep_probabilities = False
-    monkeypatch.setattr(region_segmentor, '_ELEMENTS', 60 * SIZES[name]**2)
+    monkeypatch.setattr('mmlangseg.cpu.chunks._MAP_ELEMENTS',
+                        60 * SIZES[name]**2)
     sizes = [
         part.shape[1]
         for part in model.probability_parts(images(name, 1), [{}])
@@ -281,7 +281,7 @@ def test_1203_names_in_overlapping_crops(build, monkeypatch):
         test_cfg=dict(mode='slide', crop_size=(32, 32), stride=(20, 20)))
     every = predict(model, 'groupvit', 70)
     model.keep_probabilities = False
-    monkeypatch.setattr(region_segmentor, '_ELEMENTS', 100 * 70**2)
+    monkeypatch.setattr('mmlangseg.cpu.chunks._MAP_ELEMENTS', 100 * 70**2)
     calls = []
     groups = model.groups
     monkeypatch.setattr(model, 'groups',

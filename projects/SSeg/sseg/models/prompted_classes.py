@@ -5,11 +5,10 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from mmlangseg.cpu.chunks import TEXTS_AT_ONCE, slices
 from mmlangseg.prompted import ImageFeatures, Prompts
 from .named_classes import NamedClassSegmentor
 from .prediction import add_background
-
-_TEXTS = 256  # encoded at a time
 
 
 @MODELS.register_module()
@@ -64,14 +63,13 @@ class PromptedClasses(NamedClassSegmentor):
                 for text in vocabulary.prompts(index)
             ]
             parts = [
-                self.network.encode_texts(texts[first:first + _TEXTS])
-                for first in range(0, len(texts), _TEXTS)
+                self.network.encode_texts(texts[part])
+                for part in slices(len(texts), TEXTS_AT_ONCE)
             ]
-            # of different lengths, where a part has longer names
-            self._prompts = parts[0] if len(parts) == 1 else Prompts(
-                torch.cat([part.features
-                           for part in parts]), None if parts[0].mask is None
-                else torch.cat([part.mask for part in parts]))
+            masks = [part.mask for part in parts if part.mask is not None]
+            self._prompts = Prompts(
+                torch.cat([part.features for part in parts]),
+                torch.cat(masks) if masks else None)
         return self._prompts
 
     def class_parts(self, inputs: Tensor) -> Iterator[Tensor]:

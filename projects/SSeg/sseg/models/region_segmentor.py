@@ -7,14 +7,12 @@ import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmlangseg.cpu.chunks import classes_at_once, slices
 from ..vocabulary.class_embeddings import embed_classes
 from .named_classes import NamedClassSegmentor
 from .prediction import (COMBINATIONS, add_background, check_similarity,
                          classify_regions, combine_resized)
 from .windows import sum_windows, windows_of
-
-# Of probabilities that are in memory at once, unless all are kept.
-_ELEMENTS = 2**26
 
 
 class RegionSegmentor(NamedClassSegmentor):
@@ -135,7 +133,7 @@ class RegionSegmentor(NamedClassSegmentor):
         'groupvit' has to see all classes at once.
         """
         size = inputs.shape[-2:]
-        step = max(1, _ELEMENTS // (len(inputs) * math.prod(size)))
+        step = classes_at_once(len(inputs) * math.prod(size))
         background = self._required_vocabulary().background
         if self.out_channels <= step or (background and self.background_rule
                                          != 'constant'):
@@ -149,8 +147,7 @@ class RegionSegmentor(NamedClassSegmentor):
         if background:
             yield inputs.new_full((len(inputs), 1, *size),
                                   self.background_threshold)
-        for first in range(0, len(self.vocabulary.classes), step):
-            part = slice(first, first + step)
+        for part in slices(len(self.vocabulary.classes), step):
             yield sum_windows(
                 windows, size,
                 (self._combine(

@@ -5,13 +5,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmlangseg.cpu.chunks import TEXTS_AT_ONCE, slices
 from .vocabulary import Vocabulary
 
 
 @torch.no_grad()
 def embed_classes(vocabulary: Vocabulary,
                   embed_texts: Callable[[list[str]], Tensor],
-                  batch_size: int = 256) -> Tensor:
+                  batch_size: int = TEXTS_AT_ONCE) -> Tensor:
     """Turn the names of classes into features.
 
     A class is the mean over its synonyms in all templates, as projected,
@@ -37,8 +38,8 @@ def embed_classes(vocabulary: Vocabulary,
         count = len(vocabulary.owners())
         owners = [i // len(vocabulary.templates) for i in range(len(prompts))]
     features = torch.cat([
-        embed_texts(prompts[first:first + batch_size]).float()
-        for first in range(0, len(prompts), batch_size)
+        embed_texts(prompts[part]).float()
+        for part in slices(len(prompts), batch_size)
     ])
     sums = features.new_zeros(count, features.shape[1])
     sums.index_add_(0, torch.tensor(owners, device=features.device), features)
