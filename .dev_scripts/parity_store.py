@@ -1,7 +1,6 @@
 """Fixtures that are kept in the checkout: small arrays and what vouches for
 them."""
 from __future__ import annotations
-import hashlib
 import json
 from collections.abc import Mapping
 from importlib import metadata
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmlangseg.io.digest import sha256_of
 from mmlangseg.io.files import atomic_path, write_text
 
 MANIFEST = 'manifest.json'
@@ -35,7 +35,7 @@ def save(folder: Path, systems: Mapping[str, Mapping[str, np.ndarray]],
         with atomic_path(path) as temporary:
             np.savez_compressed(temporary, **arrays)
         files[path.name] = dict(
-            sha256=_digest(path),
+            sha256=sha256_of(path),
             arrays={
                 name: describe(array)
                 for name, array in arrays.items()
@@ -68,7 +68,7 @@ def load(folder: Path, system: str) -> tuple[dict[str, np.ndarray], int]:
             f'({type(error).__name__}: {error}); check it out again, or run '
             f'{COMMAND}') from None
     # A damaged file is not even opened.
-    if _digest(path) != digest:
+    if sha256_of(path) != digest:
         raise ValueError(
             f'{path} is damaged: its SHA-256 is not the one in {MANIFEST}; '
             f'check both out again, or run {COMMAND}')
@@ -79,10 +79,6 @@ def load(folder: Path, system: str) -> tuple[dict[str, np.ndarray], int]:
 def describe(array: np.ndarray) -> str:
     """Kind and shape, such as 'float64 (3, 2)'."""
     return f'{array.dtype} {array.shape}'
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _versions() -> dict[str, str]:

@@ -1,6 +1,5 @@
 """A trained model as a folder: weights, config, words and checksums."""
 from __future__ import annotations
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
+from mmlangseg.io.digest import sha256_of
 from mmlangseg.io.files import resolve_inside
 from .plain_config import CODE_KEYS, require_no_code
 
@@ -137,18 +137,7 @@ def unpack_config(config: dict, tuples: list[str], paths: list[str],
 
 def describe_file(path: Path) -> dict:
     """Size in bytes and SHA-256 of a file, for the manifest."""
-    with open(path, 'rb') as file:
-        digest = hashlib.file_digest(file, 'sha256') if hasattr(
-            hashlib, 'file_digest') else _digest(file)
-    return dict(bytes=path.stat().st_size, sha256=digest.hexdigest())
-
-
-def _digest(file):
-    """``hashlib.file_digest`` for Python 3.10."""
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest
+    return dict(bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
 def _read_manifest(folder: Path) -> dict:

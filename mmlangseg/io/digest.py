@@ -1,8 +1,8 @@
-"""Telling files of weights apart."""
+"""Telling files apart by what they hold."""
 from __future__ import annotations
 import hashlib
 
-from mmlangseg.io.files import PathLike
+from .files import PathLike
 
 
 def sha256_of(path: PathLike) -> str:

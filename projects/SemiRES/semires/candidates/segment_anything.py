@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .file_digest import sha256_of
+from mmlangseg.io.digest import sha256_of
 from .layer_prompts import points_per_layer
 from .source import CANDIDATE_SOURCES, CandidateSource
 
