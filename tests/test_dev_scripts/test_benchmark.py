@@ -37,7 +37,9 @@ def test_quick(case, capsys, monkeypatch, tmp_path):
     out = capsys.readouterr().out
     assert stop.value.code == 0, out
     assert 'FAILED' not in out
-    rows = [line.split() for line in out.splitlines() if ' ms' in line]
+    rows = [
+        line.strip('| ').split() for line in out.splitlines() if ' ms' in line
+    ]
     assert sum(row[0] == 'plain' or row[0] == 'plain,' for row in rows) == \
         out.count('tolerance')
     assert sum(row[0] in ('ours', 'ours,') for row in rows) > 0
