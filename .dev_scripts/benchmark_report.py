@@ -185,10 +185,10 @@ def _print_table(variants: list[Variant], times: list[tuple[float, float]],
         if variant.part_of is not None:
             # a part does not do what the first variant does
             row[1::2] = '', '', ''
-            share = f'{wall / walls[variant.part_of]:.2%} of the time of ' \
-                f'"{variant.part_of}"'
+            share = f'{wall / walls[variant.part_of]:.2%} of {variant.part_of}'
         rows.append([variant.name, *row, share])
-    print(format_rows(rows))
+    filled = [i for i in range(8) if any(row[i] for row in rows[1:])]
+    print(format_rows([[row[i] for i in filled] for row in rows]))
 
 
 def _ratio(first: float, value: float) -> str:
