@@ -1,6 +1,7 @@
 """Benchmarks of LESS; see benchmark.py."""
 from __future__ import annotations
 from collections.abc import Callable
+from functools import partial
 
 import benchmark_less_plain as plain
 import spconv.pytorch as spconv
@@ -182,8 +183,8 @@ def forward_and_backward(title: str, run_plain: Callable, run_ours: Callable,
 
     return [
         Comparison(f'{title}: {name}', 'call', [
-            Variant('plain', lambda m=measure: original(m), plain=True),
-            Variant('ours', lambda m=measure: m(run_ours))
+            Variant('plain', partial(original, measure), plain=True),
+            Variant('ours', partial(measure, run_ours))
         ], 1e-4) for name, measure in (('forward', outputs),
                                        ('forward and backward', gradients))
     ]

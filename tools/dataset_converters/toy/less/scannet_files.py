@@ -181,7 +181,8 @@ def scanrefer_rows(scene: str, room: Room, object_ids: list[int],
 
     The extra key ``groups`` holds the type of the sentence.
     """
-    rows, counts = [], {}
+    rows: list[dict] = []
+    counts: dict[int, int] = {}
     for sentence in describe_room(room, rng):
         target = sentence['target']
         ann_id = counts.get(target, 0)

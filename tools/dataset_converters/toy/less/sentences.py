@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,7 @@ class Reference:
         return not rivals
 
 
-Sentence = dict[str, object]
+Sentence = dict[str, Any]
 
 
 def describe_room(room: Room,
@@ -108,7 +109,7 @@ def describe_room(room: Room,
         open_types = [name for name in SHARES if queues[name]]
         if len(sentences) >= count or not open_types:
             break
-        name = max(open_types, key=quota.get)
+        name = max(open_types, key=quota.__getitem__)
         target, reference = queues[name].pop(0)
         if name != 'relation':
             # May be worded again later, in another way.
@@ -245,6 +246,7 @@ def _word(room: Room, target: int, reference: Reference,
     if relation is not None:
         where = pick(relation.phrases).format(*(_anchor(room, i, pick)
                                                 for i in anchors))
+    frames: tuple[str, ...]
     if reference.largest is not None:
         frames = SUPERLATIVE_PLACED if where else SUPERLATIVE
     elif where:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Optional
+from typing import Any
 
 import numpy as np
 
@@ -65,8 +65,7 @@ class Reference:
         ])
 
 
-Sentence = dict[str, object]
-_Looks = tuple[Optional[str], Optional[str], Optional[bool]]
+Sentence = dict[str, Any]
 
 
 def describe_scene(scene: Scene,
@@ -122,8 +121,8 @@ def _draw_claim(claims: list[Reference],
         by_type.setdefault(claim.group, {}).setdefault(name, []).append(claim)
     weights = np.array([WEIGHTS[group] for group in by_type])
     group = str(rng.choice(list(by_type), p=weights / weights.sum()))
-    choices = by_type[group]
-    choices = choices[str(rng.choice(list(choices)))]
+    relations = by_type[group]
+    choices = relations[str(rng.choice(list(relations)))]
     return choices[int(rng.integers(len(choices)))]
 
 
@@ -138,7 +137,7 @@ def _claims(scene: Scene, anchors: Sequence[int]) -> list[list[Reference]]:
                                                                item.large)))
     # winners[look][c]: who is singled out by the look and column c; column 0
     # is the look alone.
-    winners: dict[_Looks, np.ndarray] = {}
+    winners: dict[tuple, np.ndarray] = {}
     for look in looks:
         fits = Reference(*look).fits(scene)
         alone = int(fits.argmax()) if fits.sum() == 1 else -1
