@@ -271,8 +271,8 @@ def room(points: int) -> Tensor:
 
 def nearest(scene: Tensor, count: int, seed: int) -> Tensor:
     """Mask (N,) of the points nearest to some point of the scene."""
-    centre = scene[seed * len(scene) // 100, :3]
-    distance = (scene[:, :3] - centre).norm(dim=1)
+    center = scene[seed * len(scene) // 100, :3]
+    distance = (scene[:, :3] - center).norm(dim=1)
     mask = torch.zeros(len(scene), dtype=torch.bool)
     mask[distance.topk(count, largest=False).indices] = True
     return mask

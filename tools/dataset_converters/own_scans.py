@@ -212,9 +212,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         default='label',
         help='vertex property that holds the object')
     parser.add_argument(
-        '--scale', type=float, default=1.0, help='factor to metres')
+        '--scale', type=float, default=1.0, help='factor to meters')
     parser.add_argument(
-        '--grey', action='store_true', help='accept scans without colours')
+        '--grey', action='store_true', help='accept scans without colors')
     parser.add_argument(
         '--no-center',
         dest='center',

@@ -112,7 +112,7 @@ def test_comments_of_pcd(tmp_path):
         '# .PCD aus dem Büro\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\n'
         'POINTS 1\nDATA ascii\n1 2 3\n',
         encoding='utf-8')
-    with pytest.warns(UserWarning, match='no colours'):
+    with pytest.warns(UserWarning, match='no colors'):
         assert read_scan(path)[0, :3].tolist() == [1, 2, 3]
 
 
@@ -204,13 +204,13 @@ def test_coordinates_keep_their_digits(tmp_path, cloud, dtype, read):
     np.testing.assert_array_equal(points[:, :3], xyz)
 
 
-def test_without_colors_becomes_grey_with_a_warning(tmp_path, cloud):
+def test_without_colors_becomes_gray_with_a_warning(tmp_path, cloud):
     xyz, rgb = cloud
     np.save(tmp_path / 'a.npy', xyz)
     np.savez(tmp_path / 'b.npz', xyz=xyz)
     for path in (write_ply(tmp_path / 'c.ply',
                            xyz), tmp_path / 'a.npy', tmp_path / 'b.npz'):
-        with pytest.warns(UserWarning, match=f'{path.name} has no colours'):
+        with pytest.warns(UserWarning, match=f'{path.name} has no colors'):
             points = read_scan(path)
         assert (points[:, 3:] == 127.5).all()
     with warnings.catch_warnings():

@@ -42,7 +42,7 @@ class Reference:
     """
 
     kind: str | None = None
-    colour: str | None = None
+    color: str | None = None
     large: bool | None = None
     relation: Relation | None = None
     anchor: int | None = None
@@ -54,13 +54,12 @@ class Reference:
             return self.relation.group
         if self.large is not None:
             return 'size'
-        return 'kind' if self.colour is None else 'colour'
+        return 'kind' if self.color is None else 'colour'
 
     def fits(self, scene: Scene) -> np.ndarray:
         """(N,) bool, the objects of this kind, color and size."""
         return np.array([
-            self.kind in (None, item.kind)
-            and self.colour in (None, item.colour)
+            self.kind in (None, item.kind) and self.color in (None, item.color)
             and self.large in (None, item.large) for item in scene.objects
         ])
 
@@ -133,8 +132,8 @@ def _claims(scene: Scene, anchors: Sequence[int]) -> list[list[Reference]]:
     looks = dict.fromkeys(
         look for item in scene.objects
         for look in product((None, item.kind), (None,
-                                                item.colour), (None,
-                                                               item.large)))
+                                                item.color), (None,
+                                                              item.large)))
     # winners[look][c]: who is singled out by the look and column c; column 0
     # is the look alone.
     winners: dict[tuple, np.ndarray] = {}
@@ -167,8 +166,8 @@ def _anchor_names(scene: Scene) -> dict[int, str]:
             continue
         if Reference(item.kind).fits(scene).sum() == 1:
             names[index] = item.kind
-        elif Reference(item.kind, item.colour).fits(scene).sum() == 1:
-            names[index] = f'{item.colour} {item.kind}'
+        elif Reference(item.kind, item.color).fits(scene).sum() == 1:
+            names[index] = f'{item.color} {item.kind}'
     return names
 
 
@@ -179,7 +178,7 @@ def _decorate(scene: Scene, target: int, reference: Reference,
     if reference.kind is None and rng.random() < NAMED:
         reference = replace(reference, kind=item.kind)
     if rng.random() < DECORATED:
-        extra = 'colour' if rng.random() < 0.6 else 'large'
+        extra = 'color' if rng.random() < 0.6 else 'large'
         reference = replace(reference, **{extra: getattr(item, extra)})
     return reference
 
@@ -194,8 +193,8 @@ def _word(spoken: Reference, anchors: dict[int, str],
     words = []
     if spoken.large is not None:
         words.append(pick(SIZES[spoken.large]))
-    if spoken.colour is not None:
-        words.append(spoken.colour)
+    if spoken.color is not None:
+        words.append(spoken.color)
     words.append(spoken.kind or 'one')
     text = ' '.join(words)
     if spoken.relation is not None:
