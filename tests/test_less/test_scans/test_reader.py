@@ -7,6 +7,7 @@ from plyfile import PlyData, PlyElement
 
 from mmlangseg.apis import as_points, read_scan
 from mmlangseg.less.scans.pcd import decompress_lzf
+from mmlangseg.less.scans.ply import read_ply
 
 
 @pytest.fixture
@@ -300,3 +301,28 @@ def test_damaged_pcd_headers(tmp_path, cloud, old, new, message):
     path.write_bytes(path.read_bytes().replace(old, new, 1))
     with pytest.raises(ValueError, match=f'a.pcd is not a valid.*{message}'):
         read_scan(path)
+
+
+@pytest.mark.parametrize('newline', ['\n', '\r\n', '\r'])
+def test_text_is_read_as_plyfile_does(tmp_path, newline):
+    """By NumPy, which is faster."""
+    rng = np.random.default_rng(0)
+    rows = np.zeros(50, [('x', 'f8'), ('y', 'f4'), ('z', 'f4'), ('red', 'u1'),
+                         ('label', 'i4'), ('short', 'i2')])
+    for name in rows.dtype.names:
+        rows[name] = 200 * rng.random(50) + 600000.125 * (name == 'x')
+    path = tmp_path / 'a.ply'
+    PlyData([PlyElement.describe(rows, 'vertex')], text=True).write(str(path))
+    text = path.read_text()
+    path.write_text(text.replace('\n', newline), newline='')
+    found = read_ply(path)
+    assert found.dtype.names == rows.dtype.names
+    assert all((found[name] == rows[name]).all() for name in found.dtype.names)
+
+    lines = text.splitlines()
+    for damage in ('1 2 3', '1 2 3 300 0 0', '1 2 3 4 5 6 7', '1 2 3 4 a 6',
+                   '1 2 3 4.5 0 0', ''):
+        lines[-1] = damage
+        path.write_text(newline.join(lines), newline='')
+        with pytest.raises(ValueError, match='a.ply is truncated, .*damaged'):
+            read_ply(path)
