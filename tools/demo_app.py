@@ -154,8 +154,15 @@ def load(args: argparse.Namespace) -> dict[str, object]:
 
 def open_pages(args: argparse.Namespace, models: dict,
                stack: ExitStack) -> dict[str, str]:
-    """Start the pages; give their addresses by what they are for."""
-    urls, places = {}, ports(args)
+    """Start the pages; give their addresses by what they are for.
+
+    Args:
+        args: Of the command line.
+        models: Of :func:`load`.
+        stack: Stops the pages when it is closed.
+    """
+    places = ports(args)
+    urls = {name: page_url(args.host, port) for name, port in places.items()}
     limit = {} if args.max_upload_mb is None else dict(
         max_upload_bytes=int(args.max_upload_mb * 2**20))
     if 'scans' in places:
@@ -167,7 +174,6 @@ def open_pages(args: argparse.Namespace, models: dict,
             scans=None if args.scans is None else Path(args.scans),
             **limit)
         stack.callback(scans.stop)
-        urls['scans'] = scans.url
     if 'images' in places:
         from app_parts.image_page import ImagePage
         images = ImagePage(
@@ -178,8 +184,22 @@ def open_pages(args: argparse.Namespace, models: dict,
             scan_url=urls.get('scans'),
             **limit)
         stack.callback(images.stop)
-        urls['images'] = images.url
-    return {name: page_url(args.host, places[name]) for name in urls}
+    return urls
+
+
+def serve(args: argparse.Namespace) -> None:
+    """Load the models and serve their pages until this program is
+    interrupted."""
+    with ExitStack() as stack:
+        models = load(args)
+        try:
+            urls = open_pages(args, models, stack)
+        except OSError as error:  # such as a port that was taken meanwhile
+            sys.exit(f'error: {error}')
+        for name, url in urls.items():
+            print(f'{name}: {url}')
+        print('Ctrl-C ends it.', flush=True)
+        threading.Event().wait()
 
 
 def main(alone: bool = False) -> None:
@@ -191,30 +211,19 @@ def main(alone: bool = False) -> None:
     """
     args = parse_args()
     if not is_loopback(args.host):
-        print(f'warning: --host {args.host}: whoever reaches this machine can '
-              'use the models, without a password and without encryption. On '
-              '127.0.0.1, the default, only this machine can.',
-              file=sys.stderr)
-    if alone:
-        import_hosts(*(['mmdet3d.models'] if args.scan else []))
-    stop = threading.Event()
-    with ExitStack() as stack:
-        try:
-            models = load(args)
-            urls = open_pages(args, models, stack)
-        except KeyboardInterrupt:
-            sys.exit('interrupted')
-        except OSError as error:
-            sys.exit(f'error: {error}')
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        for name, url in urls.items():
-            print(f'{name}: {url}', flush=True)
-        print('Ctrl-C ends it.', flush=True)
-        stop.wait()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-    print('stopped; what was uploaded is deleted', flush=True)
+        print(
+            f'warning: --host {args.host}: whoever reaches this machine can '
+            'use the models, without a password and without encryption. On '
+            '127.0.0.1, the default, only this machine can.',
+            file=sys.stderr)
+    # as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if alone:
+            import_hosts(*(['mmdet3d.models'] if args.scan else []))
+        serve(args)
+    except KeyboardInterrupt:
+        print('stopped; what was uploaded is deleted', flush=True)
 
 
 if __name__ == '__main__':
