@@ -20,6 +20,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from app_parts.addresses import is_loopback, page_url, port_problem
+
 from mmlangseg.cli.command_line import check_model
 from mmlangseg.compat.light_imports import import_hosts
 

@@ -46,13 +46,13 @@ def sentence_answer(name: str, token: str, result: ImageResult) -> str:
     stem = Path(name).stem
     found = f'{result.mask.sum():,} pixels, score {result.score:.2f}' \
         if result.box is not None else 'nothing found'
-    return _answer(name, token, f'{stem}_0.png',
-                   f'<p>{escape(found)}: {escape(result.text)}</p>',
-                   result.warning, {
-                       'Mask (PNG)': f'{stem}_0_mask.png',
-                       'Picture (PNG)': f'{stem}_0.png',
-                       'Score and box (JSON)': f'{stem}.json'
-                   })
+    return _answer(
+        name, token, f'{stem}_0.png',
+        f'<p>{escape(found)}: {escape(result.text)}</p>', result.warning, {
+            'Mask (PNG)': f'{stem}_0_mask.png',
+            'Picture (PNG)': f'{stem}_0.png',
+            'Score and box (JSON)': f'{stem}.json'
+        })
 
 
 def classes_answer(name: str, token: str, result: SemanticResult) -> str:
@@ -76,19 +76,20 @@ def classes_answer(name: str, token: str, result: SemanticResult) -> str:
                     f'<td>score {found.score:.2f}</td></tr>')
     more = len(result.classes) - len(rows)
     rest = f'<p>and {more} smaller ones, see the legend</p>' if more else ''
-    return _answer(name, token, f'{stem}.png',
-                   f'<table>{"".join(rows)}</table>{rest}', result.warning, {
-                       'Label map (PNG)': f'{stem}_labels.png',
-                       'Legend (JSON)': f'{stem}.json',
-                       'Picture (PNG)': f'{stem}.png'
-                   })
+    return _answer(
+        name, token, f'{stem}.png', f'<table>{"".join(rows)}</table>{rest}',
+        result.warning, {
+            'Label map (PNG)': f'{stem}_labels.png',
+            'Legend (JSON)': f'{stem}.json',
+            'Picture (PNG)': f'{stem}.png'
+        })
 
 
 def _answer(name: str, token: str, picture: str, text: str, warning: str,
             links: dict[str, str]) -> str:
 
     def url(file: str) -> str:
-        return escape(f'answers/{token}/{quote(file)}')
+        return escape(f'answers/{token}/{quote(file, "")}')
 
     remark = f'<p class="remark">{escape(warning)}</p>' if warning else ''
     downloads = ''.join(

@@ -1,5 +1,6 @@
 """What the image page lets through, before gradio sees it."""
 from __future__ import annotations
+import json
 import re
 import secrets
 from typing import Any
@@ -14,17 +15,22 @@ COOKIE = 'mmlangseg'
 # Gradio's own files, proxies, streams and records: nothing here uses them,
 # and some of them fetch what a URL names.
 _REFUSED = re.compile(
-    r'/gradio_api/(file|proxy|stream|runs|run-history|process_recording|'
-    r'vibe-edit|deep_link|call|run|api)\b|/monitoring|/login|/logout|/svelte')
+    r'/gradio_api/(api|call|component_server|deep_link|file|proxy|'
+    r'process_recording|run|run-history|runs|stream|vibe-edit)\b|'
+    r'/(login|logout|monitoring|svelte)\b')
 _UPLOAD = '/gradio_api/upload'
+_QUESTION = '/gradio_api/queue/join'
+MAX_QUESTION_BYTES = 1 << 20
 # The browser loads nothing from other hosts. Gradio's page needs scripts that
 # are written in it, and ones that are made of texts.
 _HEADERS = {
     'Content-Security-Policy':
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "frame-ancestors 'none'; form-action 'self'",
-    'Referrer-Policy': 'no-referrer',
-    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy':
+    'no-referrer',
+    'X-Content-Type-Options':
+    'nosniff',
 }
 
 
@@ -52,8 +58,12 @@ class Guard:
         if scope['type'] != 'http':
             await self.app(scope, receive, send)
             return
-        request = Request(scope)
+        request = Request(scope, receive)
         refusal = self._refusal(request)
+        if refusal is None and request.url.path.rstrip('/') == _QUESTION:
+            body = await _read(request, MAX_QUESTION_BYTES)
+            refusal = self._refusal_of_question(body)
+            receive = _again(body, receive)
 
         async def send_with_headers(message) -> None:
             if message['type'] == 'http.response.start':
@@ -82,3 +92,46 @@ class Guard:
                 'There is no room for more files: take out some that you do '
                 'not need, or wait until others have closed the page.', 413)
         return None
+
+    def _refusal_of_question(self, body: bytes) -> PlainTextResponse | None:
+        """Gradio itself would fetch what a URL in the place of an upload
+        names."""
+        if len(body) > MAX_QUESTION_BYTES:
+            return PlainTextResponse('The question is too long.', 413)
+        try:
+            self.files.uploaded(_named_files(json.loads(body)))
+        except (ValueError, RecursionError) as error:
+            return PlainTextResponse(f'{error}', 403)
+        return None
+
+
+def _named_files(content: Any) -> list[dict]:
+    """All that gradio may take for files."""
+    if isinstance(content, dict):
+        found = [content] if 'path' in content else []
+        content = list(content.values())
+    elif isinstance(content, list):
+        found = []
+    else:
+        return []
+    return sum(map(_named_files, content), found)
+
+
+async def _read(request: Request, most: int) -> bytes:
+    """The body, or the beginning of one that is longer than ``most``."""
+    body = b''
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            break
+    return body
+
+
+def _again(body: bytes, receive):
+    """Give a body that was read once more."""
+    waiting = [dict(type='http.request', body=body, more_body=False)]
+
+    async def receive_again():
+        return waiting.pop() if waiting else await receive()
+
+    return receive_again

@@ -1,9 +1,8 @@
 """The page for images: sentences, and classes by name (gradio)."""
 from __future__ import annotations
-import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,13 +19,14 @@ from mmlangseg.apis import SemiRESInferencer, SSegInferencer
 from mmlangseg.io.images import SUFFIXES
 from .answer_html import CSS, problem
 from .class_box import parse_classes
+from .gradio_settings import LOOPBACK, gradio_settings
 from .guard import Guard, owner_of
 from .limits import (MAX_IMAGES, MAX_SENTENCE, MAX_UPLOAD_BYTES, check_count,
                      check_sentence, check_threshold)
 from .questions import Ask, about_classes, about_sentence, ask_all
 from .session_files import SessionEndedError, SessionFiles
 
-LOOPBACK = ('127.0.0.1', 'localhost')
+MAX_WAITING = 64  # questions, of all sessions
 _EMPTY = '<p>Answers will stand here.</p>'
 _INTRO = ('<h1>MMLangSeg: images</h1><p>What you bring stays on the machine '
           'that this page runs on, and is deleted when you close the '
@@ -72,10 +72,10 @@ class ImagePage:
                 tempfile.TemporaryDirectory(
                     prefix='mmlangseg-images-', ignore_cleanup_errors=True))
             self.files = SessionFiles(Path(folder))
-            stack.enter_context(_settings(self.files.uploads, host))
+            stack.enter_context(gradio_settings(self.files.uploads, host))
             blocks = self._build()
             stack.callback(blocks.close, verbose=False)
-            blocks.launch(
+            blocks.queue(max_size=MAX_WAITING).launch(
                 server_name=host,
                 server_port=port,
                 max_file_size=max_upload_bytes,
@@ -215,8 +215,7 @@ class ImagePage:
                 paths = []
             self.files.hold(request.session_hash, box, paths)
 
-        # without gradio's preprocessing, which would fetch what a URL in the
-        # place of an upload names, and leave an empty file for each image
+        # gradio's preprocessing would leave an empty file for each image
         images.change(
             hold,
             images,
@@ -301,32 +300,3 @@ def _image_box(name: str) -> gr.File:
         file_count='multiple',
         file_types=sorted(SUFFIXES),
         elem_id=f'{name}-images')
-
-
-@contextmanager
-def _settings(uploads: Path, host: str) -> Iterator[None]:
-    """Let gradio keep uploads in a folder of ours, and heed none of the
-    variables that would open it to others."""
-    kept = dict(os.environ)
-    for name in kept:
-        if name.startswith('GRADIO_'):
-            del os.environ[name]
-    os.environ['GRADIO_TEMP_DIR'] = str(uploads)
-    os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
-    # gradio asks its own server whether it has started
-    for name in ('NO_PROXY', 'no_proxy'):
-        os.environ[name] = ','.join(
-            filter(None, (*LOOPBACK, host, kept.get(name))))
-    try:
-        yield
-    finally:
-        for name in [
-                name for name in os.environ
-                if name.startswith('GRADIO_') or name.lower() == 'no_proxy'
-        ]:
-            del os.environ[name]
-        os.environ.update({
-            name: value
-            for name, value in kept.items()
-            if name.startswith('GRADIO_') or name.lower() == 'no_proxy'
-        })

@@ -65,8 +65,8 @@ class SessionFiles:
             named = file.get('path') if isinstance(file, dict) else None
             path = Path(os.path.realpath(named)) if isinstance(
                 named, str) and '\0' not in named else None
-            if path is None or os.path.realpath(
-                    self.uploads) not in map(str, path.parents):
+            if path is None or os.path.realpath(self.uploads) not in map(
+                    str, path.parents):
                 raise ValueError('This file was not uploaded here: choose it '
                                  'again.')
             found.append(path)
