@@ -13,6 +13,7 @@ import threading
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
@@ -162,8 +163,7 @@ def open_pages(args: argparse.Namespace, models: dict,
         models: Of :func:`load`.
         stack: Stops the pages when it is closed.
     """
-    places = ports(args)
-    urls = {name: page_url(args.host, port) for name, port in places.items()}
+    places, urls = ports(args), {}
     limit = {} if args.max_upload_mb is None else dict(
         max_upload_bytes=int(args.max_upload_mb * 2**20))
     if 'scans' in places:
@@ -175,6 +175,8 @@ def open_pages(args: argparse.Namespace, models: dict,
             scans=None if args.scans is None else Path(args.scans),
             **limit)
         stack.callback(scans.stop)
+        # the next port, where another program has taken it meanwhile
+        urls['scans'] = page_url(args.host, urlsplit(scans.url).port)
     if 'images' in places:
         from app_parts.image_page import ImagePage
         images = ImagePage(
@@ -185,6 +187,7 @@ def open_pages(args: argparse.Namespace, models: dict,
             scan_url=urls.get('scans'),
             **limit)
         stack.callback(images.stop)
+        urls['images'] = page_url(args.host, places['images'])
     return urls
 
 

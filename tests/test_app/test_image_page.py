@@ -9,19 +9,20 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
-from browser import User, open_browser, require_browser
+import lavt_model
+import pytest
+import sseg_model
+from browser import start_browser
+from browser_user import User
+from command_line import call, free_port
+from mmengine.registry import init_default_scope
 
-require_browser('gradio')
+from mmlangseg.apis import SemiRESInferencer, SSegInferencer
+
+pytest.importorskip('gradio')
 
 import httpx  # noqa: E402
-import lavt_model  # noqa: E402
-import pytest  # noqa: E402
-import sseg_model  # noqa: E402
 from app_parts.image_page import ImagePage  # noqa: E402
-from command_line import call, free_port  # noqa: E402
-from mmengine.registry import init_default_scope  # noqa: E402
-
-from mmlangseg.apis import SemiRESInferencer, SSegInferencer  # noqa: E402
 
 # gradio calls pandas in ways that are to end
 pytestmark = pytest.mark.filterwarnings('ignore::DeprecationWarning')
@@ -64,7 +65,7 @@ def site(models):
 
 @pytest.fixture(scope='module')
 def browser():
-    with open_browser() as browser:
+    with start_browser() as browser:
         yield browser
 
 

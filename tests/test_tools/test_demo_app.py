@@ -89,6 +89,7 @@ def pages(monkeypatch):
 
             def __init__(self, *args, **kwargs) -> None:
                 made[name] = args, kwargs
+                self.url = f'http://{kwargs["host"]}:{kwargs["port"]}'
 
             def stop(self) -> None:
                 stopped.append(name)

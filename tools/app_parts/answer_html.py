@@ -15,10 +15,12 @@ CSS = """
 .answer h3 { margin: 0 0 .4em; font-size: 1em; }
 .answer img { max-width: 100%; max-height: 75vh; background: #fff; }
 .answer p { margin: .5em 0; white-space: pre-wrap; }
-.answer a { margin-right: 1.2em; text-decoration: underline; }
+.answer a { display: inline-block; margin-right: 1.2em; padding: 0;
+  text-decoration: underline; }
 .answer .swatch { display: inline-block; width: .9em; height: .9em;
   margin-right: .5em; vertical-align: -.1em; }
-.answer td { padding-right: 1.5em; }
+.answer :is(table, tbody, tr, td) { border: none; }
+.answer td { padding: .1em 1.5em .1em 0; }
 .problem { border-left: 4px solid #aa1e00; padding-left: .8em; }
 .remark { color: #aa1e00; }
 .dark .remark { color: #ff9b80; }

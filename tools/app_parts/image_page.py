@@ -187,14 +187,14 @@ class ImagePage:
                     elem_id='classes-text')
                 background = gr.Checkbox(
                     True,
-                    label='Background: what no class is probable enough of',
+                    label='Background: what no class is probable enough for',
                     elem_id='classes-background')
                 threshold = gr.Slider(
                     0,
                     1,
                     self.classes.model.background_threshold,
                     step=0.01,
-                    label='Probability that is enough',
+                    label='Threshold',
                     elem_id='classes-threshold')
                 button = gr.Button(
                     'Divide', variant='primary', elem_id='classes-ask')
