@@ -223,12 +223,35 @@ def test_markup_in_a_sentence_is_text(user, models):
         assert user.page.title() == 'MMLangSeg: images'
 
 
-def test_a_large_file_is_refused(user, models):
-    user.page.locator('#sentence-images input[type=file]').set_input_files(
-        str(models.pictures / 'large.png'))
-    user.page.get_by_text('exceed the maximum allowed size').first.wait_for()
+def test_files_are_refused_before_they_are_sent(user, models, tmp_path):
+    large, text = tmp_path / '<img src=x>.png', tmp_path / '<b>.txt'
+    with open(large, 'wb') as file:
+        file.truncate(4 << 30)  # takes no room
+    text.touch()
     user.type('sentence', 'man')
+    for files, said in [
+        ([large], '<img src=x>.png has 4,096 MB, more than 0.2 MB'),
+        ([models.pictures / '0.png', text], '<b>.txt is none of .bmp, .gif'),
+    ]:
+        user.page.locator('#sentence-images input[type=file]').set_input_files(
+            [str(file) for file in files])
+        assert said in user.page.locator(
+            '#sentence-images-refused').inner_text()
+        assert user.page.locator('img[src=x], b').count() == 0
     assert 'Choose an image first' in user.ask('sentence').inner_text()
+    user.bring('sentence', models.pictures / '0.png')
+    assert user.page.locator('#sentence-images-refused p').is_hidden()
+    assert 'score' in user.ask('sentence').inner_text()
+    # more are added, by dropping them
+    user.page.evaluate("""() => {
+        const moved = new DataTransfer();
+        moved.items.add(new File(['a'], '<i>.txt'));
+        document.querySelector('#sentence-images .file').dispatchEvent(
+            new DragEvent('drop', {dataTransfer: moved, bubbles: true}));
+    }""")
+    assert '<i>.txt is none of' in user.page.locator(
+        '#sentence-images-refused').inner_text()
+    assert not [url for url in user.requested if url.endswith('txt')]
 
 
 def test_users_are_apart(browser, site, user, models):

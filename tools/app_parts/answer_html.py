@@ -22,7 +22,8 @@ CSS = """
 .answer :is(table, tbody, tr, td) { border: none; }
 .answer td { padding: .1em 1.5em .1em 0; }
 .problem { border-left: 4px solid #aa1e00; padding-left: .8em; }
-.remark { color: #aa1e00; }
+.remark { color: #aa1e00; white-space: pre-wrap; }
+.remark:empty { display: none; }
 .dark .remark { color: #ff9b80; }
 /* an upload's own link leads to gradio's files, which are not served */
 .file-preview a { pointer-events: none; text-decoration: none; }

@@ -25,6 +25,7 @@ from .limits import (MAX_IMAGES, MAX_SENTENCE, MAX_UPLOAD_BYTES, check_count,
                      check_sentence, check_threshold)
 from .questions import Ask, about_classes, about_sentence, ask_all
 from .session_files import SessionEndedError, SessionFiles
+from .upload_script import NOTE, upload_script
 
 MAX_WAITING = 64  # questions, of all sessions
 _EMPTY = '<p>Answers will stand here.</p>'
@@ -83,6 +84,7 @@ class ImagePage:
                     routes=self._routes(),
                     middleware=self._middleware(host, max_upload_bytes)),
                 css=CSS,
+                head=upload_script(max_upload_bytes, SUFFIXES),
                 # fonts of the machine
                 theme=gr.themes.Default(
                     font=['system-ui', 'sans-serif'],
@@ -295,8 +297,10 @@ class ImagePage:
 
 
 def _image_box(name: str) -> gr.File:
-    return gr.File(
+    box = gr.File(
         label='Images',
         file_count='multiple',
         file_types=sorted(SUFFIXES),
         elem_id=f'{name}-images')
+    gr.HTML(NOTE, elem_id=f'{name}-images-refused')
+    return box
