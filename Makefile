@@ -51,7 +51,8 @@ app:
 	done
 	@tools/make_env.sh app
 	@exec $(VENV)/bin/python tools/demo_app.py --scan $(MODELS)/less \
-		--refer $(MODELS)/semires --classes $(MODELS)/sseg $(ARGS)
+		--refer $(MODELS)/semires --classes $(MODELS)/sseg \
+		$(addprefix --scans ,$(wildcard $(TOY_DATA)/scans)) $(ARGS)
 
 # the ablation table of docs/results/less.md
 toy-ablation: env

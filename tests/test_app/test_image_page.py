@@ -22,6 +22,7 @@ from mmlangseg.apis import SemiRESInferencer, SSegInferencer
 pytest.importorskip('gradio')
 
 import httpx  # noqa: E402
+from app_parts.addresses import port_problem  # noqa: E402
 from app_parts.image_page import ImagePage  # noqa: E402
 
 # gradio calls pandas in ways that are to end
@@ -344,6 +345,14 @@ def test_nothing_else_is_served(site, path):
     assert httpx.get(site.url + path).status_code == 404
 
 
+@pytest.mark.parametrize('path', ['', 'config', 'gradio_api/info'])
+def test_the_page_does_not_say_where_it_lies(site, path):
+    answer = httpx.get(site.url + path)
+    assert answer.status_code == 200
+    for folder in (site.files.uploads.parent, Path.cwd(), Path.home()):
+        assert str(folder) not in answer.text
+
+
 def test_own_uploads_are_not_served(site, models):
     uploaded, = post_upload(site, models.pictures / '0.png').json()
     assert Path(uploaded).is_file()
@@ -420,6 +429,17 @@ def test_a_tab_for_each_model(site):
     assert not folder.exists()
     with pytest.raises(httpx.ConnectError):
         httpx.get(one.url)
+
+
+def test_another_loopback(site):
+    if port_problem('::1', int(free_port())):
+        pytest.skip('no IPv6 here')
+    one = ImagePage(classes=site.classes, host='::1', port=int(free_port()))
+    try:
+        assert one.url.startswith('http://[::1]:')
+        assert httpx.get(one.url).status_code == 200
+    finally:
+        one.stop()
 
 
 def test_settings_of_gradio_are_not_heeded(site, monkeypatch):

@@ -88,6 +88,21 @@ def test_usage(script, name):
     assert f'{name} ' in done.stderr and 'usage:' in done.stderr
 
 
+@pytest.mark.skipif(
+    not (ROOT / 'Makefile').is_file(), reason='no Makefile here')
+def test_make_app_needs_the_models_of_the_demo(tmp_path):
+    done = subprocess.run([
+        'make', '-C',
+        str(ROOT), 'app', f'MODELS={tmp_path}', 'VENV=/nonexistent'
+    ],
+                          text=True,
+                          capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == (
+        f'make app: {tmp_path}/less is missing, which `make demo` trains: '
+        'run that first')
+
+
 class TestMakeEnv:
 
     def test_no_python(self, script, tmp_path):

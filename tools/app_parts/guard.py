@@ -58,9 +58,11 @@ class Guard:
         if scope['type'] != 'http':
             await self.app(scope, receive, send)
             return
+        # that of the request's URL would depend on its header Host, too
+        path = scope['path']
         request = Request(scope, receive)
-        refusal = self._refusal(request)
-        if refusal is None and request.url.path.rstrip('/') == _QUESTION:
+        refusal = self._refusal(path, request)
+        if refusal is None and path.rstrip('/') == _QUESTION:
             body = await _read(request, MAX_QUESTION_BYTES)
             refusal = self._refusal_of_question(body)
             receive = _again(body, receive)
@@ -69,7 +71,7 @@ class Guard:
             if message['type'] == 'http.response.start':
                 headers = MutableHeaders(scope=message)
                 headers.update(_HEADERS)
-                if request.url.path == '/' and owner_of(request) is None:
+                if path == '/' and owner_of(request) is None:
                     headers.append(
                         'Set-Cookie', f'{COOKIE}={secrets.token_urlsafe(24)}; '
                         'Path=/; HttpOnly; SameSite=Strict')
@@ -77,8 +79,8 @@ class Guard:
 
         await (refusal or self.app)(scope, receive, send_with_headers)
 
-    def _refusal(self, request: Request) -> PlainTextResponse | None:
-        path = request.url.path
+    def _refusal(self, path: str,
+                 request: Request) -> PlainTextResponse | None:
         if _REFUSED.match(path):
             return PlainTextResponse('There is no such page.', 404)
         if path.rstrip('/') != _UPLOAD:

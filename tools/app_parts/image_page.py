@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from mmlangseg.apis import SemiRESInferencer, SSegInferencer
 from mmlangseg.io.images import SUFFIXES
+from .addresses import page_url
 from .answer_html import CSS, problem
 from .class_box import parse_classes
 from .gradio_settings import LOOPBACK, gradio_settings
@@ -77,7 +78,8 @@ class ImagePage:
             blocks = self._build()
             stack.callback(blocks.close, verbose=False)
             blocks.queue(max_size=MAX_WAITING).launch(
-                server_name=host,
+                # which puts it into URLs
+                server_name=f'[{host}]' if ':' in host else host,
                 server_port=port,
                 max_file_size=max_upload_bytes,
                 app_kwargs=dict(
@@ -100,7 +102,7 @@ class ImagePage:
                 pwa=False,
                 mcp_server=False)
             self._stack = stack.pop_all()
-        self.url = f'http://{host}:{port}/'
+        self.url = page_url(host, port)
 
     def stop(self) -> None:
         """Close the page and delete its files."""
