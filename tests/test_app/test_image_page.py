@@ -434,10 +434,16 @@ def test_a_tab_for_each_model(site):
 def test_another_loopback(site):
     if port_problem('::1', int(free_port())):
         pytest.skip('no IPv6 here')
-    one = ImagePage(classes=site.classes, host='::1', port=int(free_port()))
+    one = ImagePage(
+        classes=site.classes,
+        host='::1',
+        port=int(free_port()),
+        scan_url='http://[::1]:9')
     try:
         assert one.url.startswith('http://[::1]:')
         assert httpx.get(one.url).status_code == 200
+        answer = httpx.get(f'{one.url}scans')
+        assert answer.headers['location'] == 'http://[::1]:9/'
     finally:
         one.stop()
 

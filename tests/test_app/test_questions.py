@@ -7,7 +7,7 @@ import pytest
 import tiny_public
 from app_parts.class_box import parse_classes
 from app_parts.questions import about_classes, about_sentence, ask_all
-from app_parts.session_files import SessionFiles
+from app_parts.session_files import SessionEndedError, SessionFiles
 from command_line import call
 from image_kinds import KINDS
 
@@ -96,3 +96,20 @@ def test_too_many_pixels(picture, answers, monkeypatch):
     monkeypatch.setattr('app_parts.questions.MAX_PIXELS', 60 * 40 - 1)
     said, = ask_all(lambda *_: 'asked', [picture], answers)
     assert 'it has 60 x 40 pixels' in said and not answers.made
+
+
+def test_nothing_is_asked_for_a_page_that_was_closed(tmp_path, picture):
+    files = SessionFiles(tmp_path)
+    asked = []
+
+    def ask(name, *_):
+        asked.append(name)
+        files.forget('session')
+        return 'answered'
+
+    answers = ask_all(ask, [picture] * 3,
+                      lambda: files.new_answer('session', 'box', None))
+    assert next(answers) == 'answered'
+    with pytest.raises(SessionEndedError):
+        next(answers)
+    assert len(asked) == 1 and not list(files.results.iterdir())

@@ -108,15 +108,17 @@ class Guard:
 
 
 def _named_files(content: Any) -> list[dict]:
-    """All that gradio may take for files."""
-    if isinstance(content, dict):
-        found = [content] if 'path' in content else []
-        content = list(content.values())
-    elif isinstance(content, list):
-        found = []
-    else:
-        return []
-    return sum(map(_named_files, content), found)
+    """All that gradio may take for files, however deep it lies."""
+    waiting, found = [content], []
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            if 'path' in each:
+                found.append(each)
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+    return found
 
 
 async def _read(request: Request, most: int) -> bytes:

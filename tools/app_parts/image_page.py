@@ -5,26 +5,20 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import gradio as gr
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
-from starlette.responses import (FileResponse, PlainTextResponse,
-                                 RedirectResponse, Response)
-from starlette.routing import Route
 
 from mmlangseg.apis import SemiRESInferencer, SSegInferencer
 from mmlangseg.io.images import SUFFIXES
 from .addresses import page_url
 from .answer_html import CSS, problem
 from .class_box import parse_classes
-from .gradio_settings import LOOPBACK, gradio_settings
-from .guard import Guard, owner_of
+from .gradio_settings import gradio_settings
+from .guard import owner_of
 from .limits import (MAX_IMAGES, MAX_SENTENCE, MAX_UPLOAD_BYTES, check_count,
                      check_sentence, check_threshold)
 from .questions import Ask, about_classes, about_sentence, ask_all
+from .routes import middleware, routes
 from .session_files import SessionEndedError, SessionFiles
 from .upload_script import NOTE, upload_script
 
@@ -83,8 +77,9 @@ class ImagePage:
                 server_port=port,
                 max_file_size=max_upload_bytes,
                 app_kwargs=dict(
-                    routes=self._routes(),
-                    middleware=self._middleware(host, max_upload_bytes)),
+                    routes=routes(self.files, scan_url),
+                    middleware=middleware(self.files, host,
+                                          MAX_IMAGES * max_upload_bytes)),
                 css=CSS,
                 head=upload_script(max_upload_bytes, SUFFIXES),
                 # fonts of the machine
@@ -107,39 +102,6 @@ class ImagePage:
     def stop(self) -> None:
         """Close the page and delete its files."""
         self._stack.close()
-
-    def _middleware(self, host: str, max_upload_bytes: int) -> list:
-        guard = Middleware(
-            Guard,
-            files=self.files,
-            max_total_bytes=MAX_IMAGES * max_upload_bytes)
-        if host not in LOOPBACK:
-            return [guard]
-        # else a page of another host, whose name leads here, could ask, too
-        return [
-            Middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK)),
-            guard
-        ]
-
-    def _routes(self) -> list[Route]:
-        return [
-            Route('/answers/{token}/{name}', self._send_answer),
-            Route('/scans', self._send_to_scans)
-        ]
-
-    async def _send_answer(self, request: Request) -> Response:
-        path = self.files.find(request.path_params['token'],
-                               request.path_params['name'], owner_of(request))
-        if path is None:
-            return PlainTextResponse('There is no such file.', 404)
-        return FileResponse(path, headers={'Cache-Control': 'no-store'})
-
-    async def _send_to_scans(self, request: Request) -> Response:
-        if self.scan_url is None:
-            return PlainTextResponse('There is no page for scans.', 404)
-        # the name that this machine has for whoever asks
-        port = urlsplit(self.scan_url).port
-        return RedirectResponse(f'http://{request.url.hostname}:{port}/')
 
     def _build(self) -> gr.Blocks:
         link = '' if self.scan_url is None else \

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class SessionEndedError(RuntimeError):
+class SessionEndedError(Exception):
     """Whoever asked has closed the page."""
 
 
