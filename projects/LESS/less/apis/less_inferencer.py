@@ -4,20 +4,22 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import EllipsisType
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
+from mmlangseg.apis.inferencer import Inferencer, check_sentences, is_many
 from mmlangseg.apis.model import load_model, open_model, test_dataset
 from mmlangseg.text import split_words, unknown_words
 from ..scans.frame import place_scan
-from ..scans.reader import as_points, read_scan
+from ..scans.reader import READERS, as_points, read_scan
 from .scan_results import ScanResult, write_scan_results
 
 
-class LESSInferencer:
+class LESSInferencer(Inferencer):
     """Finds in a scan what sentences refer to.
 
     Points go through the test pipeline of the config, so that they are
@@ -25,8 +27,9 @@ class LESSInferencer:
     the scan alone. Results are in the coordinates of the scan as given.
 
     Args:
-        config: The config that the checkpoint was trained with, or its path;
-            or a model folder, or the name of one on the hub.
+        config: The config that the checkpoint was trained with, its path, or
+            its name in :meth:`list_models`; or a model folder, or the name of
+            one on the hub.
         checkpoint: File of the trained weights, or a URL; a model folder has
             its own. None keeps the initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
@@ -46,7 +49,13 @@ class LESSInferencer:
         ...     'configs/less/toy/less_toy.py', 'epoch_5.pth')
         >>> result, = inferencer('room.ply', 'the brown chair')
         >>> result.point_indices, result.score, result.box
+        >>> for (result, ) in inferencer('scans', 'the brown chair'):
+        ...     print(result.score)  # a list of results per scan
     """
+
+    system = 'less'
+    unit = 'scans'
+    suffixes = frozenset(READERS)
 
     def __init__(self,
                  config: str | os.PathLike | Config,
@@ -61,17 +70,19 @@ class LESSInferencer:
         self.center = center
 
     def __call__(self,
-                 scan: str | os.PathLike | np.ndarray,
+                 scan: Any,
                  texts: str | Sequence[str],
                  out_dir: str | os.PathLike | None = None,
                  html: bool = False,
                  scale: float = 1.0,
-                 align: np.ndarray | None = None) -> list[ScanResult]:
+                 align: np.ndarray | None = None) -> list:
         """Find what each sentence refers to.
 
         Args:
             scan: File that :func:`read_scan` reads, or points, (N, 6) or
-                (N, 3): x y z with z up, r g b.
+                (N, 3): x y z with z up, r g b. Or a list of them, or a
+                folder; scans are taken one by one, whose sentences share what
+                is computed.
             texts: One or several sentences.
             out_dir: Folder for pictures and files, see
                 :func:`write_scan_results`.
@@ -81,11 +92,20 @@ class LESSInferencer:
                 to x and y, see :func:`read_alignment`.
 
         Returns:
-            list[ScanResult]: One per sentence.
+            list[ScanResult]: One per sentence; of several scans a list of
+            these lists.
 
         Raises:
             ValueError: A sentence is empty, or the scan is not usable.
         """
+        if is_many(scan):
+            return self.all(
+                scan,
+                texts,
+                out_dir=out_dir,
+                html=html,
+                scale=scale,
+                align=align)
         texts = [texts] if isinstance(texts, str) else list(texts)
         expressions = [self._expression(i, t) for i, t in enumerate(texts)]
         if not expressions:
@@ -110,6 +130,10 @@ class LESSInferencer:
         if out_dir is not None:
             write_scan_results(out_dir, name, points, results, html)
         return results
+
+    def check_query(self, query: Any, **options: Any) -> None:
+        """Refuse empty sentences."""
+        check_sentences(query)
 
     def _expression(self, index: int, text: str) -> dict:
         if not isinstance(text, str) or not text.strip():
