@@ -64,8 +64,7 @@ def safe_name(name: str) -> str:
     if suffix.lower() not in READERS:
         raise ValueError(f'{base[:80]} is not read: convert it to one of '
                          f'{", ".join(READERS)}')
-    stem = re.sub(r'[^\w.-]+', '_', stem, flags=re.ASCII).strip('.')[:60]
-    return (stem or 'scan') + suffix.lower()
+    return re.sub(r'[^\w.-]+', '_', stem)[:60] + suffix.lower()
 
 
 def check_unpacked(path: Path, most: int = MAX_UNPACKED) -> None:

@@ -47,7 +47,8 @@ class ScanUploads:
                 messages.RemoveNotificationMessage(f'upload-{transfer}'))
             refuse(reason)
 
-        def on_start(_: int, message: messages.FileTransferStartUpload) -> None:
+        def on_start(_: int,
+                     message: messages.FileTransferStartUpload) -> None:
             if message.transfer_uuid in files:
                 reason = self._reason(message.filename, message.size_bytes)
                 if reason:
@@ -56,8 +57,9 @@ class ScanUploads:
         def on_part(_: int, message: messages.FileTransferPart) -> None:
             state = files.get(message.transfer_uuid)
             if state and state['transferred_bytes'] > state['total_bytes']:
-                drop(message.transfer_uuid, 'The file is larger than was said '
-                     'when it was sent: try again')
+                drop(
+                    message.transfer_uuid, 'The file is larger than was said '
+                    'when it was sent: try again')
 
         connection.register_handler(messages.FileTransferStartUpload, on_start)
         connection.register_handler(messages.FileTransferPart, on_part)
@@ -72,12 +74,11 @@ class ScanUploads:
             return (f'{name[:80]} has {size / 2**20:,.1f} MB, more than the '
                     f'{self.max_bytes / 2**20:,.1f} MB that this page takes: '
                     'thin the scan out')
-        arriving = sum(
-            state['total_bytes'] for files in list(self._on_their_way.values())
-            for state in list(files.values()))
-        lying = sum(
-            path.stat().st_size for path in self.folder.rglob('*')
-            if path.is_file())
+        arriving = sum(state['total_bytes']
+                       for files in list(self._on_their_way.values())
+                       for state in list(files.values()))
+        lying = sum(path.stat().st_size for path in self.folder.rglob('*')
+                    if path.is_file())
         if arriving + lying > 2 * self.max_bytes:
             return ('Others are sending files at the moment: try again in a '
                     'minute')

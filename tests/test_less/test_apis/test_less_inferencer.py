@@ -12,9 +12,8 @@ from plyfile import PlyData, PlyElement
 from torch import nn
 
 pytest.importorskip('mmdet3d')
-from mmdet3d.registry import MODELS  # noqa: E402
-
 from less_model import model_config  # noqa: E402
+from mmdet3d.registry import MODELS  # noqa: E402
 
 from mmlangseg.apis import LESSInferencer, place_scan  # noqa: E402
 from mmlangseg.visualization import read_image  # noqa: E402
@@ -166,8 +165,8 @@ def test_other_thresholds(less):
     np.testing.assert_array_equal(result.mask_above(0.5), result.mask)
     for threshold in np.quantile(probability, [0.1, 0.9]):
         np.testing.assert_array_equal(
-            result.mask_above(threshold + 1e-6),
-            probability > threshold + 1e-6)
+            result.mask_above(threshold + 1e-6), probability
+            > threshold + 1e-6)
     assert result.score == pytest.approx(probability[result.mask].mean())
     # a probability of one half, but for rounding
     result.logits[:] = 1e-9
