@@ -163,10 +163,9 @@ def test_other_thresholds(less):
     probability = 1 / (1 + np.exp(-result.logits.astype(float)))
     assert 0 < result.n_points < 300
     np.testing.assert_array_equal(result.mask_above(0.5), result.mask)
-    for threshold in np.quantile(probability, [0.1, 0.9]):
-        np.testing.assert_array_equal(
-            result.mask_above(threshold + 1e-6), probability
-            > threshold + 1e-6)
+    for threshold in np.quantile(probability, [0.1, 0.9]) + 1e-6:
+        above = probability > threshold
+        np.testing.assert_array_equal(result.mask_above(threshold), above)
     assert result.score == pytest.approx(probability[result.mask].mean())
     # a probability of one half, but for rounding
     result.logits[:] = 1e-9
