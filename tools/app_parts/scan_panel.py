@@ -74,7 +74,6 @@ class ScanPanel:
             gui.add_button('Find').on_click(lambda _: self._sentence.submit())
         self._sentence.on_submit(lambda _: actions.ask(text.value))
         self._status = gui.add_html('')
-        self._list = gui.add_folder('Sentences')
         with gui.add_folder('Mask'):
             self._threshold = gui.add_slider(
                 'Threshold',
@@ -83,12 +82,16 @@ class ScanPanel:
                 0.5,
                 hint='Probability above which a point is in the mask')
             self._threshold.on_update(lambda _: actions.threshold())
-            self._add_button('Download PLY', actions.download, 'ply')
-            self._add_button('Download GLB', actions.download, 'glb')
-        with gui.add_folder('View'):
-            self._add_button('Top view', actions.top_view)
-            self._add_button('Orbit', actions.orbit_view)
-            self._add_button('Reset', actions.reset)
+            self._add_buttons('Download', {
+                'PLY': lambda: actions.download('ply'),
+                'GLB': lambda: actions.download('glb')
+            })
+            self._add_buttons('View', {
+                'Top': actions.top_view,
+                'Orbit': actions.orbit_view
+            })
+            gui.add_button('Reset').on_click(lambda _: actions.reset())
+        self._list = gui.add_folder('Sentences')
         self.say('Open or upload a scan, then type a sentence.')
 
     def _add_names(self, names: list[str]) -> None:
@@ -109,9 +112,11 @@ class ScanPanel:
         event.target._impl.value = viser.UploadedFile('', b'')
         self._actions.upload(file)
 
-    def _add_button(self, label: str, action: Callable[..., None],
-                    *args) -> None:
-        self._gui.add_button(label).on_click(lambda _: action(*args))
+    def _add_buttons(self, label: str,
+                     actions: dict[str, Callable[[], None]]) -> None:
+        buttons = self._gui.add_button_group(label, tuple(actions))
+        buttons.on_click(
+            lambda event: actions[event.target.value]())
 
     def renew_upload(self) -> None:
         """Give another button for one that waits for the end of a file."""

@@ -71,9 +71,9 @@ class ScanUploads:
     def _reason(self, name: str, size: int) -> str | None:
         """Why a file that begins to arrive is not taken."""
         if not 0 <= size <= self.max_bytes:
-            return (f'{name[:80]} has {size / 2**20:,.1f} MB, more than the '
-                    f'{self.max_bytes / 2**20:,.1f} MB that this page takes: '
-                    'thin the scan out')
+            return (f'{name[:80]} has {_words(size)}, more than the '
+                    f'{_words(self.max_bytes)} that this page takes: thin the '
+                    'scan out')
         arriving = sum(state['total_bytes']
                        for files in list(self._on_their_way.values())
                        for state in list(files.values()))
@@ -105,3 +105,9 @@ class ScanUploads:
     def stop(self) -> None:
         """Delete all files."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _words(size: int) -> str:
+    if size >= 1 << 30:
+        return f'{size / 2**30:.1f} GB'
+    return f'{size / 2**20:.3g} MB'
