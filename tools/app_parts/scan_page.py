@@ -1,6 +1,8 @@
 """The page on which a scan is asked, served by viser."""
 from __future__ import annotations
 import asyncio
+import contextlib
+import io
 import ipaddress
 import socket
 import threading
@@ -55,7 +57,8 @@ class ScanPage:
         self._uploads = ScanUploads(max_upload_bytes)
         self._sessions: dict[int, ScanSession] = {}
         self._lock = threading.Lock()
-        self._server = _Server(host, port, 'Ask a scan', verbose=False)
+        with contextlib.redirect_stdout(io.StringIO()):  # viser's banner
+            self._server = _Server(host, port, 'Ask a scan', verbose=False)
         self._server.gui.configure_theme(
             show_logo=False, show_share_button=False, control_width='large')
         self._server.gui.main_panel.dock_right()

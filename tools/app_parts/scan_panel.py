@@ -82,10 +82,11 @@ class ScanPanel:
                 0.5,
                 hint='Probability above which a point is in the mask')
             self._threshold.on_update(lambda _: actions.threshold())
-            self._add_buttons('Download', {
-                'PLY': lambda: actions.download('ply'),
-                'GLB': lambda: actions.download('glb')
-            })
+            self._add_buttons(
+                'Download', {
+                    'PLY': lambda: actions.download('ply'),
+                    'GLB': lambda: actions.download('glb')
+                })
             self._add_buttons('View', {
                 'Top': actions.top_view,
                 'Orbit': actions.orbit_view
@@ -115,8 +116,7 @@ class ScanPanel:
     def _add_buttons(self, label: str,
                      actions: dict[str, Callable[[], None]]) -> None:
         buttons = self._gui.add_button_group(label, tuple(actions))
-        buttons.on_click(
-            lambda event: actions[event.target.value]())
+        buttons.on_click(lambda event: actions[event.target.value]())
 
     def renew_upload(self) -> None:
         """Give another button for one that waits for the end of a file."""

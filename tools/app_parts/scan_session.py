@@ -83,12 +83,13 @@ class ScanSession:
         self._start(f'Reading {name} ...', lambda: self._open(path))
 
     def _take(self, file: viser.UploadedFile) -> None:
+        path = self._uploads.keep(file)
         with self._lock:
-            self._check_idle()
-            if not self._closed:
-                path = self._upload = self._uploads.keep(file)
-                self._start(f'Reading {path.name} ...',
-                            lambda: self._open(path))
+            if self._closed or self._busy:
+                self._uploads.delete(path)
+            else:
+                self._upload = path
+            self._start(f'Reading {path.name} ...', lambda: self._open(path))
 
     def _ask(self, text: str) -> None:
         scan, _ = self._opened()
@@ -194,7 +195,7 @@ class ScanSession:
             self._results.append(result)
             self._panel.add(result)
             self._choose(len(self._results) - 1)
-            self._panel.say(f'Answered in {seconds:.1f} s.')
+            self._panel.say(f'Answered in {seconds:.2g} s.')
 
     # Helpers.
 
@@ -275,4 +276,4 @@ class ScanSession:
         upload = self._upload
         return without_folders(message,
                                None if upload is None else upload.parent,
-                               self._folder)
+                               self._uploads.folder, self._folder)

@@ -184,7 +184,8 @@ def test_too_large_before_it_is_read(uploads):
         assert client.sent[-1] == messages.RemoveNotificationMessage(
             'upload-large')
     client.part('large', b'x' * 500)  # what still comes is not kept
-    assert 'has 4.0 GB, more than' in reasons[1] and list(client.files) == ['fits']
+    assert 'has 4.0 GB, more than' in reasons[1] and list(
+        client.files) == ['fits']
 
 
 def test_more_than_was_said(uploads):

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 import time
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -133,6 +134,9 @@ class User:
         self.tab = self.context.new_page()
         self.alerts = []
         self.tab.on('dialog', lambda d: (self.alerts.append(d), d.dismiss()))
+        self.requested = []
+        for kind in 'request', 'websocket':
+            self.tab.on(kind, lambda each: self.requested.append(each.url))
         self.tab.goto(page.url)
         self.sees('Open or upload a scan')
 
@@ -240,6 +244,12 @@ def test_views(visit, page):
                       position[2] > 1)
     user.press('Orbit')
     assert eventually(lambda: camera.position[1] < -0.5)
+    # nothing comes from other hosts
+    hosts = {
+        urlsplit(url).netloc
+        for url in user.requested if not url.startswith(('data:', 'blob:'))
+    }
+    assert hosts == {urlsplit(page.url).netloc}
 
 
 def test_users_do_not_meet(visit, page):
@@ -306,7 +316,8 @@ def test_errors_are_texts(visit, page, monkeypatch, capfd):
         ('c.npz', b'PK broken', r'^c\.npz is not a valid archive'),
         ('<img src=x onerror=alert(1)>.txt', b'1 2 3',
          r'^<img src=x onerror=alert\(1\)>\.txt is not read: convert it'),
-        ('e.npy', bytes(LIMIT + 1), r'^e\.npy has 0\.0954 MB, more than the 0\.0954 MB'),
+        ('e.npy', bytes(LIMIT + 1),
+         r'^e\.npy has 0\.0954 MB, more than the 0\.0954 MB'),
         ('f.npy', npy(make_scan() * np.repeat([1000, 1], 3)),
          r'^f\.npy.*0\.001'),
     ):
