@@ -37,6 +37,7 @@ CASES = {
     'less_contrast': ('benchmark_less',
                       dict(points=(50000, 1500), positives=(5000, 150))),
     'less_spconv': ('benchmark_less', dict(points=(50000, 1500))),
+    'scan_ply': ('benchmark_scans', dict(points=(200000, 300))),
     'semires_refine':
     ('benchmark_semires',
      dict(candidates=(100, 5), height=(480, 60), width=(640, 80))),

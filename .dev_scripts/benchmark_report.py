@@ -14,6 +14,8 @@ from pathlib import Path
 
 import torch
 
+from mmlangseg.cli.table import format_rows
+
 _STATUS = Path('/proc/self/status')
 
 
@@ -166,25 +168,28 @@ def _peak() -> int:
 
 def _print_table(variants: list[Variant], times: list[tuple[float, float]],
                  peaks: list[int | None]) -> None:
-    print(f'{"":<28}{"wall time":>12}{"ratio":>8}{"CPU time":>12}'
-          f'{"ratio":>8}{"peak memory":>13}{"ratio":>8}')
+    rows = [[
+        '', 'wall time', 'ratio', 'CPU time', 'CPU ratio', 'peak memory',
+        'memory ratio', 'share'
+    ]]
     walls = {v.name: wall for v, (wall, _) in zip(variants, times)}
     for variant, (wall, cpu), peak in zip(variants, times, peaks):
-        # a part does not do what the first variant does
-        ratio = _ratio if variant.part_of is None else _no_ratio
-        memory = '' if peak is None else \
-            f'{peak / 2**20:>10.0f} MB{ratio(peaks[0], peak)}'
-        print(f'{variant.name:<28}'
-              f'{1000 * wall:>9.1f} ms{ratio(times[0][0], wall)}'
-              f'{1000 * cpu:>9.1f} ms{ratio(times[0][1], cpu)}{memory}')
+        row = [
+            f'{1000 * wall:.1f} ms',
+            _ratio(times[0][0], wall), f'{1000 * cpu:.1f} ms',
+            _ratio(times[0][1], cpu)
+        ]
+        row += ['', ''] if peak is None else \
+            [f'{peak / 2**20:.0f} MB', _ratio(peaks[0], peak)]
+        share = ''
         if variant.part_of is not None:
-            share = wall / walls[variant.part_of]
-            print(f'  {share:.2%} of the time of "{variant.part_of}"')
+            # a part does not do what the first variant does
+            row[1::2] = '', '', ''
+            share = f'{wall / walls[variant.part_of]:.2%} of {variant.part_of}'
+        rows.append([variant.name, *row, share])
+    filled = [i for i in range(8) if any(row[i] for row in rows[1:])]
+    print(format_rows([[row[i] for i in filled] for row in rows]))
 
 
 def _ratio(first: float, value: float) -> str:
-    return f'{first / max(value, 1e-9):>8.2f}'
-
-
-def _no_ratio(first: float, value: float) -> str:
-    return ' ' * 8
+    return f'{first / max(value, 1e-9):.2f}'

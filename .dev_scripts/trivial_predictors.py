@@ -22,6 +22,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmlangseg.cli.cfg_options import CfgOptions
 from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.table import format_rows
 
 
 def parse_args() -> argparse.Namespace:
@@ -91,11 +92,11 @@ def main() -> None:
                 for group in ['overall', *expression['groups']]:
                     scores[group][name].append(100 * score)
     names = list(scores['overall'])
-    print(f'{"mIoU":>18s}  ' + '  '.join(names))
+    table = [['mIoU', *names]]
     for group in sorted(scores, key=lambda g: (g != 'overall', g)):
-        row = (f'{np.mean(scores[group][name]):{len(name)}.1f}'
-               for name in names)
-        print(f'{group:>18s}  ' + '  '.join(row))
+        table.append(
+            [group, *(f'{np.mean(scores[group][n]):.1f}' for n in names)])
+    print(format_rows(table))
 
 
 if __name__ == '__main__':

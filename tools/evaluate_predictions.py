@@ -32,8 +32,8 @@ from mmlangseg.cli.console import hold_warnings
 if __name__ == '__main__':  # before the libraries warn on import
     hold_warnings()
 
-from mmlangseg.evaluation import (Protocol, ReferringSums, format_rows,
-                                  format_table)
+from mmlangseg.cli.table import format_rows
+from mmlangseg.evaluation import Protocol, ReferringSums, format_table
 from mmlangseg.io.files import write_json
 
 SCANS = ('scanrefer', 'nr3d', 'sr3d', 'multi3drefer', 'own_scans')

@@ -38,12 +38,12 @@ from mmengine.registry import init_default_scope
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import check_checkpoint
+from mmlangseg.cli.table import format_rows
 from mmlangseg.compat.loading import repair_checkpoint_loading
 from mmlangseg.engine import CheckpointError
 from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
                                      load_config)
 from mmlangseg.engine.required_inputs import require_inputs
-from mmlangseg.evaluation import format_rows
 from mmlangseg.io.annotations import AnnotationError, load_json
 from mmlangseg.io.files import stale_temporaries, write_json, write_text
 from mmlangseg.text import use_saved_words

@@ -34,6 +34,7 @@ from mmseg.registry import DATASETS, MODELS
 
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.table import format_rows
 from mmlangseg.cpu.memory import keep_freed_memory
 from mmlangseg.io.nearest import resize_nearest
 from mmlangseg.sseg.evaluation import check_coverage
@@ -254,11 +255,15 @@ def main() -> None:
         sys.exit(f'error: {error}')
     miou, accuracy = oracle.scores()
     features = type(generator.features).__name__
-    print(f'{"features":<16}{"K":>4}{"grid":>10}{"images":>8}{"mIoU":>8}'
-          f'{"aAcc":>8}{"ms/image":>10}')
-    grid = 'x'.join(map(str, maps.shape[1:]))
-    print(f'{features:<16}{generator.num_clusters:>4}{grid:>10}{number:>8}'
-          f'{miou:>8.2f}{accuracy:>8.2f}{1000 * seconds / number:>10.1f}')
+    row = dict(
+        features=features,
+        K=str(generator.num_clusters),
+        grid='x'.join(map(str, maps.shape[1:])),
+        images=str(number),
+        mIoU=f'{miou:.2f}',
+        aAcc=f'{accuracy:.2f}')
+    row['ms/image'] = f'{1000 * seconds / number:.1f}'
+    print(format_rows([[*row], [*row.values()]]))
     if args.sheet:
         write_sheet(
             args.sheet, rows, f'{features}, K = {generator.num_clusters}: '

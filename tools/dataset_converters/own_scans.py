@@ -34,7 +34,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from mmengine.utils import ProgressBar
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
@@ -43,6 +42,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from labelled_scans import find_scans, read_scan
 
+from mmlangseg.cli.progress import track
 from mmlangseg.io.annotations import AnnotationError, load_json
 from mmlangseg.io.files import write_json
 from mmlangseg.less.datasets import annotations
@@ -128,8 +128,7 @@ def convert(args: argparse.Namespace) -> list[str]:
 
     faults, notes, offsets = [], [], {}
     used = [scene for scenes in splits.values() for scene in scenes]
-    progress = ProgressBar(len(used))
-    for scene in used:
+    for scene in track(used, 'converting', 'scans'):
         try:
             scan, offset = read_scan(files[scene], args)
         except (OSError, ValueError, ImportError) as error:
@@ -143,8 +142,6 @@ def convert(args: argparse.Namespace) -> list[str]:
             # objectId = label, and the mask holds objectId + 1.
             scan_files.write_scan(args.out, scene, scan[:, :6],
                                   np.where(labels > 0, labels + 1, 0))
-        progress.update()
-    print()
     unused = sorted(set(known) - set(used))
     if unused:
         notes.append(f'{len(unused)} scans are in no split: '

@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.utils import ProgressBar
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.apis import read_alignment
+from mmlangseg.cli.progress import track
 from mmlangseg.less.datasets.refer_pth import SUFFIX, read_refer_pth
 from mmlangseg.less.scans import files as scan_files
 
@@ -43,16 +43,13 @@ def convert(source: Path, root: Path, split: str, scans: Path | None) -> int:
     if not files:
         raise FileNotFoundError(f'{source} has no file <scene>{SUFFIX}')
     alignments, unlabelled = {}, []
-    progress = ProgressBar(len(files))
-    for file in files:
+    for file in track(files, split, 'scans'):
         scene = scan_files.check_scene_id(file.name[:-len(SUFFIX)])
         scan = read_refer_pth(file)
         alignments[scene] = read_rotation(scans, scene)
         scan_files.write_scan(root, scene, scan.points, scan.instances)
         if scan.instances is None:
             unlabelled.append(scene)
-        progress.update()
-    print()
     scan_files.write_infos(root / f'scannet_infos_{split}.pkl', alignments,
                            'ScanNet', unlabelled)
     return len(files)

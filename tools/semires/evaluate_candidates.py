@@ -28,6 +28,7 @@ from evaluate_refinement import read_refiner
 from mask_noise import NOISE
 from mmseg.registry import MODELS
 
+from mmlangseg.cli.table import format_rows
 from mmlangseg.io.coco_segmentation import decode_segmentation
 from mmlangseg.io.files import write_json
 from mmlangseg.io.nearest import resize_nearest
@@ -205,13 +206,11 @@ def refinement(objects: list[Object], name: str, refiner,
 
 
 def print_table(first: str, rows: dict[str, dict[str, float]]) -> None:
-    """One line of Markdown per row."""
-    columns = next(iter(rows.values()))
-    print(f'\n| {first} | {" | ".join(columns)} |\n'
-          f'|{"---|" * (1 + len(columns))}')
+    """A table of Markdown."""
+    cells = [[first, *next(iter(rows.values()))]]
     for name, row in rows.items():
-        print(f'| {name} | ' + ' | '.join(f'{value:.1f}'
-                                          for value in row.values()) + ' |')
+        cells.append([name, *(f'{value:.1f}' for value in row.values())])
+    print(f'\n{format_rows(cells, markdown=True)}')
 
 
 def main() -> None:

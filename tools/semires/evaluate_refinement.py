@@ -28,7 +28,8 @@ from mmseg.registry import DATASETS, MODELS
 from mmlangseg.apis.model import load_config, load_model
 from mmlangseg.cli.cfg_options import CfgOptions, split_option
 from mmlangseg.cli.config_keys import read_config
-from mmlangseg.cli.progress import Progress
+from mmlangseg.cli.progress import track
+from mmlangseg.cli.table import format_rows
 from mmlangseg.engine.subset import keep_evenly_spaced
 from mmlangseg.io.files import write_json
 from mmlangseg.semires.candidates import Candidates
@@ -117,8 +118,7 @@ def pseudo_labels(
         model: torch.nn.Module,
         loader) -> Iterator[tuple[np.ndarray, np.ndarray, Candidates | None]]:
     """Give mask and truth, bool (H, W), and the candidates of each object."""
-    progress = Progress('teacher', len(loader), 'batches')
-    for batch in loader:
+    for batch in track(loader, 'teacher', 'batches'):
         weak = {key: branch['unsup_teacher'] for key, branch in batch.items()}
         # that of one branch; the other branches are not needed
         data = model.data_preprocessor.data_preprocessor(weak, training=True)
@@ -131,7 +131,6 @@ def pseudo_labels(
         for sample, mask, true in zip(samples, masks, truth):
             yield (mask.cpu().numpy(), true.cpu().numpy(),
                    sample.get('candidates'))
-        progress.advance()
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -176,12 +175,12 @@ def main() -> None:
         name: summarize(before, after[:, i], matched[:, i])
         for i, (name, _) in enumerate(refiners)
     }
-    print(f'{len(before)} objects, mIoU of the teacher {before.mean():.1f}\n\n'
-          '| refiner | matched, % | mIoU | matched: before | after |\n'
-          '|---|---|---|---|---|')
+    cells = [['refiner', 'matched, %', 'mIoU', 'matched: before', 'after']]
     for name, row in rows.items():
-        print(f'| {name} | ' + ' | '.join(f'{value:.1f}'
-                                          for value in row.values()) + ' |')
+        cells.append([name, *(f'{value:.1f}' for value in row.values())])
+    print(
+        f'{len(before)} objects, mIoU of the teacher {before.mean():.1f}\n\n' +
+        format_rows(cells, markdown=True))
     if args.out:
         write_json(
             args.out,

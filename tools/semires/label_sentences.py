@@ -34,10 +34,11 @@ from pycocotools import mask as mask_utils
 from mmlangseg.apis import ImageResult, SemiRESInferencer
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.command_line import add_model, check_model
-from mmlangseg.cli.progress import Progress
-from mmlangseg.engine.local_device import is_device_fault, local_device
+from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
+                                  report_failures)
+from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.model_source import open_model
-from mmlangseg.engine.sharding import exit_code, launched
+from mmlangseg.engine.sharding import exit_code
 from mmlangseg.io.annotations import load_json
 from mmlangseg.io.files import write_json
 from mmlangseg.semires.candidates.rle import encode
@@ -71,12 +72,9 @@ def parse_args() -> argparse.Namespace:
         default=0.,
         help='leave out sentences whose mask has a smaller mean probability')
     add('--device', help='a GPU if there is one')
-    rank, world, _ = launched()
-    add('--num-shards', type=int, default=world, help='how many processes')
-    add('--shard', type=int, default=rank, help='which of them this is')
+    add_shards(parser)
     args = parser.parse_args()
-    if not 0 <= args.shard < args.num_shards:
-        parser.error('--shard must be from 0 to --num-shards - 1')
+    check_shards(parser, args)
     if args.out.resolve() == args.annotations.resolve():
         parser.error('--out would replace the annotations: name another one')
     check_model(parser, args)
@@ -125,31 +123,20 @@ def label(inferencer: SemiRESInferencer, args: argparse.Namespace,
           by_image: dict[int, list[dict]], images: dict,
           paths: dict[str, str]) -> list[str]:
     """Write a part per image that has none. Returns a line per failure."""
-    ids = sorted(by_image)[args.shard::args.num_shards]
-    missing = [i for i in ids if not part_of(args.out, i).is_file()]
-    title = f'shard {args.shard}/{args.num_shards}'
-    print(
-        f'{title}: {len(ids)} images, {len(ids) - len(missing)} have labels '
-        'already',
-        flush=True)
-    progress, failures = Progress(title, len(missing), 'images'), []
-    for image_id in missing:
+
+    def make(image_id: int) -> None:
         refs, row = by_image[image_id], images[image_id]
         texts = [s['text'] for ref in refs for s in ref['sentences']]
-        try:
-            results = inferencer(paths[row['file_name']], texts)
-            size = row['height'], row['width']
-            if results[0].mask.shape != size:
-                raise ValueError(f'it has {results[0].mask.shape} pixels, the '
-                                 f'annotations say {size}')
-            write_json(part_of(args.out, image_id), describe(results, refs))
-        except Exception as error:  # one bad image must not stop the others
-            if is_device_fault(error):
-                raise
-            failures.append(f'{row["file_name"]}: {type(error).__name__}: '
-                            f'{error}')
-        progress.advance(note=f'{len(failures)} failed')
-    return failures
+        results = inferencer(paths[row['file_name']], texts)
+        size = row['height'], row['width']
+        if results[0].mask.shape != size:
+            raise ValueError(f'it has {results[0].mask.shape} pixels, the '
+                             f'annotations say {size}')
+        write_json(part_of(args.out, image_id), describe(results, refs))
+
+    names = {i: images[i]['file_name'] for i in by_image}
+    return make_missing(args, names, 'labels',
+                        lambda i: part_of(args.out, i).is_file(), make)
 
 
 def part_of(out: Path, image_id: int) -> Path:
@@ -224,11 +211,10 @@ def main() -> None:
                                        or local_device())
         write_json(header, origin)
         failures = label(inferencer, args, by_image, images, paths)
-        if failures:
-            print(f'{len(failures)} images failed:', *failures, sep='\n  ')
-        elif all(part_of(args.out, i).is_file() for i in by_image):
+        report_failures(failures)
+        if all(part_of(args.out, i).is_file() for i in by_image):
             write_dataset(args, by_image, images, origin['model'])
-        else:
+        elif not failures:
             print('other processes still label images')
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')

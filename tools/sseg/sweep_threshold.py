@@ -36,7 +36,8 @@ from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.cfg_options import CfgOptions
 from mmlangseg.cli.command_line import add_model, check_model
 from mmlangseg.cli.config_keys import read_config
-from mmlangseg.cli.progress import Progress
+from mmlangseg.cli.progress import track
+from mmlangseg.cli.table import format_rows
 from mmlangseg.engine.model_source import open_model
 from mmlangseg.engine.subset import keep_evenly_spaced
 from mmlangseg.io.files import write_json
@@ -175,14 +176,12 @@ def select_images(cfg: Config, args: argparse.Namespace) -> dict:
 def predict(model: torch.nn.Module, loader, title: str) -> Iterator:
     """Give path of the labels, best class, probability and label of each
     image."""
-    progress = Progress(title, len(loader), 'batches')
-    for batch in loader:
+    for batch in track(loader, title, 'batches'):
         with torch.no_grad():
             for sample in model.test_step(batch):
                 yield (sample.seg_map_path, sample.pred_sem_seg.data[0],
                        sample.seg_confidence.data[0],
                        sample.gt_sem_seg.data[0])
-        progress.advance()
 
 
 def sweep(args: argparse.Namespace) -> dict:
@@ -252,11 +251,14 @@ def main() -> None:
         result = sweep(args)
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')
-    print('| threshold | mIoU | background |\n|---|---|---|')
+    cells = [['threshold', 'mIoU', 'background']]
     for row in result['rows']:
         background = next(iter(row['IoU'].values()))
-        cell = '-' if background is None else f'{background:.2f}'
-        print(f'| {row["threshold"]:g} | {row["mIoU"]:.2f} | {cell} |')
+        cells.append([
+            f'{row["threshold"]:g}', f'{row["mIoU"]:.2f}',
+            '-' if background is None else f'{background:.2f}'
+        ])
+    print(format_rows(cells, markdown=True))
     print(f'best on {result["images"]} images: '
           f'background_threshold={result["best"]:g}')
     if args.out:

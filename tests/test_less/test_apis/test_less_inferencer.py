@@ -316,3 +316,19 @@ def test_unknown_words_are_named(tmp_path, inferencer):
         heights.append(len(picture))
         assert (picture == ALARM).all(-1).any() == (i == 1)
     assert heights[1] > heights[0]
+
+
+def test_many_scans(inferencer, tmp_path):
+    """One pass per scan; a folder is read in the order of its names."""
+    for name, count in (('b', 40), ('a', 60)):
+        np.save(tmp_path / f'{name}.npy', make_points(count))
+    (tmp_path / 'notes.txt').touch()
+    texts = ['the red box', 'the blue box']
+    found = inferencer(tmp_path, texts, tmp_path / 'out', scale=2.)
+    assert [len(results[0].mask) for results in found] == [60, 40]
+    assert len(inferencer.model.batches) == 2
+    alone = inferencer(tmp_path / 'b.npy', texts, scale=2.)
+    assert (found[1][0].mask == alone[0].mask).all()
+    assert (tmp_path / 'out' / 'a_1.ply').is_file()
+    with pytest.raises(ValueError, match='Sentence 2 is empty'):
+        inferencer([tmp_path / 'none.npy'], ['a', ''])

@@ -114,7 +114,9 @@ def test_weights_are_found(exported):
                                    atol=1e-5,
                                    rtol=1e-4)
         cropped = network.masks(pixels[:, :3, :2], kernels[:, 1:])
-    assert torch.equal(cropped, masks[:, 1:, :12, :8])
+    # a product of another size may round its last bits otherwise
+    torch.testing.assert_close(
+        cropped, masks[:, 1:, :12, :8], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize('batch', [1, 5, 100])

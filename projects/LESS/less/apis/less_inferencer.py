@@ -4,19 +4,21 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import EllipsisType
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
+from mmlangseg.apis.inferencer import Inferencer, check_sentences, is_many
 from mmlangseg.apis.model import load_model, open_model, test_dataset
 from ..scans.frame import place_scan
-from ..scans.reader import as_points, read_scan
+from ..scans.reader import READERS, as_points, read_scan
 from .open_scan import OpenScan
-from .scan_results import ScanResult, write_scan_results
+from .scan_results import write_scan_results
 
 
-class LESSInferencer:
+class LESSInferencer(Inferencer):
     """Finds in a scan what sentences refer to.
 
     Points go through the test pipeline of the config, so that they are
@@ -24,8 +26,9 @@ class LESSInferencer:
     the scan alone. Results are in the coordinates of the scan as given.
 
     Args:
-        config: The config that the checkpoint was trained with, or its path;
-            or a model folder, or the name of one on the hub.
+        config: The config that the checkpoint was trained with, its path, or
+            its name in :meth:`list_models`; or a model folder, or the name of
+            one on the hub.
         checkpoint: File of the trained weights, or a URL; a model folder has
             its own. None keeps the initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
@@ -45,7 +48,13 @@ class LESSInferencer:
         ...     'configs/less/toy/less_toy.py', 'epoch_5.pth')
         >>> result, = inferencer('room.ply', 'the brown chair')
         >>> result.point_indices, result.score, result.box
+        >>> for (result, ) in inferencer('scans', 'the brown chair'):
+        ...     print(result.score)  # a list of results per scan
     """
+
+    system = 'less'
+    unit = 'scans'
+    suffixes = frozenset(READERS)
 
     def __init__(self,
                  config: str | os.PathLike | Config,
@@ -60,17 +69,19 @@ class LESSInferencer:
         self.center = center
 
     def __call__(self,
-                 scan: str | os.PathLike | np.ndarray,
+                 scan: Any,
                  texts: str | Sequence[str],
                  out_dir: str | os.PathLike | None = None,
                  html: bool = False,
                  scale: float = 1.0,
-                 align: np.ndarray | None = None) -> list[ScanResult]:
+                 align: np.ndarray | None = None) -> list:
         """Find what each sentence refers to.
 
         Args:
             scan: File that :func:`read_scan` reads, or points, (N, 6) or
-                (N, 3): x y z with z up, r g b.
+                (N, 3): x y z with z up, r g b. Or a list of them, or a
+                folder; scans are taken one by one, whose sentences share what
+                is computed.
             texts: One or several sentences.
             out_dir: Folder for pictures and files, see
                 :func:`write_scan_results`.
@@ -80,11 +91,21 @@ class LESSInferencer:
                 to x and y, see :func:`read_alignment`.
 
         Returns:
-            list[ScanResult]: One per sentence.
+            list[ScanResult]: One per sentence; of several scans a list of
+            these lists.
 
         Raises:
             ValueError: A sentence is empty, or the scan is not usable.
         """
+        if is_many(scan):
+            return self.all(
+                scan,
+                texts,
+                out_dir=out_dir,
+                html=html,
+                scale=scale,
+                align=align)
+        check_sentences(texts)  # before a scan is read
         opened = self.open(scan, scale, align)
         results = opened.find(texts)
         if out_dir is not None:
@@ -99,11 +120,12 @@ class LESSInferencer:
         """Read a scan, for sentences that come one after the other.
 
         Args:
-            scan: See :meth:`__call__`.
-            scale: See :meth:`__call__`.
-            align: See :meth:`__call__`.
+            scan: A file or points, as in a call.
+            scale: As in a call.
+            align: As in a call.
 
         Raises:
+            OSError: The file cannot be read.
             ValueError: The scan is not usable.
 
         Example:
@@ -119,3 +141,7 @@ class LESSInferencer:
         xyz, _ = place_scan(source, points[:, :3], scale, align, self.center)
         return OpenScan(self.model, self.pipeline, self.tokenized,
                         Path(source).stem, points, xyz)
+
+    def check_query(self, query: Any, **options: Any) -> None:
+        """Refuse empty sentences."""
+        check_sentences(query)

@@ -7,6 +7,7 @@ import torch
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.model import BaseModel
 
+from mmlangseg.apis.inferencer import check_sentences
 from mmlangseg.text import split_words, unknown_words
 from .scan_results import ScanResult
 
@@ -55,10 +56,8 @@ class OpenScan:
         Raises:
             ValueError: A sentence is empty, or there is none.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
+        texts = check_sentences(texts)
         expressions = [self._expression(i, t) for i, t in enumerate(texts)]
-        if not expressions:
-            raise ValueError('texts is empty: give at least one sentence')
         masks, logits, scores = self._predict(expressions)
         results = []
         for i, (text, fed) in enumerate(zip(texts, expressions)):
@@ -71,8 +70,6 @@ class OpenScan:
         return results
 
     def _expression(self, index: int, text: str) -> dict:
-        if not isinstance(text, str) or not text.strip():
-            raise ValueError(f'Sentence {index + 1} is empty: {text!r}')
         # in training the model read ScanRefer's tokens
         fed = ' '.join(split_words(text)) if self._tokenized else text
         return dict(

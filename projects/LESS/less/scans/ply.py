@@ -1,10 +1,12 @@
 """Reading the vertices of PLY files."""
 from __future__ import annotations
-import io
 import os
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 from plyfile import PlyData, PlyParseError
@@ -55,11 +57,7 @@ def read_ply(path: str | os.PathLike) -> np.ndarray:
         with open(path, 'rb') as file:
             _check_size(path, file)
             header_bytes = file.tell()
-        try:
-            data = PlyData.read(
-                _readable(path, header_bytes), known_list_len=_TRIANGLES)
-        except PlyParseError:
-            data = PlyData.read(_readable(path, header_bytes))
+        data = _read(path, header_bytes)
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} does not exist') from None
     except _BadPly as error:
@@ -114,6 +112,16 @@ def name_missing_color(vertices: np.ndarray) -> str:
     return next(name for name in best if name not in present)
 
 
+def _read(path: Path, header_bytes: int) -> PlyData:
+    with _readable(path, header_bytes) as source:
+        try:
+            return PlyData.read(source, known_list_len=_TRIANGLES)
+        except PlyParseError:
+            if not isinstance(source, str):
+                source.seek(0)
+            return PlyData.read(source)
+
+
 class _BadPly(ValueError):
     """A PLY file that is not worth reading; the message says why."""
 
@@ -141,20 +149,23 @@ def _check_size(path: Path, file: BinaryIO) -> None:
         left -= element.number * element.row_bytes
 
 
-def _readable(path: Path, header_bytes: int) -> str | BinaryIO:
+@contextmanager
+def _readable(path: Path, header_bytes: int) -> Iterator[str | BinaryIO]:
     """What plyfile reads of a file: it itself, or, as plyfile takes ASCII
     only, a copy without the other letters of its comments."""
-    with open(path, 'rb') as file:
+    with open(path, 'rb') as file, tempfile.TemporaryFile() as copy:
         header = file.read(header_bytes)
         if header.isascii():
-            return str(path)
-        body = file.read()
-    lines = [
-        line.decode('ascii', 'ignore').encode() if line.startswith(
-            (b'comment', b'obj_info')) else line
-        for line in header.splitlines(keepends=True)
-    ]
-    return io.BytesIO(b''.join(lines) + body)
+            yield str(path)
+            return
+        for line in header.splitlines(keepends=True):
+            if line.startswith((b'comment', b'obj_info')):
+                line = line.decode('ascii', 'ignore').encode()
+            copy.write(line)
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        # a file, as plyfile reads other streams row by row
+        yield cast(BinaryIO, copy)
 
 
 def _read_header(path: Path, file: BinaryIO) -> tuple[bool, list[_Element]]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
-from mmlangseg.evaluation import ReferringSegMetric, format_rows
+from mmlangseg.cli.table import format_rows
+from mmlangseg.evaluation import ReferringSegMetric
 from mmlangseg.io.files import write_json
 from .generalized_sums import GeneralizedSums
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-from mmengine.utils import track_iter_progress
 from plyfile import PlyData, PlyElement
 
+from mmlangseg.cli.progress import track
 from mmlangseg.io.files import PathLike, atomic_path, write_json, write_text
 from .furniture import KINDS, Part
 from .rooms import Room, make_room, render
@@ -42,7 +42,7 @@ def write_toy_scannet(root: PathLike,
     splits = dict(train=scenes[:num_train], val=scenes[num_train:])
     write_label_table(root / 'meta_data' / 'scannetv2-labels.combined.tsv')
     rows: dict[str, list[dict]] = {}
-    for index in track_iter_progress(range(len(scenes))):
+    for index in track(range(len(scenes)), 'scans', 'rooms'):
         rng = np.random.default_rng((seed, index))
         room = make_room(rng)
         ids = write_scan(root / 'scans', scenes[index], room, rng)

@@ -7,8 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import refcoco_split
-from mmengine.utils import ProgressBar
 
+from mmlangseg.cli.progress import Progress
 from mmlangseg.semires.candidates import CandidateCache, Candidates
 from mmlangseg.text import write_vocabulary
 from mmlangseg.version import __version__
@@ -67,9 +67,8 @@ def write_candidates(folder: Path, num_train: int, num_val: int, size: int,
             size=[size, size],
             resize='center',  # drawn at this size
             generator=dict(name='toy', parameters=parameters)))
-    bar = ProgressBar(num_train + 2 * num_val)
+    progress = Progress('candidates', num_train + 2 * num_val, 'pictures')
     for image_id, masks, scores in clutter_candidates.iter_candidates(
             num_train, num_val, size, seed):
         cache.save(image_id, Candidates.from_masks(masks, scores=scores))
-        bar.update()
-    print()
+        progress.advance()

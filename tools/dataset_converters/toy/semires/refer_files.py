@@ -6,12 +6,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mmengine.utils import ProgressBar
 from PIL import Image
 from pycocotools import mask as coco_mask
 from scipy.ndimage import binary_fill_holes
 from skimage.measure import find_contours
 
+from mmlangseg.cli.progress import Progress
 from mmlangseg.io.files import (PathLike, load_pickle_restricted, write_bytes,
                                 write_json)
 from .clutter import Scene, iter_scenes
@@ -61,7 +61,7 @@ def write_toy_refer(root: PathLike,
             for kind, index in CATEGORY_IDS.items()
         ])
     refs: list[dict] = []
-    bar = ProgressBar(num_train + 2 * num_val)
+    progress = Progress('referring', num_train + 2 * num_val, 'pictures')
     for image_id, split, scene, rng in iter_scenes(num_train, num_val, size,
                                                    seed):
         name = f'COCO_train2014_{image_id:012d}.jpg'
@@ -78,8 +78,7 @@ def write_toy_refer(root: PathLike,
         annotations = _annotations(scene, image_id, first, rng)
         instances['annotations'] += annotations
         _append_refs(refs, scene, split, annotations, rng)
-        bar.update()
-    print()
+        progress.advance()
     folder = root / DATASET
     write_json(folder / 'instances.json', instances)
     # The protocol of the released files.
