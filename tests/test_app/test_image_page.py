@@ -2,6 +2,8 @@
 from __future__ import annotations
 import json
 import os
+import socket
+import sys
 import tempfile
 import threading
 import time
@@ -22,7 +24,7 @@ from mmlangseg.apis import SemiRESInferencer, SSegInferencer
 pytest.importorskip('gradio')
 
 import httpx  # noqa: E402
-from app_parts.addresses import port_problem  # noqa: E402
+from app_parts.addresses import is_loopback, port_problem  # noqa: E402
 from app_parts.image_page import ImagePage  # noqa: E402
 
 # gradio calls pandas in ways that are to end
@@ -51,7 +53,25 @@ def models(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def site(models):
+def elsewhere():
+    """Hosts that this process asks for, or connects to, but itself."""
+    hosts, watching = [], True
+
+    def watch(event: str, args: tuple) -> None:
+        address = args[0] if event == 'socket.getaddrinfo' else \
+            args[1] if event == 'socket.connect' else None
+        host = address[0] if isinstance(address, tuple) else address
+        if watching and isinstance(host, str) and not is_loopback(host) \
+                and not host.startswith(('/', '\0')):  # no Unix socket
+            hosts.append(host)
+
+    sys.addaudithook(watch)  # which cannot be taken away
+    yield hosts
+    watching = False
+
+
+@pytest.fixture(scope='module')
+def site(models, elsewhere):
     """The page, with both models."""
     site = ImagePage(
         SemiRESInferencer(*map(str, models.lavt), device='cpu'),
@@ -62,6 +82,7 @@ def site(models):
     yield site
     site.stop()
     assert not site.files.uploads.parent.exists()
+    assert not elsewhere
 
 
 @pytest.fixture(scope='module')
@@ -382,6 +403,12 @@ def test_uploads_are_limited(site, models, monkeypatch):
 def test_the_page_for_scans_is_found(site):
     answer = httpx.get(f'{site.url}scans')
     assert answer.headers['location'] == 'http://127.0.0.1:9/'
+
+
+def test_connections_elsewhere_would_be_seen(elsewhere):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.connect(('192.0.2.1', 9))  # sends nothing
+    assert elsewhere.pop() == '192.0.2.1' and not elsewhere
 
 
 def test_other_hosts_are_refused(site):
