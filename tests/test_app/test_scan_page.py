@@ -95,6 +95,7 @@ def inferencer(less):
 def scans(tmp_path_factory):
     folder = tmp_path_factory.mktemp('scans')
     np.save(folder / 'room.npy', make_scan())
+    np.save(folder / 'second.npy', make_scan(400))
     return folder
 
 
@@ -149,6 +150,11 @@ class User:
     def open(self):
         self.press('Open')
         self.sees('600 points')
+
+    def choose(self, number, option):
+        """In a drop-down."""
+        self.tab.locator('input[role=combobox]:visible').nth(number).click()
+        self.tab.get_by_role('option', name=option, exact=True).click()
 
     def ask(self, text):
         self.tab.locator('form input').fill(text)
@@ -235,7 +241,9 @@ def test_answers_are_those_of_infer(visit, inferencer, less, scans, tmp_path,
 
 def test_views(visit, page):
     user = visit()
-    user.open()
+    user.choose(1, 'second.npy')
+    user.press('Open')
+    user.sees('second.npy: 400 points')
     (session, ) = page._sessions.values()
     camera = session._client.camera
     assert eventually(lambda: camera.position[1] < -0.5)
@@ -310,6 +318,7 @@ def test_errors_are_texts(visit, page, monkeypatch, capfd):
         user.press('Orbit')
     broken = b'ply\nformat ascii 1.0\nelement vertex 3\nend_header\n'
     uploads = str(page._uploads.folder)
+    millimetres = npy(make_scan() * np.repeat([1000, 1], 3))
     for name, content, message in (
         ('a.ply', broken, r'^a\.ply'),
         ('b.ply', b'', r'^b\.ply'),
@@ -318,14 +327,17 @@ def test_errors_are_texts(visit, page, monkeypatch, capfd):
          r'^<img src=x onerror=alert\(1\)>\.txt is not read: convert it'),
         ('e.npy', bytes(LIMIT + 1),
          r'^e\.npy has 0\.0954 MB, more than the 0\.0954 MB'),
-        ('f.npy', npy(make_scan() * np.repeat([1000, 1], 3)),
-         r'^f\.npy.*0\.001'),
+        ('f.npy', millimetres, r'^f\.npy.*--scale 0\.001'),
     ):
         user.upload(name, content)
         user.sees(re.compile(message), 'alert')
         assert uploads not in user.tab.content()
         assert not list(page._uploads.folder.iterdir())
     assert user.alerts == []
+    user.choose(0, 'millimetres (--scale 0.001)')
+    user.upload('f.npy', millimetres)
+    user.sees(re.compile(r'^f\.npy: 600 points, 3\.9. x '))
+    user.choose(0, 'metres')
     # the button works again behind all of them
     user.upload('<b>good</b>.npy', npy(make_scan()))
     user.sees('600 points')

@@ -12,7 +12,12 @@ from mmlangseg.less.apis import ScanResult
 from mmlangseg.less.scans.reader import READERS
 from .scan_files import list_scans
 
-UNITS = {'metres': 1.0, 'centimetres': 0.01, 'millimetres': 0.001}
+# by the names of tools/infer.py, too, which the message of a wrong one has
+UNITS = {
+    'metres': 1.0,
+    'centimetres (--scale 0.01)': 0.01,
+    'millimetres (--scale 0.001)': 0.001
+}
 THRESHOLDS = 0.01, 0.99
 _BOX = ('<div role="{role}" style="margin:0 .75em .6em;font-size:.85em;'
         'overflow-wrap:anywhere;{style}">{text}</div>')
