@@ -4,10 +4,10 @@ OneDL keeps MMEngine, MMCV, MMDetection and MMSegmentation alive, under the
 same import names and with versions of its own. Its MMEngine looks for configs
 that are named ``mmseg::`` in a package ``mmsegmentation``, in whose place its
 MMSegmentation is installed, see :func:`find_onedl_configs`. MMDetection3D has
-no such fork: version 1.4.0 compares versions when it is imported, and refuses those
-that are newer than itself. :func:`admit_onedl` lets it see the last versions
-that it accepts, during that import and only for the OneDL packages with which
-LESS was run; everything else is left to its own check.
+no such fork: version 1.4.0 compares versions when it is imported, and refuses
+those that are newer than itself. :func:`admit_onedl` lets it see the last
+versions that it accepts, during that import and only for the OneDL packages
+with which LESS was run; everything else is left to its own check.
 
 Unnecessary with: an MMDetection3D of OneDL, or one without upper bounds; and
 an onedl-mmengine > 0.10.12 that knows the names of its own packages.

@@ -58,8 +58,8 @@ def test_only_the_host_libraries_keep_stand_ins():
                           capture_output=True)
     *_, loaded, holders, real = done.stdout.splitlines() or [done.stderr] * 3
     # OneDL's MMDetection loads scikit-image, which would keep a stand-in
-    assert loaded == ("['scipy.optimize']" if has_onedl() else
-                      '[]'), done.stderr[-2000:]
+    assert loaded == ("['scipy.optimize']"
+                      if has_onedl() else '[]'), done.stderr[-2000:]
     assert holders == "['mmdet', 'mmengine']"
     assert real == '[1, 0] figure Module'
 

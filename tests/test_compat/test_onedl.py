@@ -68,7 +68,7 @@ def test_others_are_left_to_the_check_of_mmdet3d(tmp_path, mmcv, mmdetection):
 def test_configs_of_mmseg_are_those_of_onedl(monkeypatch):
     """Also where only OneDL's package has metadata."""
     from mmengine.config import utils
-    names = dict(utils.MODULE2PACKAGE)
+    names = dict(utils.MODULE2PACKAGE, mmseg='mmsegmentation')
     monkeypatch.setattr(utils, 'MODULE2PACKAGE', names)
     monkeypatch.setattr(onedl, '_version', {'mmsegmentation': '1.2.2'}.get)
     onedl.find_onedl_configs()
