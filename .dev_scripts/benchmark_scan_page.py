@@ -19,6 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'tests')]
 
+from app_parts.scan_cloud import MAX_SHOWN
 from app_parts.scan_page import ScanPage
 from browser import start_browser
 
@@ -114,12 +115,13 @@ def main() -> None:
     args = parser.parse_args()
     inferencer = LESSInferencer(args.model, device='cpu')
     with tempfile.TemporaryDirectory() as folder, start_browser() as browser:
-        np.save(Path(folder) / 'room.npy', make_room(args.points))
+        room = make_room(args.points)
+        np.save(Path(folder) / 'room.npy', room)
         page = ScanPage(inferencer, port=0, scans=Path(folder))
         try:
             visit = Visit(browser, page.url)
-            colors = 3 * args.points
-            visit.measure('open', lambda: visit.press('Open'), 9 * args.points)
+            colors = 3 * min(len(room), MAX_SHOWN)
+            visit.measure('open', lambda: visit.press('Open'), 3 * colors)
             for text in TEXTS:
                 visit.measure(f'ask: {text}', lambda: visit.ask(text), colors)
             visit.measure('show again', lambda: visit.press(TEXTS[0]), colors)

@@ -20,6 +20,7 @@ pytest.importorskip('spconv')
 import msgspec  # noqa: E402
 import trimesh  # noqa: E402
 import websockets.sync.client  # noqa: E402
+from app_parts import scan_session  # noqa: E402
 from app_parts.scan_page import ScanPage, is_own_page  # noqa: E402
 from less_model import build, model_config  # noqa: E402
 from websockets.exceptions import ConnectionClosed  # noqa: E402
@@ -345,6 +346,15 @@ def test_errors_are_texts(visit, page, monkeypatch, capfd):
                                                             'shorten it')):
         user.ask(text)
         user.sees(message, 'alert')
+    monkeypatch.setattr(scan_session, 'MAX_SENTENCES', 0)
+    user.ask('the chair')
+    user.sees('0 sentences are enough', 'alert')
+    monkeypatch.undo()
+    page._worker.most_points = 599
+    user.press('Open')
+    user.sees('room.npy has 600 points, more than the 599', 'alert')
+    page._worker.most_points = 600
+    user.open()
     capfd.readouterr()
 
     def fail(*args, **kwargs):

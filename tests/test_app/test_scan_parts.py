@@ -127,13 +127,19 @@ def test_laz_that_becomes_large(tmp_path):
         scan_files.check_unpacked(tmp_path / 'a.laz', size - 1)
 
 
-def test_messages_without_folders(tmp_path):
+def test_messages_without_folders(tmp_path, uploads):
     (tmp_path / 'real').mkdir()
-    (tmp_path / 'link').symlink_to('real')
-    message = f'{tmp_path}/real/a.ply is not in {tmp_path}/link'
-    assert scan_files.without_folders(message, None, tmp_path / 'link',
-                                      tmp_path /
-                                      'real') == 'a.ply is not in the folder'
+    link = tmp_path / 'link'
+    link.symlink_to('real')
+    message = f'{tmp_path}/real/a.ply is not in {link}'
+    assert scan_files.without_folder(message,
+                                     link) == 'a.ply is not in the folder'
+    assert scan_files.without_folder(message, None) == message
+    path = uploads.keep(viser.UploadedFile('my room.ply', b''))
+    assert uploads.without_folder(
+        f'{path}: {path.parent}/x') == 'my_room.ply: x'
+    assert uploads.without_folder(
+        f'no space: {uploads.folder}/abc') == 'no space: abc'
 
 
 class Client:

@@ -109,11 +109,10 @@ def _unpacked_size(path: Path) -> int:
     return 0
 
 
-def without_folders(message: str, *folders: Path | None) -> str:
-    """A message with paths in these folders shortened to what is in them."""
-    for folder in folders:
-        if folder is not None:
-            for root in (folder, folder.resolve()):
-                message = message.replace(f'{root}{os.sep}', '')
-                message = message.replace(str(root), 'the folder')
+def without_folder(message: str, folder: Path | None) -> str:
+    """A message with paths in a folder shortened to what is in it."""
+    if folder is not None:
+        for root in (folder, folder.resolve()):
+            message = message.replace(f'{root}{os.sep}', '')
+            message = message.replace(str(root), 'the folder')
     return message

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import ipaddress
 import socket
 import threading
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 import viser
 
 from mmlangseg.less.apis import LESSInferencer
+from .addresses import is_loopback
 from .scan_session import ScanSession
 from .scan_uploads import ScanUploads
 from .scan_worker import ScanWorker
@@ -124,14 +124,7 @@ def is_own_page(origin: str | None, host: str | None, bound: str) -> bool:
     if page.netloc != host:
         return False
     # A foreign name may be made to mean this machine.
-    return not _is_loopback(bound) or _is_loopback(name)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == 'localhost'
+    return not is_loopback(bound) or is_loopback(name)
 
 
 def _check_host(host: str) -> None:

@@ -6,8 +6,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import viser
@@ -17,13 +18,35 @@ from mmlangseg.less.visualization import write_glb, write_ply
 from mmlangseg.less.visualization.point_colors import highlight
 from .limits import check_sentence
 from .scan_cloud import ScanCloud, View
-from .scan_files import find_scan, without_folders
+from .scan_files import find_scan, without_folder
 from .scan_panel import Actions, ScanPanel
 from .scan_uploads import ScanUploads
 from .scan_worker import ScanWorker
 
 MAX_SENTENCES = 50  # of one scan; each keeps a number per point
 EXPECTED = ImportError, OSError, ValueError  # their messages are for users
+
+# What the worker does; returns what is to be done when it is free again.
+Job = Callable[[], Callable[[], None]]
+
+
+@dataclass
+class _Asked:
+    """A scan, and what it was asked.
+
+    Attributes:
+        scan: Answers.
+        cloud: What is shown of it.
+        node: Where it is shown.
+        results: Of all sentences.
+        chosen: Number of the one that is shown.
+    """
+
+    scan: OpenScan
+    cloud: ScanCloud
+    node: viser.PointCloudHandle
+    results: list[ScanResult] = field(default_factory=list)
+    chosen: int | None = None
 
 
 class ScanSession:
@@ -45,30 +68,26 @@ class ScanSession:
         self._lock = threading.RLock()
         self._busy = self._closed = False
         self._upload: Path | None = None
-        self._forget()
+        self._asked: _Asked | None = None
         uploads.watch(client, self._refuse_upload)
-        actions = dict(
-            pick=self._pick,
-            upload=self._take,
-            ask=self._ask,
-            choose=self._choose,
-            threshold=self._paint,
-            top_view=self._top_view,
-            orbit_view=self._orbit_view,
-            download=self._download,
-            reset=self._reset)
+        act = self._handler
         self._panel = ScanPanel(
             client.gui, folder,
-            Actions(**{
-                name: self._handler(action)
-                for name, action in actions.items()
-            }))
+            Actions(
+                pick=act(self._pick),
+                upload=act(self._take),
+                ask=act(self._ask),
+                choose=act(self._choose),
+                threshold=act(self._paint),
+                top_view=act(self._top_view),
+                orbit_view=act(self._orbit_view),
+                download=act(self._download),
+                reset=act(self._reset)))
 
     def close(self) -> None:
         """Forget all of it: the browser is gone."""
         with self._lock:
-            self._closed = True
-            self._forget()
+            self._closed, self._asked = True, None
             upload, self._upload = self._upload, None
         self._uploads.forget(self._client)
         if upload is not None:
@@ -92,35 +111,37 @@ class ScanSession:
             self._start(f'Reading {path.name} ...', lambda: self._open(path))
 
     def _ask(self, text: str) -> None:
-        scan, _ = self._opened()
+        asked = self._get_asked()
         sentence = check_sentence(text)
-        if len(self._results) >= MAX_SENTENCES:
+        if len(asked.results) >= MAX_SENTENCES:
             raise ValueError(f'{MAX_SENTENCES} sentences are enough for a '
                              'page: press "Reset" to ask more')
         self._start(f'Looking for "{sentence}" ...',
-                    lambda: self._find(scan, sentence))
+                    lambda: self._find(asked, sentence))
 
     def _choose(self, index: int) -> None:
         with self._lock:
-            if 0 <= index < len(self._results):
-                self._shown = index
+            asked = self._get_asked()
+            if 0 <= index < len(asked.results):
+                asked.chosen = index
                 self._paint()
 
     def _paint(self) -> None:
         """Show the mask of the chosen sentence at the threshold."""
         with self._lock:
-            if self._shown is None:
+            asked = self._asked
+            if asked is None or asked.chosen is None:
                 return
-            _, cloud = self._opened()
-            mask = self._mask()
-            self._node.colors = cloud.colors(mask)
-            self._panel.show(self._shown, self._results[self._shown], mask)
+            result = asked.results[asked.chosen]
+            mask = result.mask_above(self._panel.threshold)
+            asked.node.colors = asked.cloud.colors(mask)
+            self._panel.show(asked.chosen, result, mask)
 
     def _top_view(self) -> None:
-        self._look(self._opened()[1].top_view())
+        self._look(self._get_asked().cloud.top_view())
 
     def _orbit_view(self) -> None:
-        self._look(self._opened()[1].orbit_view())
+        self._look(self._get_asked().cloud.orbit_view())
 
     def _look(self, view: View) -> None:
         camera = self._client.camera
@@ -131,16 +152,17 @@ class ScanSession:
 
     def _download(self, kind: str) -> None:
         with self._lock:
-            scan, _ = self._opened()
-            if self._shown is None:
+            asked = self._get_asked()
+            if asked.chosen is None:
                 raise ValueError('Ask for something first')
-            mask, text = self._mask(), self._results[self._shown].text
-            name = f'{scan.name}_{self._shown + 1}.{kind}'
+            scan, result = asked.scan, asked.results[asked.chosen]
+            mask = result.mask_above(self._panel.threshold)
+            name = f'{scan.name}_{asked.chosen + 1}.{kind}'
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             xyz, rgb = scan.points[:, :3], scan.points[:, 3:]
             if kind == 'ply':
-                write_ply(path, xyz, rgb, mask, text)
+                write_ply(path, xyz, rgb, mask, result.text)
             else:  # in meters around zero, as GLB has float32 only
                 write_glb(path, scan.xyz, highlight(rgb, mask))
             content = path.read_bytes()
@@ -149,78 +171,69 @@ class ScanSession:
     def _reset(self) -> None:
         with self._lock:
             self._check_idle()
-            _, cloud = self._opened()
-            self._results, self._shown = [], None
+            asked = self._get_asked()
+            asked.results, asked.chosen = [], None
             self._panel.clear()
-            self._node.colors = cloud.colors()
-            self._look(cloud.orbit_view())
+            asked.node.colors = asked.cloud.colors()
+            self._look(asked.cloud.orbit_view())
             self._panel.say('Ready for a sentence.')
 
     # What the worker does.
 
-    def _open(self, path: Path) -> None:
+    def _open(self, path: Path) -> Callable[[], None]:
         with self._lock:
-            if self._node is not None:
-                self._node.remove()
-            self._forget()
+            if self._asked is not None:
+                self._asked.node.remove()
+            self._asked = None
             self._panel.clear()
         scan, warnings = self._worker.open(path, self._panel.scale)
         cloud = ScanCloud(scan.xyz, scan.points[:, 3:])
-        with self._lock:
-            if self._closed:
-                return
-            self._scan, self._cloud = scan, cloud
-            self._node = self._client.scene.add_point_cloud(
-                '/scan',
-                cloud.xyz,
-                cloud.colors(),
-                point_size=0.7 * cloud.spacing,
-                point_shape='rounded',
-                point_shading='flat',
-                precision=cloud.precision)
-            self._look(cloud.orbit_view())
-            x, y, z = np.ptp(scan.xyz, axis=0)
-            self._panel.say(
-                f'{path.name}: {len(scan.points):,} points, {x:.2f} x {y:.2f} '
-                f'x {z:.2f} m. Ready for a sentence.',
-                [self._plain(text) for text in warnings])
+        return lambda: self._show_scan(path.name, scan, cloud, warnings)
 
-    def _find(self, scan: OpenScan, sentence: str) -> None:
+    def _show_scan(self, name: str, scan: OpenScan, cloud: ScanCloud,
+                   warnings: list[str]) -> None:
+        node = self._client.scene.add_point_cloud(
+            '/scan',
+            cloud.xyz,
+            cloud.colors(),
+            point_size=0.7 * cloud.spacing,
+            point_shape='rounded',
+            point_shading='flat',
+            precision=cloud.precision)
+        self._asked = _Asked(scan, cloud, node)
+        self._look(cloud.orbit_view())
+        x, y, z = np.ptp(scan.xyz, axis=0)
+        self._panel.say(
+            f'{name}: {len(scan.points):,} points, {x:.2f} x {y:.2f} x '
+            f'{z:.2f} m. Ready for a sentence.',
+            [self._plain(text) for text in warnings])
+
+    def _find(self, asked: _Asked, sentence: str) -> Callable[[], None]:
         start = time.monotonic()
-        result, = scan.find(sentence)
+        result, = asked.scan.find(sentence)
         seconds = time.monotonic() - start
-        with self._lock:
-            if self._closed or scan is not self._scan:
-                return
-            self._results.append(result)
-            self._panel.add(result)
-            self._choose(len(self._results) - 1)
-            self._panel.say(f'Answered in {seconds:.2g} s.')
+        return lambda: self._show_result(asked, result, seconds)
+
+    def _show_result(self, asked: _Asked, result: ScanResult,
+                     seconds: float) -> None:
+        asked.results.append(result)
+        self._panel.add(result)
+        self._choose(len(asked.results) - 1)
+        self._panel.say(f'Answered in {seconds:.2g} s.')
 
     # Helpers.
 
-    def _forget(self) -> None:
-        self._scan: OpenScan | None = None
-        self._cloud: ScanCloud | None = None
-        self._node: Any = None
-        self._results: list[ScanResult] = []
-        self._shown: int | None = None
-
-    def _opened(self) -> tuple[OpenScan, ScanCloud]:
-        scan, cloud = self._scan, self._cloud
-        if scan is None or cloud is None:
+    def _get_asked(self) -> _Asked:
+        asked = self._asked
+        if asked is None:
             raise ValueError('Open or upload a scan first')
-        return scan, cloud
-
-    def _mask(self) -> np.ndarray:
-        assert self._shown is not None
-        return self._results[self._shown].mask_above(self._panel.threshold)
+        return asked
 
     def _check_idle(self) -> None:
         if self._busy:
             raise ValueError('Wait until the present request is answered')
 
-    def _start(self, doing: str, job: Callable[[], None]) -> None:
+    def _start(self, doing: str, job: Job) -> None:
         """Have the worker do something, unless it does already."""
         with self._lock:
             if self._closed:
@@ -232,14 +245,20 @@ class ScanSession:
             self._panel.say(doing + others)
         self._worker.submit(lambda: self._work(job))
 
-    def _work(self, job: Callable[[], None]) -> None:
-        if not self._closed:
-            self._safely(job)
+    def _work(self, job: Job) -> None:
+        if self._closed:
+            return
+        try:
+            show = job()
+        except Exception as error:
+            show = partial(self._explain, error)
         with self._lock:
             self._busy = False
             upload, self._upload = self._upload, None
-        if upload is not None:
-            self._uploads.delete(upload)
+            if upload is not None:
+                self._uploads.delete(upload)
+            if not self._closed:
+                self._safely(show)
 
     def _handler(self, action: Callable[..., None]) -> Callable[..., None]:
 
@@ -249,18 +268,21 @@ class ScanSession:
         return handle
 
     def _safely(self, action: Callable[[], None]) -> None:
-        """Do something; what goes wrong is said on the page."""
         try:
             action()
-        except EXPECTED as error:
+        except Exception as error:
+            self._explain(error)
+
+    def _explain(self, error: Exception) -> None:
+        """Say on the page what went wrong."""
+        if isinstance(error, EXPECTED):
             self._refuse(self._plain(str(error)))
-        except MemoryError:
+        elif isinstance(error, MemoryError):
             self._refuse('The scan does not fit into the memory: thin it out')
-        except Exception:
-            if not self._closed:
-                traceback.print_exc(file=sys.stderr)
-                self._refuse('This did not work; the program that serves the '
-                             'page has printed why')
+        elif not self._closed:
+            traceback.print_exception(error, file=sys.stderr)
+            self._refuse('This did not work; the program that serves the page '
+                         'has printed why')
 
     def _refuse(self, reason: str) -> None:
         if not self._closed:
@@ -273,7 +295,5 @@ class ScanSession:
 
     def _plain(self, message: str) -> str:
         """Without the folders of this machine."""
-        upload = self._upload
-        return without_folders(message,
-                               None if upload is None else upload.parent,
-                               self._uploads.folder, self._folder)
+        return without_folder(
+            self._uploads.without_folder(message), self._folder)

@@ -1,5 +1,7 @@
 """Files that browsers send: refused before they are read, deleted after."""
 from __future__ import annotations
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -97,6 +99,11 @@ class ScanUploads:
         path = Path(tempfile.mkdtemp(dir=self.folder)) / name
         path.write_bytes(file.content)
         return path
+
+    def without_folder(self, message: str) -> str:
+        """A message with paths of :meth:`keep` shortened to the name."""
+        folder = re.escape(f'{self.folder}{os.sep}')
+        return re.sub(f'{folder}(\\w+{re.escape(os.sep)})?', '', message)
 
     def delete(self, path: Path) -> None:
         """Delete what :meth:`keep` wrote, if it is still there."""
