@@ -94,8 +94,8 @@ def parse_args() -> argparse.Namespace:
         args.repeats = 1
         for name, (_, quick) in CASES[args.case][1].items():
             setattr(args, name, quick)
-    sizes = [getattr(args, name) for name in CASES[args.case][1]]
-    if min(args.repeats, args.threads, *sizes) < 1:
+    chosen = [getattr(args, name) for name in CASES[args.case][1]]
+    if min(args.repeats, args.threads, *chosen) < 1:
         parser.error('all numbers must be positive')
     return args
 

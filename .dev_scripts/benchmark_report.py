@@ -27,7 +27,7 @@ class Variant:
         name (str): For the table.
         run (Callable): Does the work and returns a sequence of tensors to be
             compared with the other variants, or None.
-        units (int): Pieces of work that one run does.
+        units (float): Pieces of work that one run does.
         plain (bool): A reference formulation: it runs on one thread.
         part_of (str, optional): Name of another variant, of which this one
             is a part: the table gives its share.
@@ -35,7 +35,7 @@ class Variant:
 
     name: str
     run: Callable[[], Sequence[torch.Tensor] | None]
-    units: int = 1
+    units: float = 1
     plain: bool = False
     part_of: str | None = None
 
@@ -80,7 +80,7 @@ class Builder:
         return getattr(importlib.import_module(self.module),
                        self.case)(**self.sizes)
 
-    def run(self, variant: Variant) -> list[torch.Tensor] | None:
+    def run(self, variant: Variant) -> Sequence[torch.Tensor] | None:
         torch.set_num_threads(1 if variant.plain else self.threads)
         return variant.run()
 
@@ -124,7 +124,7 @@ def _largest_difference(builder: Builder, variants: list[Variant]) -> float:
 def _interleaved_times(builder: Builder, variants: list[Variant],
                        repeats: int) -> list[tuple[float, float]]:
     """Median wall and CPU seconds per unit of every variant."""
-    seconds = [[] for _ in variants]
+    seconds: list[list] = [[] for _ in variants]
     for _ in range(repeats):
         for variant, measured in zip(variants, seconds):
             gc.collect()
@@ -158,9 +158,9 @@ def _peak_growth(builder: Builder, comparison: int, variant: int) -> int:
 
 def _peak() -> int:
     """Largest resident set so far, in bytes."""
-    if _STATUS.exists():
+    if _STATUS.exists() and (line := re.search(r'VmHWM:\s+(\d+) kB',
+                                               _STATUS.read_text())):
         # Linux counts the process that started this one in `ru_maxrss`.
-        line = re.search(r'VmHWM:\s+(\d+) kB', _STATUS.read_text())
         return int(line[1]) * 1024
     unit = 1 if sys.platform == 'darwin' else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
@@ -191,5 +191,5 @@ def _print_table(variants: list[Variant], times: list[tuple[float, float]],
     print(format_rows([[row[i] for i in filled] for row in rows]))
 
 
-def _ratio(first: float, value: float) -> str:
-    return f'{first / max(value, 1e-9):.2f}'
+def _ratio(first: float | None, value: float) -> str:
+    return '' if first is None else f'{first / max(value, 1e-9):.2f}'

@@ -54,7 +54,7 @@ def scene_scores(labels: np.ndarray,
     kinds = {e['object_ids'][0]: e['object_name'] for e in expressions}
     ids = sorted(kinds)
     sizes = {i: int((labels == i + 1).sum()) for i in ids}
-    largest = max(ids, key=sizes.get)
+    largest = max(ids, key=sizes.__getitem__)
     scores = []
     for expression in expressions:
         target = expression['object_ids'][0]
@@ -79,7 +79,7 @@ def main() -> None:
     dataset_cfg = cfg.test_dataloader.dataset
     dataset_cfg.expressions_per_scene = sys.maxsize
     dataset = DATASETS.build(dataset_cfg)
-    scores = defaultdict(lambda: defaultdict(list))
+    scores: dict = defaultdict(lambda: defaultdict(list))
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         expressions = info['expressions']

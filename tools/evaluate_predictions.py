@@ -196,7 +196,7 @@ def _evaluate_scans(args: argparse.Namespace) -> tuple[Protocol, Any, str]:
             **defaults)
         scores = evaluate_scan_masks(
             args.predictions, ann_file, info_file, root,
-            ReferringSums((0.25, 0.5), protocol.inclusive, 'Acc'),
+            ReferringSums((0.25, 0.5), bool(protocol.inclusive), 'Acc'),
             args.min_points)
     wanted = GROUPS.get(args.benchmark)
     if wanted and not wanted & scores.keys():
@@ -218,7 +218,8 @@ def _evaluate_images(args: argparse.Namespace) -> tuple[Protocol, Any, str]:
         f'{args.min_pixels} pixels')
     generalized = args.benchmark == 'grefcoco'
     sums = GeneralizedSums(inclusive=protocol.inclusive) if generalized else \
-        ReferringSums((0.5, 0.6, 0.7, 0.8, 0.9), protocol.inclusive, 'P')
+        ReferringSums((0.5, 0.6, 0.7, 0.8, 0.9), bool(protocol.inclusive),
+                      'P')
     scores = evaluate_image_masks(args.predictions, args.folder, args.split,
                                   args.split_by, sums, args.min_pixels)
     if not generalized:

@@ -70,7 +70,8 @@ def predicted_images(args: argparse.Namespace) -> Iterator[tuple[dict, dict]]:
 
 def write_coco(args: argparse.Namespace) -> int:
     """COCO JSON: one annotation per sentence; returns their number."""
-    images, annotations = {}, []
+    images: dict = {}
+    annotations: list[dict] = []
     for row, code in predicted_images(args):
         images[row['image_id']] = dict(
             id=row['image_id'],
@@ -120,7 +121,8 @@ def write_scans(args: argparse.Namespace) -> int:
     from mmlangseg.less.scans import files as scan_files
     root = Path(args.data_root)
     infos = scan_files.read_infos(root / args.info_file, root)
-    scene, points, count = None, None, 0
+    scene, count = None, 0
+    points: Any = None
     for prediction in read_predictions(args.predictions):
         name = str(prediction.ids.get('scene_id'))
         if name not in infos:

@@ -56,13 +56,13 @@ def parse_args() -> argparse.Namespace:
         '--scale',
         type=float,
         default=1.0,
-        help='factor from the coordinates of the scan to metres, such as '
-        '0.001 for millimetres')
+        help='factor from the coordinates of the scan to meters, such as '
+        '0.001 for millimeters')
     parser.add_argument(
         '--align',
         metavar='FILE',
         help='text file of 4 x 4 numbers, or <scene>.txt of ScanNet: the '
-        'rotation and shift, in metres, that turns the walls of the scan to '
+        'rotation and shift, in meters, that turns the walls of the scan to '
         'x and y')
     parser.add_argument(
         '--no-center',

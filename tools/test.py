@@ -96,7 +96,7 @@ def set_out_file(cfg: Config, path: str) -> None:
     """
     evaluator = cfg.test_evaluator
     if isinstance(evaluator, dict) and 'metrics' in evaluator:
-        evaluator = evaluator.metrics
+        evaluator = evaluator['metrics']
     entries = [evaluator] if isinstance(evaluator, dict) else evaluator
     found = [entry for entry in entries if _writes_records(entry.type)]
     if not found:

@@ -127,8 +127,8 @@ def set_resume(cfg: Config, resume: str) -> None:
     """Choose the checkpoint to continue from."""
     checkpoint = resume
     if resume == 'auto':
-        checkpoint = find_resume_checkpoint(cfg.work_dir)
-        if checkpoint is None:
+        checkpoint = find_resume_checkpoint(cfg.work_dir) or ''
+        if not checkpoint:
             print_log(
                 f'--resume: no checkpoint in {cfg.work_dir}, the training '
                 'starts from the beginning', 'current')

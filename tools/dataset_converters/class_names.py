@@ -41,7 +41,7 @@ def read_names(path: Path) -> list[str]:
     else:
         lines = [line for line in read_text(path).splitlines() if line.strip()]
         numbered = [_NUMBERED.fullmatch(line) for line in lines]
-        content = {m[1]: m[2] for m in numbered} \
+        content = {m[1]: m[2] for m in numbered if m} \
             if lines and all(numbered) else [line.strip() for line in lines]
         if len(content) != len(lines):
             raise AnnotationError(f'{path}: an id stands twice')

@@ -45,7 +45,7 @@ from labelled_scans import find_scans, read_scan
 from mmlangseg.cli.progress import track
 from mmlangseg.io.annotations import AnnotationError, load_json
 from mmlangseg.io.files import write_json
-from mmlangseg.less.datasets import annotations
+from mmlangseg.less.datasets import annotations as referring
 from mmlangseg.less.scans import files as scan_files
 
 FEW_POINTS = 10
@@ -79,7 +79,7 @@ def read_rows(path: Path) -> list[dict]:
     rows = load_json(path)
     if not isinstance(rows, list) or not rows:
         raise AnnotationError(f'{path} is not a non-empty list of rows')
-    return annotations.clean_rows([
+    return referring.clean_rows([
         dict(row, groups=[row['kind']])
         if isinstance(row, dict) and 'kind' in row else row for row in rows
     ], path)
@@ -96,7 +96,8 @@ def read_splits(source: Path, names: list[str] | None,
     if not names:
         raise AnnotationError(f'{source} has no train.txt or val.txt: list '
                               'the scenes of each split, one per line')
-    splits, owner = {}, {}
+    splits: dict = {}
+    owner: dict = {}
     for name in names:
         path = source / f'{name}.txt'
         splits[name] = scan_files.read_scene_list(path)
@@ -183,8 +184,8 @@ def write_splits(out: Path, name: str, splits: dict[str, list[str]],
         scan_files.write_infos(out / f'infos_{split}.pkl',
                                {scene: np.eye(4)
                                 for scene in scenes}, name)
-        annotations.write_annotations(out / 'annotations' / f'{split}.json',
-                                      dict(dataset=name, split=split), rows)
+        referring.write_annotations(out / 'annotations' / f'{split}.json',
+                                    dict(dataset=name, split=split), rows)
         groups = Counter(group for row in rows for group in row['groups'])
         print(
             f'{split}: {len(scenes)} scans, {len(rows)} sentences',
@@ -211,9 +212,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         default='label',
         help='vertex property that holds the object')
     parser.add_argument(
-        '--scale', type=float, default=1.0, help='factor to metres')
+        '--scale', type=float, default=1.0, help='factor to meters')
     parser.add_argument(
-        '--grey', action='store_true', help='accept scans without colours')
+        '--grey', action='store_true', help='accept scans without colors')
     parser.add_argument(
         '--no-center',
         dest='center',

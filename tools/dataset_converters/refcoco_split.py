@@ -19,7 +19,7 @@ import hashlib
 import math
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,7 +84,7 @@ def labelled_images(image_ids: Sequence[int], percent: float, seed: int,
     return random.Random(seed).sample(image_ids, count)
 
 
-def fingerprint(image_ids: Sequence[int]) -> str:
+def fingerprint(image_ids: Collection[int]) -> str:
     """SHA-256 of a set of images."""
     text = ','.join(map(str, sorted(image_ids)))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -27,7 +27,7 @@ from referit3d import clean_referit3d
 from referring_formats import FORMATS, as_scanrefer, guess_format, read_rows
 
 from mmlangseg.io.annotations import raise_faults
-from mmlangseg.less.datasets import annotations
+from mmlangseg.less.datasets import annotations as referring
 from mmlangseg.less.scans import files as scan_files
 
 # Counted in the published files: scenes, objects, expressions, unique.
@@ -61,7 +61,7 @@ def add_unique_groups(rows: list[dict], classes: dict[str, str]) -> None:
 
 def clean_scanrefer(path: Path, rows: list) -> list[dict]:
     """Check rows of ScanRefer; a key ``groups`` is kept if there is one."""
-    rows = annotations.clean_rows(
+    rows = referring.clean_rows(
         [as_scanrefer(row) if isinstance(row, dict) else row for row in rows],
         path)
     raise_faults(path, [
@@ -83,7 +83,7 @@ def clean_multi3drefer(path: Path, rows: list) -> list[dict]:
         for key in ('object_ids', 'eval_type')
         if isinstance(row, dict) and key not in row
     ])
-    return annotations.clean_rows([
+    return referring.clean_rows([
         dict(row, groups=[row['eval_type']]) if isinstance(row, dict) else row
         for row in rows
     ], path)
@@ -103,7 +103,8 @@ def check_scans(path: Path, rows: list[dict], infos: dict[str,
     by_scene: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
         by_scene.setdefault(row['scene_id'], []).append(index)
-    missing, faults, copies, empty = [], {}, Counter(), set()
+    missing, faults, empty = [], {}, set()
+    copies: Counter = Counter()
     for scene, indices in by_scene.items():
         size = scan_files.scan_size(data_root, scene)
         if scene not in infos or size is None:
@@ -235,8 +236,8 @@ def convert(args: argparse.Namespace) -> None:
     name = args.name or FORMATS[args.format]
     out = args.out or (args.data_root / 'annotations' /
                        f'{args.format}_{args.split}.json')
-    annotations.write_annotations(out, dict(dataset=name, split=args.split),
-                                  rows)
+    referring.write_annotations(out, dict(dataset=name, split=args.split),
+                                rows)
     print(*report(name, args.split, rows), f'wrote {out}', sep='\n')
 
 

@@ -170,7 +170,7 @@ def main() -> None:
         '--color-scale',
         type=float,
         default=127.5,
-        help='what its colours from 0 to 255 are divided by')
+        help='what its colors from 0 to 255 are divided by')
     parser.add_argument(
         '--kernel-layout',
         choices=LAYOUTS,

@@ -90,7 +90,7 @@ def unlabelled_images(cfg: Config) -> dict:
 def require_candidates(refiners: list[tuple], images: dict) -> None:
     """Refuse a refiner of candidates where the config loads none."""
     loaded = any(transform.type == 'LoadMaskCandidates'
-                 for branches in images.pipeline
+                 for branches in images['pipeline']
                  for transform in branches.get('unsup_teacher', ()))
     for name, refiner in refiners:
         if getattr(refiner, 'uses_candidates', True) and not loaded:

@@ -155,7 +155,8 @@ def load_image(path: Path, args: argparse.Namespace,
 
 def list_folder(folder: Path) -> dict[int, Path]:
     """Images of a folder, by the number at the end of their names."""
-    images, faults = {}, []
+    images: dict[int, Path] = {}
+    faults = []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in SUFFIXES:
             continue
@@ -245,7 +246,7 @@ def main() -> None:
             return
         if args.import_released:
             jobs, make = list_released(args), read_released
-            generator = dict(name='released', parameters={})
+            generator: dict = dict(name='released', parameters={})
         else:
             (jobs, sizes), source = list_images(args), build_source(args)
             generator = dict(name=args.source, parameters=source.parameters)

@@ -147,7 +147,9 @@ def part_of(out: Path, image_id: int) -> Path:
 def write_dataset(args: argparse.Namespace, by_image: dict, images: dict,
                   origin: str) -> None:
     """Write the labels of all images as REFER's files."""
-    annotations, refs, left = [], [], 0
+    annotations: list[dict] = []
+    refs: list[dict] = []
+    left = 0
     for image_id in sorted(by_image):
         for row in load_json(part_of(args.out, image_id)):
             if row['score'] < args.min_score:

@@ -72,7 +72,8 @@ def build_dataset(cfg: Config) -> ImageTextDataset:
 
 def count_words(dataset: ImageTextDataset) -> tuple[Counter, list[str]]:
     """In how many captions each word is, and a line per broken pair."""
-    words, broken = Counter(), []
+    words: Counter = Counter()
+    broken = []
     for index in range(len(dataset)):
         try:
             text = dataset.get_data_info(index)['text']
@@ -83,10 +84,10 @@ def count_words(dataset: ImageTextDataset) -> tuple[Counter, list[str]]:
     return words, broken
 
 
-def unknown_classes(vocabulary: dict, words: set[str]) -> tuple[list, int]:
+def unknown_classes(config: dict, words: set[str]) -> tuple[list, int]:
     """Classes of a config none of whose names consists of known words, and
     how many classes there are."""
-    vocabulary = build_vocabulary(vocabulary)
+    vocabulary = build_vocabulary(config)
     unknown = [
         label
         for label, names in zip(vocabulary.classes, vocabulary.prompt_names)

@@ -165,7 +165,7 @@ def run(args: argparse.Namespace, cache: PseudoMaskCache, dataset: Dataset,
         collate_fn=list)
     failed, shard = [], iter(todo)
     entries: dict = {}
-    current = next(shard, None)
+    current = next(shard, -1)
     progress = start_shard(args, total, left, 'pseudo-masks')
     for images in loader:
         for image in images:
@@ -184,7 +184,7 @@ def run(args: argparse.Namespace, cache: PseudoMaskCache, dataset: Dataset,
             if failed:
                 write_text(failures_of(cache, current), '\n'.join(failed))
             cache.write_shard(current, entries)
-            entries, failed, current = {}, [], next(shard, None)
+            entries, failed, current = {}, [], next(shard, -1)
         progress.advance(len(images))
     return [
         line for shard in mine if failures_of(cache, shard).is_file()

@@ -117,7 +117,7 @@ def list_images(args: argparse.Namespace) -> dict[Path, Path]:
     if not names:
         raise ValueError(f'{args.list or args.images} has no image' + (
             f' that ends in {args.img_suffix}' if args.img_suffix else ''))
-    jobs = {}
+    jobs: dict[Path, Path] = {}
     for name in names:
         try:
             image = Path(resolve_inside(args.images, name))

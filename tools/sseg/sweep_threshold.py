@@ -197,7 +197,7 @@ def sweep(args: argparse.Namespace) -> dict:
         raise ValueError('the model has no vocabulary with background: there '
                          'is no threshold to choose')
     images = select_images(cfg, args)
-    dataset = DATASETS.build(images.dataset)
+    dataset = DATASETS.build(images['dataset'])
     names = dataset.metainfo['classes']
     if len(names) != len(vocabulary.labels):
         raise ValueError(
@@ -205,7 +205,7 @@ def sweep(args: argparse.Namespace) -> dict:
             f'{len(names)}: give the model the vocabulary of the data set')
     if args.max_images:
         keep_evenly_spaced(dataset, args.max_images)
-    images.dataset = dataset
+    images['dataset'] = dataset
     warning = model.describe_unknown_classes()
     if warning:
         print(f'warning: {warning}', file=sys.stderr, flush=True)

@@ -249,7 +249,7 @@ def test_frame_of_the_model():
         result.box[1], 1000 * points[result.mask, :3].max(0), rtol=1e-6)
 
 
-def test_millimetres(tmp_path, inferencer):
+def test_millimeters(tmp_path, inferencer):
     path = tmp_path / 'room.npy'
     np.save(path, make_points() * [5000, 5000, 2500, 1, 1, 1])
     with pytest.raises(ValueError, match='room.npy.*--scale 0.001'):

@@ -76,13 +76,13 @@ def test_parts_of_a_scene(cloud, tmp_path):
     assert len(found) == 60
     low, high = found[found[:, 2] < 3], found[found[:, 2] > 3]
     assert np.allclose(high[:, 2] - 5, low[:, 2], atol=1e-5)
-    assert len(np.unique(high[:, 3:], axis=0)) == 1  # without colors: grey
+    assert len(np.unique(high[:, 3:], axis=0)) == 1  # without colors: gray
     assert len(np.unique(low[:, 3:], axis=0)) > 20
 
 
 def test_mesh_without_colors(tmp_path):
     mesh_of(np.eye(3)).export(tmp_path / 'a.obj')
-    with pytest.warns(UserWarning, match='has no colours'):
+    with pytest.warns(UserWarning, match='has no colors'):
         assert read_scan(tmp_path / 'a.obj').shape == (3, 6)
 
 
@@ -154,7 +154,7 @@ def test_damaged_las(tmp_path):
     las.x = las.y = las.z = np.arange(9.)
     path = tmp_path / 'a.las'
     las.write(path)
-    with pytest.warns(UserWarning, match='has no colours'):
+    with pytest.warns(UserWarning, match='has no colors'):
         assert len(read_scan(path)) == 9
     data = path.read_bytes()
     for content in (data[:100], b'LASF',

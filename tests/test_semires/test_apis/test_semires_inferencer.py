@@ -165,7 +165,7 @@ def test_bad_images(inferencer, tmp_path):
         inferencer(tmp_path / 'none.jpg', [])
 
 
-def test_grey_and_transparent_images(inferencer, tmp_path):
+def test_gray_and_transparent_images(inferencer, tmp_path):
     write_picture(tmp_path / 'a.png')
     picture = Image.open(tmp_path / 'a.png')
     for mode in ('L', 'RGBA', 'P'):

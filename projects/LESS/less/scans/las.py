@@ -13,7 +13,7 @@ def read_las(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
     Returns:
         tuple: (N, 3) float64 x, y, z, scaled and shifted as the file says,
-        such as meters in UTM, which float32 would round to decimetres; and
+        such as meters in UTM, which float32 would round to decimeters; and
         (N, 3) red, green, blue from 0 to 255, or None without colors. Colors
         have 16 bits, of which some programs fill the lower 8 only.
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import pickle
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,7 +52,7 @@ def write_toy_refer(root: PathLike,
         seed: Seed of the whole set.
     """
     root = Path(root)
-    instances = dict(
+    instances: dict[str, Any] = dict(
         info=dict(description='MMLangSeg toy pictures', version='1.0'),
         licenses=[dict(id=1, name='Apache-2.0', url='')],
         images=[],
