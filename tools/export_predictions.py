@@ -37,7 +37,7 @@ if __name__ == '__main__':  # before the libraries warn on import
 from mmlangseg.evaluation import (RowIndex, image_code, point_indices,
                                   read_predictions)
 from mmlangseg.io.files import atomic_path, write_json, write_text
-from mmlangseg.less.visualization import write_ply
+from mmlangseg.less.visualization import write_glb, write_ply
 from mmlangseg.less.visualization.point_colors import highlight
 
 _CATEGORY = 1
@@ -144,23 +144,6 @@ def write_scans(args: argparse.Namespace) -> int:
             write_glb(path, points[:, :3], highlight(points[:, 3:], mask))
         count += 1
     return count
-
-
-def write_glb(path: Path, xyz: np.ndarray, colors: np.ndarray) -> None:
-    """Write colored points, turned so that y is up, as glTF wants it.
-
-    Raises:
-        ImportError: trimesh is not installed.
-    """
-    try:
-        import trimesh
-    except ImportError:
-        raise ImportError('GLB is written with trimesh, which is not '
-                          'installed: pip install trimesh') from None
-    turned = np.stack([xyz[:, 0], xyz[:, 2], -xyz[:, 1]], 1)
-    cloud = trimesh.PointCloud(turned, colors)
-    with atomic_path(path) as tmp:
-        tmp.write_bytes(trimesh.Scene(cloud).export(file_type='glb'))
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -11,6 +11,7 @@ FOLDER = Path(__file__).resolve().parents[2] / '.dev_scripts'
 sys.path.insert(0, str(FOLDER))
 
 import seed_table  # noqa: E402
+import synonym_sentences  # noqa: E402
 import trivial_predictors  # noqa: E402
 
 
@@ -38,6 +39,40 @@ def test_seed_table_names_a_metric_that_is_missing(tmp_path, monkeypatch):
     message = 'has no Acc@0.25, Acc@0.5, mIoU: choose .* from oIoU, P@0.5'
     with pytest.raises(SystemExit, match=message):
         seed_table.main()
+
+
+def reword(tmp_path, monkeypatch, words: str) -> list[dict]:
+    rows = [
+        dict(object_id=i, description=text, token=text.split())
+        for i, text in enumerate(['the red chair .', 'the door', 'a couch'])
+    ]
+    (tmp_path / 'val.json').write_text(
+        json.dumps(dict(metainfo=dict(split='val'), data_list=rows)))
+    (tmp_path / 'words.txt').write_text(words)
+    monkeypatch.setattr(sys, 'argv', [
+        'synonym_sentences.py', f'{tmp_path}/val.json', f'{tmp_path}/out.json',
+        '--words', f'{tmp_path}/words.txt'
+    ])
+    synonym_sentences.main()
+    content = json.loads((tmp_path / 'out.json').read_text())
+    assert content['metainfo'] == dict(split='val')
+    return content['data_list']
+
+
+def test_synonyms(tmp_path, monkeypatch):
+    """Words that the training had are no synonyms."""
+    rows = reword(tmp_path, monkeypatch, 'the red chair settee')
+    assert rows == [
+        dict(
+            object_id=0,
+            description='the crimson seat .',
+            token=['the', 'crimson', 'seat', '.'])
+    ]
+
+
+def test_no_synonyms(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match='no sentence of .*val.json'):
+        reword(tmp_path, monkeypatch, 'crimson seat settee')
 
 
 @pytest.mark.parametrize('objects', [[], [1, 2]])

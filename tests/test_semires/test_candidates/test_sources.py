@@ -278,6 +278,29 @@ class TestHuggingFace:
             assert points.amin() == side / 64
             assert points.amax((0, 1, 2)).tolist() == [side * 63 / 64] * 2
 
+    def test_edgetam(self, tmp_path):
+        """Its real network and processor, with random weights."""
+        pytest.importorskip('torchvision', exc_type=ImportError)
+        pytest.importorskip('timm', exc_type=ImportError)
+        from transformers import (EdgeTamConfig, EdgeTamModel,
+                                  EdgeTamVisionConfig, Sam2ImageProcessor,
+                                  TimmWrapperConfig)
+        backbone = TimmWrapperConfig(
+            architecture='repvit_m1.dist_in1k',
+            model_args=dict(
+                in_chans=3, features_only=True, out_indices=[0, 1, 2, 3]))
+        config = EdgeTamConfig(
+            vision_config=EdgeTamVisionConfig(backbone_config=backbone))
+        torch.manual_seed(0)
+        EdgeTamModel(config).save_pretrained(tmp_path)
+        Sam2ImageProcessor().save_pretrained(tmp_path)
+        source = room.HuggingFaceSAM(
+            str(tmp_path), points_per_crop=2, **ANYTHING)
+        points = watch_prompts(source)
+        candidates = source(picture(0))
+        assert candidates.size == (48, 64) and len(candidates) > 0
+        assert torch.cat(points).amax(0).tolist() == [768., 768.]
+
     def test_missing_weights(self, folder, tmp_path):
         """As in a checkpoint saved with its prefix twice."""
         shutil.copytree(folder, tmp_path, dirs_exist_ok=True)

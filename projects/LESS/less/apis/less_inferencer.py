@@ -7,16 +7,15 @@ from types import EllipsisType
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
+from mmengine.dataset import Compose
 
 from mmlangseg.apis.inferencer import Inferencer, check_sentences, is_many
 from mmlangseg.apis.model import load_model, open_model, test_dataset
-from mmlangseg.text import split_words, unknown_words
 from ..scans.frame import place_scan
 from ..scans.reader import READERS, as_points, read_scan
-from .scan_results import ScanResult, write_scan_results
+from .open_scan import OpenScan
+from .scan_results import write_scan_results
 
 
 class LESSInferencer(Inferencer):
@@ -106,63 +105,43 @@ class LESSInferencer(Inferencer):
                 html=html,
                 scale=scale,
                 align=align)
-        texts = [texts] if isinstance(texts, str) else list(texts)
-        expressions = [self._expression(i, t) for i, t in enumerate(texts)]
-        if not expressions:
-            raise ValueError('texts is empty: give at least one sentence')
+        check_sentences(texts)  # before a scan is read
+        opened = self.open(scan, scale, align)
+        results = opened.find(texts)
+        if out_dir is not None:
+            write_scan_results(out_dir, opened.name, opened.points, results,
+                               html)
+        return results
+
+    def open(self,
+             scan: str | os.PathLike | np.ndarray,
+             scale: float = 1.0,
+             align: np.ndarray | None = None) -> OpenScan:
+        """Read a scan, for sentences that come one after the other.
+
+        Args:
+            scan: A file or points, as in a call.
+            scale: As in a call.
+            align: As in a call.
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: The scan is not usable.
+
+        Example:
+            >>> opened = inferencer.open('room.ply')
+            >>> chair, = opened.find('the brown chair')
+            >>> table, = opened.find('the table')  # takes less time
+        """
         source: str | os.PathLike
         if isinstance(scan, np.ndarray):
             source, points = 'scan', as_points(scan)
         else:
             source, points = scan, read_scan(scan)
-        name = Path(source).stem
         xyz, _ = place_scan(source, points[:, :3], scale, align, self.center)
-        placed = np.concatenate([xyz, points[:, 3:].astype(np.float32)], 1)
-        masks, scores = self._predict(name, placed, expressions)
-        results = []
-        for text, fed, mask, score in zip(texts, expressions, masks, scores):
-            found = points[mask, :3]
-            box = np.stack([found.min(0), found.max(0)
-                            ]) if len(found) else None
-            results.append(
-                ScanResult(text, mask, float(score), box,
-                           unknown_words(self.model, fed['text'])))
-        if out_dir is not None:
-            write_scan_results(out_dir, name, points, results, html)
-        return results
+        return OpenScan(self.model, self.pipeline, self.tokenized,
+                        Path(source).stem, points, xyz)
 
     def check_query(self, query: Any, **options: Any) -> None:
         """Refuse empty sentences."""
         check_sentences(query)
-
-    def _expression(self, index: int, text: str) -> dict:
-        if not isinstance(text, str) or not text.strip():
-            raise ValueError(f'Sentence {index + 1} is empty: {text!r}')
-        # in training the model read ScanRefer's tokens
-        fed = ' '.join(split_words(text)) if self.tokenized else text
-        return dict(
-            text=fed,
-            description=text,
-            object_ids=[],
-            object_name='',
-            ann_id=str(index),
-            groups=[])
-
-    def _predict(self, name: str, points: np.ndarray,
-                 expressions: list[dict]) -> tuple[np.ndarray, np.ndarray]:
-        """Masks, bool (E, N), and scores (E,)."""
-        packed = self.pipeline(
-            dict(
-                scene_id=name,
-                points=points,
-                axis_align_matrix=np.eye(4),
-                expressions=expressions))
-        if len(packed['inputs']['points']) != len(points):
-            raise ValueError(
-                f'The test pipeline made {len(packed["inputs"]["points"])} '
-                f'of {len(points)} points: take out the transforms that '
-                'sample or filter points')
-        with torch.no_grad():
-            output, = self.model.test_step(pseudo_collate([packed]))
-        pred = output.pred_instances_3d
-        return pred.masks.cpu().numpy(), pred.scores.cpu().numpy()

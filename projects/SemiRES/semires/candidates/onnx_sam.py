@@ -9,19 +9,20 @@ import torch
 from mmcv.ops import nms
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 
 from mmlangseg.io.digest import sha256_of
+from .enlarged_mask import MaskEnlarger
 from .layer_prompts import point_grid
 from .onnx_models import OnnxDecoder, OnnxEncoder, trial
-from .rle import encode
 from .sam_decoder import SAMDecoder
 from .sam_weights import read_sam_decoder
 from .source import CANDIDATE_SOURCES, CandidateSource
 
 # SAM's, for pixels from 0 to 255
 _MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-_PROMPTS_AT_ONCE = 2
+# Prompts of SAM's decoder at a time, whose images fit into the caches of a
+# processor.
+_IN_CACHE = 4
 # How far the stability of a mask at low resolution may lie below that at the
 # size of the image, if it has as many pixels.
 _MARGIN, _ENOUGH = 0.1, 1000
@@ -77,6 +78,8 @@ class OnnxSAM(CandidateSource):
         self._decoder = exported if network is None else network.to(device)
         if network is None:
             _check(exported, self._encoder.image_size)
+        else:
+            points_per_batch = min(points_per_batch, _IN_CACHE)
         self._device, self._batch = device, points_per_batch
         self.parameters = dict(
             encoder=Path(encoder).name,
@@ -102,66 +105,65 @@ class OnnxSAM(CandidateSource):
         # what is below and to the right of the image is padding, but for the
         # pixel that the border is interpolated with
         low = tuple(min(-(-edge // 4) + 1, side // 4) for edge in inner)
-        rows, columns = (
-            _resizing(*sides).to(self._device)
-            for sides in zip(low, inner, size))
+        enlarge = MaskEnlarger(low, inner, size, self._device)
+        offset = settings['stability_score_offset']
         codes: list[dict] = []
         boxes, scores = [], []
-        for batch in points.split(self._batch):
-            for logits, score in self._promising(
-                    embedding.to(self._device), batch.to(self._device), low):
-                likely = self._likely_stable(logits)
-                full = rows @ (logits[likely] @ columns.T)
-                score = score[likely]
-                stable = _stability(full, settings['stability_score_offset']
-                                    ) >= settings['stability_score_thresh']
-                masks = full[stable] > 0
-                codes += map(encode, masks.cpu().numpy())
-                boxes.append(_boxes(masks))
-                scores.append(score[stable])
+        for logits, score in self._promising(
+                embedding.to(self._device), points.to(self._device), low):
+            for i in self._likely_stable(logits):
+                mask = enlarge(logits[i], -offset)
+                if mask is None or not mask.stability(
+                        offset) >= settings['stability_score_thresh']:
+                    continue
+                code, box = mask.code()
+                codes.append(code)
+                boxes.append(box)
+                scores.append(float(score[i]))
         if not codes:
             return
-        scores = torch.cat(scores).cpu()
-        _, kept = nms(torch.cat(boxes), scores, settings['box_nms_thresh'])
+        _, kept = nms(
+            torch.tensor(boxes, dtype=torch.float32), torch.tensor(scores),
+            settings['box_nms_thresh'])
         for i in kept.tolist():
-            yield codes[i], float(scores[i])
+            yield codes[i], scores[i]
 
-    def _likely_stable(self, logits: Tensor) -> Tensor:
+    def _likely_stable(self, logits: Tensor) -> list[int]:
         """Indices of masks that are worth a look at the size of the image:
         most that fail the filter of stability do so by far."""
         stability = _stability(logits,
                                self.parameters['stability_score_offset'])
         small = (logits > 0).sum((1, 2), dtype=torch.int32) < _ENOUGH
         threshold = self.parameters['stability_score_thresh'] - _MARGIN
-        return torch.nonzero(small | (stability >= threshold))[:, 0]
+        return torch.nonzero(small | (stability >= threshold))[:, 0].tolist()
 
     def _promising(self, embedding: Tensor, points: Tensor,
                    size: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits, cropped to (K, *size), of the K masks whose predicted IoU
-        (K,) passes, some at a time."""
-        threshold = self.parameters['pred_iou_thresh']
+        (K,) passes, those of a prompt at a time."""
         rows, columns = size
-        if isinstance(self._decoder, SAMDecoder):
-            scores, *parts = self._decoder(embedding, points)
+        for scores, masks in self._decoded(embedding, points, size):
             several = _several(scores)
-            scores = scores[:, several]
-            worth = (scores > threshold).any(1)
-            scores, pixels, kernels = (x[worth] for x in (scores, *parts))
-            pixels = pixels[:, :-(-rows // 4), :-(-columns // 4)]
-            kernels = kernels[:, several]
-        else:
-            scores, masks = self._decoder(embedding, points)
-            several = _several(scores)
-            scores, masks = scores[:, several], masks[:, several]
-        # few prompts, whose masks fit into the caches of a processor
-        for some in torch.arange(len(scores)).split(_PROMPTS_AT_ONCE):
-            if isinstance(self._decoder, SAMDecoder):
-                low = self._decoder.masks(pixels[some], kernels[some])
-            else:
-                low = masks[some]
-            passed = scores[some] > threshold
+            passed = scores[several] > self.parameters['pred_iou_thresh']
             if passed.any():
-                yield low[passed][:, :rows, :columns], scores[some][passed]
+                low = masks(several, passed)
+                yield low[:, :rows, :columns], scores[several][passed]
+
+    def _decoded(self, embedding: Tensor, points: Tensor, size: Sequence[int]):
+        """Predicted IoU (M,) of a prompt, and a function that makes some of
+        its masks."""
+        if not isinstance(self._decoder, SAMDecoder):
+            for batch in points.split(self._batch):
+                for scores, masks in zip(*self._decoder(embedding, batch)):
+                    yield scores, lambda a, b: masks[a][b]
+            return
+        seen = self._decoder.look(embedding)
+        rows, columns = (-(-edge // 4) for edge in size)
+        for batch in points.split(self._batch):
+            for scores, pixels, kernels in zip(*self._decoder(seen, batch)):
+                pixels = pixels[:rows, :columns]
+                yield scores, lambda a, b: self._decoder.masks(
+                    pixels, kernels[a][b])
 
 
 def _check(decoder: OnnxDecoder, image_size: int) -> None:
@@ -182,7 +184,7 @@ def _check(decoder: OnnxDecoder, image_size: int) -> None:
 
 def _several(scores: Tensor) -> slice:
     """Of four masks SAM's first is for prompts of several points."""
-    return slice(1, None) if scores.shape[1] == 4 else slice(None)
+    return slice(1, None) if len(scores) == 4 else slice(None)
 
 
 def _prepare(image: np.ndarray, inner: tuple[int, int],
@@ -195,30 +197,8 @@ def _prepare(image: np.ndarray, inner: tuple[int, int],
     return padded.transpose(2, 0, 1)[None]
 
 
-def _resizing(low: int, inner: int, out: int) -> Tensor:
-    """Matrix (out, low) that resizes one side of a mask.
-
-    segment-anything enlarges the logits four times, cuts off the padding and
-    resizes the rest. Both steps are linear, so one product does them.
-    """
-    x = torch.eye(low)[None]
-    x = F.interpolate(x, scale_factor=4, mode='linear')[..., :inner]
-    return F.interpolate(x, out, mode='linear')[0].T
-
-
 def _stability(logits: Tensor, offset: float) -> Tensor:
     """IoU of the masks at cutoffs above and below zero, (K,)."""
     inside, around = ((logits > cutoff).sum((1, 2), dtype=torch.int32)
                       for cutoff in (offset, -offset))
     return inside / around  # NaN for an empty mask, which no cutoff passes
-
-
-def _boxes(masks: Tensor) -> Tensor:
-    """First and last column and row, x0, y0, x1, y1: float32 (K, 4)."""
-    x, y = masks.any(1).int(), masks.any(2).int()
-    edges = [
-        x.argmax(1),
-        y.argmax(1), x.shape[1] - 1 - x.flip(1).argmax(1),
-        y.shape[1] - 1 - y.flip(1).argmax(1)
-    ]
-    return torch.stack(edges, 1).cpu().float()

@@ -34,8 +34,10 @@ def read_sam_decoder(exported: OnnxDecoder,
         weights = _find_weights(model)
         for heads in _HEADS:
             decoder = _build(weights, heads, image_size)
-            scores, pixels, kernels = decoder(*trial(exported))
-            if agree((scores, decoder.masks(pixels, kernels)), expected):
+            embedding, points = trial(exported)
+            scores, *parts = decoder(decoder.look(embedding), points)
+            masks = torch.stack(list(map(decoder.masks, *parts)))
+            if agree((scores, masks), expected):
                 return decoder
     except (KeyError, ValueError, RuntimeError):
         # KeyError: a weight is not found; the others: it has another shape
