@@ -319,7 +319,7 @@ def test_errors_are_texts(visit, page, monkeypatch, capfd):
         user.press('Orbit')
     broken = b'ply\nformat ascii 1.0\nelement vertex 3\nend_header\n'
     uploads = str(page._uploads.folder)
-    millimetres = npy(make_scan() * np.repeat([1000, 1], 3))
+    millimeters = npy(make_scan() * np.repeat([1000, 1], 3))
     for name, content, message in (
         ('a.ply', broken, r'^a\.ply'),
         ('b.ply', b'', r'^b\.ply'),
@@ -328,17 +328,17 @@ def test_errors_are_texts(visit, page, monkeypatch, capfd):
          r'^<img src=x onerror=alert\(1\)>\.txt is not read: convert it'),
         ('e.npy', bytes(LIMIT + 1),
          r'^e\.npy has 0\.0954 MB, more than the 0\.0954 MB'),
-        ('f.npy', millimetres, r'^f\.npy.*--scale 0\.001'),
+        ('f.npy', millimeters, r'^f\.npy.*--scale 0\.001'),
     ):
         user.upload(name, content)
         user.sees(re.compile(message), 'alert')
         assert uploads not in user.tab.content()
         assert not list(page._uploads.folder.iterdir())
     assert user.alerts == []
-    user.choose(0, 'millimetres (--scale 0.001)')
-    user.upload('f.npy', millimetres)
+    user.choose(0, 'millimeters (--scale 0.001)')
+    user.upload('f.npy', millimeters)
     user.sees(re.compile(r'^f\.npy: 600 points, 3\.9. x '))
-    user.choose(0, 'metres')
+    user.choose(0, 'meters')
     # the button works again behind all of them
     user.upload('<b>good</b>.npy', npy(make_scan()))
     user.sees('600 points')

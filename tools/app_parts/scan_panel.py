@@ -14,9 +14,9 @@ from .scan_files import list_scans
 
 # by the names of tools/infer.py, too, which the message of a wrong one has
 UNITS = {
-    'metres': 1.0,
-    'centimetres (--scale 0.01)': 0.01,
-    'millimetres (--scale 0.001)': 0.001
+    'meters': 1.0,
+    'centimeters (--scale 0.01)': 0.01,
+    'millimeters (--scale 0.001)': 0.001
 }
 THRESHOLDS = 0.01, 0.99
 _BOX = ('<div role="{role}" style="margin:0 .75em .6em;font-size:.85em;'
