@@ -12,6 +12,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmengine.config import Config
 
+from mmlangseg.apis.out_folder import check_out_folder
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import add_model, check_model
@@ -95,6 +96,10 @@ def parse_args() -> argparse.Namespace:
         parser.error('--batch-size must be at least 1')
     if args.threshold is not None and args.classes is None:
         parser.error('--threshold needs --classes')
+    try:
+        check_out_folder(args.out)
+    except OSError as error:
+        parser.error(f'--out: {error}')
     return args
 
 
@@ -185,6 +190,8 @@ def run(args: argparse.Namespace, inferencer: Any, inputs: list[str],
         else:
             named = str(source) in str(error)
             failures.append(f'{error}' if named else f'{source}: {error}')
+    if len(failures) < len(sources):
+        print(f'written to {args.out}')
     if failures:
         print(
             f'error: {len(failures)} of {len(sources)} {inferencer.unit} '
@@ -217,7 +224,6 @@ def main(alone: bool = False) -> None:
         failed = infer(args)
     except (ImportError, OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')
-    print(f'written to {args.out}')
     if failed:
         sys.exit(1)
 

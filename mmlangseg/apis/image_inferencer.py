@@ -62,7 +62,11 @@ class ImageInferencer(Inferencer):
         results = dict(zip(opened, found))
         for i, source in enumerate(sources):
             if i in results and out_dir is not None:
-                self.write(out_dir, opened[i], results[i])
+                try:
+                    self.write(out_dir, opened[i], results[i])
+                except OSError as error:  # such as a name that is too long
+                    errors[i] = error
+                    del results[i]
             yield Outcome(source, results.get(i), errors.get(i))
 
     def find(self, images: Sequence[OpenImage], query: Any, batch_size: int,

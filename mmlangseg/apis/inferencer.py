@@ -9,6 +9,7 @@ import numpy as np
 
 from mmlangseg.cli.config_path import known_models
 from mmlangseg.cli.progress import Progress
+from .out_folder import check_out_folder, check_result_names
 
 
 class Outcome(NamedTuple):
@@ -97,15 +98,20 @@ class Inferencer:
             **options: As in a call.
 
         Raises:
-            ValueError: There is something wrong with the query, or two files
-                would have the same results in ``out_dir``.
+            OSError: Nothing can be written to ``out_dir``.
+            ValueError: There is something wrong with the query, or results
+                would be written over each other, or over an input.
         """
         if batch_size < 1:
             raise ValueError(f'batch_size={batch_size} must be at least 1')
         self.check_query(query, **options)
         sources = self.list_inputs(inputs)
         if out_dir is not None:
-            _check_names(sources)
+            check_out_folder(out_dir)
+            check_result_names(
+                sources, self.unit.removesuffix('s'),
+                lambda name: self.result_names(name, query, **options),
+                out_dir)
         for first in range(0, len(sources), batch_size):
             yield from self.infer_batch(
                 sources[first:first + batch_size],
@@ -116,6 +122,17 @@ class Inferencer:
 
     def check_query(self, query: Any, **options: Any) -> None:
         """Refuse what is wrong with any input."""
+
+    def result_names(self, name: str, query: Any, **options: Any) -> list[str]:
+        """Files that are written into ``out_dir``.
+
+        Args:
+            name: Of the input, without suffix; that of arrays is ``unit``
+                without its s.
+            query: See :meth:`each`.
+            **options: As in a call.
+        """
+        return [f'{name}.json']
 
     def infer_batch(self, sources: Sequence, query: Any, batch_size: int,
                     **options: Any) -> Iterator[Outcome]:
@@ -133,7 +150,8 @@ class Inferencer:
 
         Args:
             inputs: A file, a folder, whose files are taken in the order of
-                their names, an array, or a list of these.
+                their names but for hidden ones, an array, or a list of
+                these.
 
         Raises:
             ValueError: A folder has no file of the kind, or the list is
@@ -149,6 +167,8 @@ class Inferencer:
             found = [
                 path for path in sorted(Path(source).iterdir())
                 if path.suffix.lower() in cls.suffixes and path.is_file()
+                # such as those that macOS leaves beside copies: ._room.ply
+                and not path.name.startswith('.')
             ]
             if not found:
                 raise ValueError(f'folder {source} has no {cls.unit}, which '
@@ -178,18 +198,3 @@ def check_sentences(texts: str | Sequence[str]) -> list[str]:
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f'Sentence {i + 1} is empty: {text!r}')
     return texts
-
-
-def _check_names(sources: Sequence) -> None:
-    """Refuse files whose results would overwrite each other."""
-    known: dict[str, Any] = {}
-    for source in sources:
-        array = isinstance(source, np.ndarray)
-        name = 'an array' if array else Path(source).stem
-        if name in known:
-            raise ValueError(
-                'arrays have no names, so that their results would be written '
-                'over each other: give one at a time, or files' if array else
-                f'the results of {known[name]} and {source} would have the '
-                'same names: rename one, or name another folder for each')
-        known[name] = source

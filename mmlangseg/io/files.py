@@ -224,7 +224,8 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f'.{path.stem}.{uuid.uuid4().hex}.tmp{path.suffix}')
+    start, end = _temporary_name(path)
+    tmp = path.with_name(f'{start}{uuid.uuid4().hex}{end}')
     try:
         yield tmp
         with open(tmp, 'rb+') as file:
@@ -234,6 +235,17 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
         tmp.unlink(missing_ok=True)
 
 
+def _temporary_name(path: Path) -> tuple[str, str]:
+    """What stands before and behind the 32 digits of a temporary name."""
+    end = f'.tmp{path.suffix}'
+    # file systems take names of 255 bytes, and `path` may have that many
+    room = 255 - 2 - 32 - len(os.fsencode(end))
+    stem = os.fsencode(path.stem)
+    cut = path.stem if len(stem) <= room else stem[:room].decode(
+        'utf-8', 'ignore')
+    return f'.{cut}.', end
+
+
 def stale_temporaries(path: PathLike) -> list[Path]:
     """What killed writers of ``path`` left behind.
 
@@ -241,7 +253,7 @@ def stale_temporaries(path: PathLike) -> list[Path]:
     """
     path = Path(path)
     # stem and suffix may hold glob characters, so no glob
-    start, end = f'.{path.stem}.', f'.tmp{path.suffix}'
+    start, end = _temporary_name(path)
     if not path.parent.is_dir():
         return []
     return [

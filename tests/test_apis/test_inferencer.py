@@ -30,7 +30,7 @@ class Letters(Inferencer):
 @pytest.fixture
 def texts(tmp_path):
     for name, text in (('b.txt', 'bread'), ('a.TXT', 'apple'), ('c.txt', ''),
-                       ('d.png', 'no text')):
+                       ('d.png', 'no text'), ('._b.txt', 'hidden')):
         (tmp_path / name).write_text(text)
     return tmp_path
 
@@ -80,6 +80,23 @@ def test_results_that_would_overwrite_each_other(texts):
     arrays = [np.zeros(1), np.zeros(1)]
     with pytest.raises(ValueError, match='arrays have no names'):
         Letters()(arrays, 'e', 'out')
+
+
+def test_results_that_would_overwrite_inputs(texts, monkeypatch):
+    monkeypatch.setattr(Letters, 'result_names',
+                        lambda self, name, query: [f'{name}.txt', 'e.json'])
+    (texts / 'link').symlink_to(texts)
+    for out in (texts, texts / 'link'):
+        with pytest.raises(ValueError, match='would be written over .*b.txt'):
+            list(Letters().each([texts / 'b.txt'], 'e', out_dir=out))
+    with pytest.raises(ValueError, match='same names, e.json'):
+        list(Letters().each([texts / 'b.txt', 'a.txt'], 'e', out_dir='out'))
+
+
+def test_folder_that_is_none(texts):
+    for out in (texts / 'b.txt', texts / 'b.txt' / 'deep'):
+        with pytest.raises(OSError, match='b.txt is a file'):
+            list(Letters().each(texts, 'e', out_dir=out))
 
 
 def test_models_by_name():

@@ -218,6 +218,14 @@ class TestAtomicWriting:
         assert stale.read_text() == 'half'
         assert stale_temporaries(tmp_path / 'a.txt') == []
 
+    @pytest.mark.parametrize('stem', ['n' * 251, 'ñ' * 125])
+    def test_the_longest_names(self, tmp_path, stem):
+        path = tmp_path / f'{stem}.txt'
+        with atomic_path(path) as tmp:
+            tmp.write_text('new')
+            assert stale_temporaries(path) == [tmp]
+        assert os.listdir(tmp_path) == [path.name]
+
 
 def test_text_with_a_byte_order_mark(tmp_path):
     """Windows programs write one."""

@@ -218,3 +218,16 @@ def test_several_scans(tmp_path, trained, monkeypatch, capsys):
     assert 'error: 1 of 2 scans failed:\n' in printed.err
     assert 'hall.npy' in printed.err.splitlines()[-1]
     assert (tmp_path / 'out' / 'room.json').is_file()
+
+
+def test_names_of_results(tmp_path, trained):
+    from mmlangseg.apis import LESSInferencer
+    scan, texts = make_scan(tmp_path / 'room.npy'), ['a chair', 'a table']
+    inferencer = LESSInferencer(*map(str, trained), device='cpu')
+    for html in (False, True):
+        out = tmp_path / f'out{html}'
+        inferencer(scan, texts, out, html=html)
+        assert set(inferencer.result_names('room', texts, html=html)) == {
+            path.name
+            for path in out.iterdir()
+        }

@@ -151,3 +151,26 @@ def test_unknown_classes(folder, tmp_path, run_tool):
             'classes\n') in printed
     printed = run_tool('--image', picture, '--classes', 'cat,dog', *args)
     assert 'warning:' not in printed
+
+
+def test_results_stay_off_images(folder, tmp_path, run_tool):
+    """``<name>.png`` may be the image itself, ``<name>_labels.png`` another
+    one."""
+    photos = tmp_path / 'photos'
+    photos.mkdir()
+    content = (folder / 'data' / 'images' / '0.png').read_bytes()
+    (photos / 'cat.png').write_bytes(content)
+    options = '--classes', 'cat,dog', '--device', 'cpu'
+    printed = run_tool('--image', photos, *options, '--out', photos)
+    assert f'would be written over {photos / "cat.png"}: name' in printed
+    assert (photos / 'cat.png').read_bytes() == content
+    (photos / 'cat_labels.jpg').write_bytes(content)
+    printed = run_tool('--image', photos, *options, '--out', tmp_path / 'out')
+    assert 'same names, cat_labels.png' in printed
+    assert not (tmp_path / 'out').exists()
+    # nothing was written, and nothing is said to be
+    (photos / 'cat_labels.jpg').unlink()
+    for name in ('cat.png', 'dog.png'):
+        (photos / name).write_text('no image')
+    printed = run_tool('--image', photos, *options, '--out', tmp_path / 'out')
+    assert '2 of 2 images failed' in printed and 'written to' not in printed

@@ -11,6 +11,7 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
+from mmlangseg.apis import SemiRESInferencer
 from mmlangseg.visualization import write_png
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'infer.py'
@@ -57,6 +58,9 @@ def test_one_clear_line_for_bad_input(folder, tmp_path, run_tool):
                                        torch.nn.Linear(2, 2))
     text = tmp_path / 'text.jpg'
     text.write_text('not a picture')
+    printed = run_tool(config, checkpoint, '--image', picture, '--text', 'man',
+                       '--out', text)
+    assert '--out: ' in printed and 'text.jpg is a file' in printed
     for message, *args in [
         ('none.jpg does not exist', checkpoint, '--image', 'none.jpg'),
         ('text.jpg is not an image', checkpoint, '--image', text),
@@ -107,15 +111,28 @@ def test_several_images(folder, tmp_path, run_tool):
     """A bad one is named at the end, and nothing else is lost."""
     photos = tmp_path / 'photos'
     photos.mkdir()
-    for name in ('a.png', 'c.png'):
+    # nor one whose results would have too long names
+    for name in ('a.png', 'c.png', f'{"b" * 245}.png'):
         shutil.copy(folder / 'street.png', photos / name)
     (photos / 'b.jpg').write_text('not a picture')
     printed = run_tool(folder / 'tiny.py', folder / 'best.pth', '--image',
                        photos, folder / 'street.png', '--text', 'man',
                        '--batch-size', 3, '--out', tmp_path / 'out')
     assert printed.startswith('1 ')  # exit status
-    assert 'error: 1 of 4 images failed:\n' in printed
+    assert 'error: 2 of 5 images failed:\n' in printed
+    assert f'{"b" * 245}.png: ' in printed and 'too long' in printed
     assert 'b.jpg is not an image' in printed
     assert sorted(p.name for p in (tmp_path / 'out').glob('*.json')) == [
         'a.json', 'c.json', 'street.json'
     ]
+
+
+def test_names_of_results(folder, tmp_path):
+    inferencer = SemiRESInferencer(
+        str(folder / 'tiny.py'), str(folder / 'best.pth'), 'cpu')
+    texts = ['man', 'dog']
+    inferencer(folder / 'street.png', texts, tmp_path / 'out')
+    assert set(inferencer.result_names('street', texts)) == {
+        path.name
+        for path in (tmp_path / 'out').iterdir()
+    }

@@ -145,3 +145,11 @@ class LESSInferencer(Inferencer):
     def check_query(self, query: Any, **options: Any) -> None:
         """Refuse empty sentences."""
         check_sentences(query)
+
+    def result_names(self, name: str, query: Any, **options: Any) -> list[str]:
+        """Those of :func:`write_scan_results`."""
+        numbered = [f'{name}_{i}' for i in range(len(check_sentences(query)))]
+        viewer = [f'{name}.html'] if options.get('html') else []
+        return super().result_names(name, query) + viewer + [
+            each + end for each in numbered for end in ('.ply', '.png')
+        ]

@@ -112,6 +112,11 @@ class SSegInferencer(ImageInferencer):
         """Choose classes and threshold for all images."""
         self.choose(query, **options)
 
+    def result_names(self, name: str, query: Any, **options: Any) -> list[str]:
+        """Those of :func:`write_semantic_result`."""
+        return super().result_names(
+            name, query) + [f'{name}.png', f'{name}_labels.png']
+
     def find(self, images: Sequence[OpenImage], query: Any, batch_size: int,
              **options: Any) -> list[SemanticResult]:
         """A result per image, of the classes that were chosen."""

@@ -122,6 +122,13 @@ class SemiRESInferencer(ImageInferencer):
         """Refuse empty sentences."""
         check_sentences(query)
 
+    def result_names(self, name: str, query: Any, **options: Any) -> list[str]:
+        """Those of :func:`write_image_results`."""
+        numbered = [f'{name}_{i}' for i in range(len(check_sentences(query)))]
+        return super().result_names(name, query) + [
+            each + end for each in numbered for end in ('.png', '_mask.png')
+        ]
+
     def find(self, images: Sequence[OpenImage], query: Any, batch_size: int,
              **options: Any) -> list[list[ImageResult]]:
         """A list of results per image."""
