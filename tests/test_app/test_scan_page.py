@@ -298,11 +298,15 @@ def test_others_wait_and_stay_responsive(visit, page):
     block = threading.Event()
     page._worker.submit(block.wait)
     second.press('Open')
-    second.sees('Reading room.npy ... 1 requests are before it.')
+    second.sees('Reading room.npy ... Requests before it: 1.')
     second.press('Open')
     second.sees('Wait until the present request is answered', 'alert')
+    second.choose(0, 'millimeters (--scale 0.001)')  # of the next one
     first.set_threshold(0.99)  # needs no model
     first.sees('nothing found', 'note')
+    first.set_threshold(5)
+    box = first.tab.locator('.mantine-NumberInput-input')
+    assert eventually(lambda: box.input_value() == '0.99')
     block.set()
     second.sees('600 points')
     page._worker.most_open = 2

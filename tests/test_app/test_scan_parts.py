@@ -62,8 +62,9 @@ def test_flat_scan_has_views():
 def test_scans_of_the_server(tmp_path):
     root, outside = tmp_path / 'scans', tmp_path / 'secret.ply'
     (root / 'sub').mkdir(parents=True)
+    (root / '.trash').mkdir()
     for path in (outside, root / 'b.ply', root / 'sub/a.NPY',
-                 root / 'notes.txt'):
+                 root / 'notes.txt', root / '._b.ply', root / '.trash/c.ply'):
         path.write_text('x')
     (root / 'link.ply').symlink_to(outside)
     (root / 'dir.ply').mkdir()
@@ -94,11 +95,12 @@ def test_other_files_are_refused(name):
 
 
 def test_small_files_that_become_large(tmp_path):
-    path = tmp_path / 'a.npz'
-    np.savez_compressed(path, points=np.zeros((100_000, 6), 'f4'))
+    path = tmp_path / 'a.NPZ'
+    with path.open('wb') as file:  # a name would get another suffix
+        np.savez_compressed(file, points=np.zeros((100_000, 6), 'f4'))
     assert path.stat().st_size < 10_000
     scan_files.check_unpacked(path, 2_500_000)
-    with pytest.raises(ValueError, match='a.npz unpacks to 0.0 GB, more'):
+    with pytest.raises(ValueError, match='a.NPZ unpacks to 0.0 GB, more'):
         scan_files.check_unpacked(path, 2_000_000)
     path = tmp_path / 'a.pcd'
     path.write_bytes(b'# .PCD v0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\n'

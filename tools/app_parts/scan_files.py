@@ -16,7 +16,7 @@ _HEADER = 4096  # bytes of a PCD that hold its header
 def list_scans(folder: Path) -> list[str]:
     """Names of the scans in a folder and below, sorted.
 
-    Links that lead out of it are left out.
+    Hidden files, and links that lead out of it, are left out.
 
     Args:
         folder: Of the server.
@@ -26,9 +26,11 @@ def list_scans(folder: Path) -> list[str]:
     """
     root, names = folder.resolve(), []
     for path in sorted(root.rglob('*')):
+        name = path.relative_to(root)
         if path.suffix.lower() in READERS and path.is_file() \
+                and not any(part.startswith('.') for part in name.parts) \
                 and path.resolve().is_relative_to(root):
-            names.append(path.relative_to(root).as_posix())
+            names.append(name.as_posix())
             if len(names) == MAX_LISTED:
                 break
     return names
@@ -89,15 +91,16 @@ def check_unpacked(path: Path, most: int = MAX_UNPACKED) -> None:
 
 
 def _unpacked_size(path: Path) -> int:
-    if path.suffix == '.npz':
+    suffix = path.suffix.lower()
+    if suffix == '.npz':
         with zipfile.ZipFile(path) as archive:
             return sum(info.file_size for info in archive.infolist())
-    if path.suffix == '.laz':
+    if suffix == '.laz':
         import laspy
         with laspy.open(path) as file:
             header = file.header
             return header.point_count * header.point_format.size
-    if path.suffix == '.pcd':
+    if suffix == '.pcd':
         with path.open('rb') as file:
             header = file.read(_HEADER)
         fields = {

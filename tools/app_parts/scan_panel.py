@@ -86,7 +86,7 @@ class ScanPanel:
                 0.01,
                 0.5,
                 hint='Probability above which a point is in the mask')
-            self._threshold.on_update(lambda _: actions.threshold())
+            self._threshold.on_update(lambda _: self._threshold_changed())
             self._add_buttons(
                 'Download', {
                     'PLY': lambda: actions.download('ply'),
@@ -117,6 +117,12 @@ class ScanPanel:
         # viser would keep the bytes as long as the button
         event.target._impl.value = viser.UploadedFile('', b'')
         self._actions.upload(file)
+
+    def _threshold_changed(self) -> None:
+        if self._threshold.value == self.threshold:
+            self._actions.threshold()
+        else:  # the box beside the slider takes any number
+            self._threshold.value = self.threshold
 
     def _add_buttons(self, label: str,
                      actions: dict[str, Callable[[], None]]) -> None:

@@ -99,16 +99,19 @@ class ScanSession:
         if self._folder is None:
             raise ValueError('There are no scans on the server')
         path = find_scan(self._folder, name)
-        self._start(f'Reading {name} ...', lambda: self._open(path))
+        # as it is now, not when the model has time
+        scale = self._panel.scale
+        self._start(f'Reading {name} ...', lambda: self._open(path, scale))
 
     def _take(self, file: viser.UploadedFile) -> None:
-        path = self._uploads.keep(file)
+        path, scale = self._uploads.keep(file), self._panel.scale
         with self._lock:
             if self._closed or self._busy:
                 self._uploads.delete(path)
             else:
                 self._upload = path
-            self._start(f'Reading {path.name} ...', lambda: self._open(path))
+            self._start(f'Reading {path.name} ...',
+                        lambda: self._open(path, scale))
 
     def _ask(self, text: str) -> None:
         asked = self._get_asked()
@@ -180,13 +183,13 @@ class ScanSession:
 
     # What the worker does.
 
-    def _open(self, path: Path) -> Callable[[], None]:
+    def _open(self, path: Path, scale: float) -> Callable[[], None]:
         with self._lock:
             if self._asked is not None:
                 self._asked.node.remove()
             self._asked = None
             self._panel.clear()
-        scan, warnings = self._worker.open(path, self._panel.scale)
+        scan, warnings = self._worker.open(path, scale)
         cloud = ScanCloud(scan.xyz, scan.points[:, 3:])
         return lambda: self._show_scan(path.name, scan, cloud, warnings)
 
@@ -241,7 +244,7 @@ class ScanSession:
             self._check_idle()
             self._busy = True
             ahead = self._worker.waiting
-            others = f' {ahead} requests are before it.' if ahead else ''
+            others = f' Requests before it: {ahead}.' if ahead else ''
             self._panel.say(doing + others)
         self._worker.submit(lambda: self._work(job))
 

@@ -63,14 +63,16 @@ def test_scale_then_alignment():
     assert not offset.any()
 
 
-@pytest.mark.parametrize('xyz', [
-    1000 * make_xyz(), 0.001 * make_xyz(),
-    make_xyz()[:1],
-    make_xyz()[:0]
-])  # yapf: disable
-def test_extent_that_is_not_in_meters(xyz):
-    with pytest.raises(ValueError, match='a.ply: its extent.*--scale 0.001'):
-        place_scan('a.ply', xyz)
+@pytest.mark.parametrize('xyz, scale, remedy', [
+    (1000 * make_xyz(), 1, 'for millimeters pass --scale 0.001'),
+    (make_xyz(), 0.001, 'in meters leave out --scale 0.001'),
+    (0.001 * make_xyz(), 1, 'nearly at one place'),
+    (make_xyz()[:1], 1, 'nearly at one place'),
+    (make_xyz()[:0], 1, 'nearly at one place'),
+])
+def test_extent_that_is_not_in_meters(xyz, scale, remedy):
+    with pytest.raises(ValueError, match=f'a.ply: its extent.*{remedy}'):
+        place_scan('a.ply', xyz, scale)
 
 
 def test_coordinates_that_float32_cannot_hold():

@@ -48,10 +48,14 @@ def place_scan(name: str | os.PathLike,
         placed = placed @ align[:3, :3].T + align[:3, 3]
     extent = float(np.ptp(placed, axis=0).max()) if len(placed) else 0.0
     if not SMALLEST <= extent <= LARGEST:
+        remedy = (
+            'for millimeters pass --scale 0.001, for centimeters --scale 0.01 '
+            '(scale=0.001 in Python)' if extent > LARGEST else
+            f'if the file is in meters leave out --scale {scale:g}'
+            if scale < 1 else 'all its points are nearly at one place')
         raise ValueError(
             f'{name}: its extent is {extent:.4g}, which is not credible in '
-            'meters; for millimeters pass --scale 0.001, for centimeters '
-            '--scale 0.01 (scale=0.001 in Python)')
+            f'meters; {remedy}')
     offset = np.zeros(3)
     if center:
         offset[:2] = np.percentile(placed[:, :2], EDGE_PERCENTILES, 0).mean(0)
