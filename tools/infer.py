@@ -92,6 +92,8 @@ def parse_args() -> argparse.Namespace:
         parser.error('--html, --scale, --align and --no-center need --scan')
     if args.classes is not None and args.image is None:
         parser.error('--classes needs --image: scans take sentences, --text')
+    if args.batch_size != 1 and args.image is None:
+        parser.error('--batch-size needs --image: scans are taken one by one')
     if args.batch_size < 1:
         parser.error('--batch-size must be at least 1')
     if args.threshold is not None and args.classes is None:

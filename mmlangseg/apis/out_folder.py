@@ -13,8 +13,10 @@ def check_out_folder(out_dir: str | os.PathLike) -> None:
 
     Raises:
         OSError: It, or what would have to hold it, is a file or must not be
-            written to.
+            written to; or it is ``''``.
     """
+    if not os.fspath(out_dir):  # such as a shell variable that is not set
+        raise FileNotFoundError('the folder for results has no name')
     path = Path(os.path.abspath(out_dir))
     there = next(each for each in (path, *path.parents) if each.exists())
     if not there.is_dir():
@@ -51,6 +53,8 @@ def check_result_names(sources: Sequence, array_name: str,
                 raise ValueError(
                     'arrays have no names, so that their results would be '
                     'written over each other: give one at a time, or files')
+            if name in known and _same_file(known[name], source):
+                raise ValueError(f'{source} is given twice: leave one out')
             if name in known:
                 raise ValueError(
                     f'the results of {_say(known[name])} and {_say(source)} '
@@ -62,6 +66,11 @@ def check_result_names(sources: Sequence, array_name: str,
                 raise ValueError(
                     f'the results of {_say(source)} would be written over '
                     f'{own}: name another folder than {out_dir}')
+
+
+def _same_file(one: Any, other: Any) -> bool:
+    return not isinstance(one, np.ndarray) and not isinstance(
+        other, np.ndarray) and os.path.realpath(one) == os.path.realpath(other)
 
 
 def _say(source: Any) -> str:

@@ -77,6 +77,9 @@ def test_results_that_would_overwrite_each_other(texts):
     inputs = [texts, texts / 'more']
     with pytest.raises(ValueError, match='b.txt and .*same names'):
         Letters()(inputs, 'e', 'out')
+    for inputs in [texts, texts / 'b.txt'], [texts / '.' / 'b.txt'] * 2:
+        with pytest.raises(ValueError, match='b.txt is given twice'):
+            Letters()(inputs, 'e', 'out')
     arrays = [np.zeros(1), np.zeros(1)]
     with pytest.raises(ValueError, match='arrays have no names'):
         Letters()(arrays, 'e', 'out')
@@ -97,6 +100,8 @@ def test_folder_that_is_none(texts):
     for out in (texts / 'b.txt', texts / 'b.txt' / 'deep'):
         with pytest.raises(OSError, match='b.txt is a file'):
             list(Letters().each(texts, 'e', out_dir=out))
+    with pytest.raises(OSError, match='has no name'):
+        list(Letters().each(texts, 'e', out_dir=''))
 
 
 def test_models_by_name():

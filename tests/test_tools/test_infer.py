@@ -186,6 +186,13 @@ def test_options_that_need_a_scan(trained, monkeypatch, capsys, option):
     assert 'need --scan' in capsys.readouterr().err
 
 
+def test_batches_need_images(trained, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        infer_in_process(monkeypatch, *trained, '--scan', 'a.ply', '--text',
+                         'a', '--out', 'out', '--batch-size', '2')
+    assert '--batch-size needs --image' in capsys.readouterr().err
+
+
 def test_one_clear_line_for_bad_input(tmp_path, trained, monkeypatch, capsys):
     config, checkpoint = trained
     scan = make_scan(tmp_path / 'room.npy')

@@ -75,6 +75,12 @@ def test_extent_that_is_not_in_meters(xyz, scale, remedy):
         place_scan('a.ply', xyz, scale)
 
 
+@pytest.mark.parametrize('scale', [0, -1, np.nan, np.inf])
+def test_scale_that_is_none(scale):
+    with pytest.raises(ValueError, match=f'scale={scale}.* positive'):
+        place_scan('a.ply', make_xyz(), scale)
+
+
 def test_coordinates_that_float32_cannot_hold():
     xyz = make_xyz() + UTM
     with pytest.raises(ValueError, match='5412348, where float32.*steps of 0'):

@@ -43,6 +43,8 @@ def place_scan(name: str | os.PathLike,
         ValueError: The extent is not that of a scan in meters, or float32 is
             too coarse for the coordinates.
     """
+    if not 0 < scale < np.inf:  # a negative one would mirror the scan
+        raise ValueError(f'scale={scale:g} must be a positive number')
     placed = xyz.astype(np.float64) * scale
     if align is not None:
         placed = placed @ align[:3, :3].T + align[:3, 3]
