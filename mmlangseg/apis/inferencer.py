@@ -9,6 +9,7 @@ import numpy as np
 
 from mmlangseg.cli.config_path import known_models
 from mmlangseg.cli.progress import Progress
+from mmlangseg.io.folder_files import list_files
 from .out_folder import check_out_folder, check_result_names
 
 
@@ -164,12 +165,7 @@ class Inferencer:
             if isinstance(source, np.ndarray) or not os.path.isdir(source):
                 sources.append(source)
                 continue
-            found = [
-                path for path in sorted(Path(source).iterdir())
-                if path.suffix.lower() in cls.suffixes and path.is_file()
-                # such as those that macOS leaves beside copies: ._room.ply
-                and not path.name.startswith('.')
-            ]
+            found = list_files(Path(source), cls.suffixes)
             if not found:
                 raise ValueError(f'folder {source} has no {cls.unit}, which '
                                  f'end in {", ".join(sorted(cls.suffixes))}')

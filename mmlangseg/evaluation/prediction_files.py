@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mmlangseg.io.files import PathLike
+from mmlangseg.io.folder_files import list_files
 from .npz_rows import read_npz_rows
 from .row_index import PredictionError
 
@@ -66,8 +67,7 @@ def read_predictions(path: PathLike) -> Iterator[Prediction]:
     """
     path = Path(path)
     if path.is_dir():
-        files = sorted(p for p in path.iterdir()
-                       if p.suffix.lower() in SUFFIXES)
+        files = list_files(path, SUFFIXES)
         if not files:
             raise FileNotFoundError(f'{path} has no file {", ".join(SUFFIXES)}'
                                     ': is it the folder of the predictions?')

@@ -5,6 +5,7 @@ import re
 import zipfile
 from pathlib import Path
 
+from mmlangseg.io.folder_files import list_files
 from mmlangseg.less.scans.reader import READERS
 
 MAX_LISTED = 1000  # names in the drop-down
@@ -25,12 +26,9 @@ def list_scans(folder: Path) -> list[str]:
         list[str]: Paths within the folder, with ``/``; at most MAX_LISTED.
     """
     root, names = folder.resolve(), []
-    for path in sorted(root.rglob('*')):
-        name = path.relative_to(root)
-        if path.suffix.lower() in READERS and path.is_file() \
-                and not any(part.startswith('.') for part in name.parts) \
-                and path.resolve().is_relative_to(root):
-            names.append(name.as_posix())
+    for path in list_files(root, READERS, deep=True):
+        if path.resolve().is_relative_to(root):
+            names.append(path.relative_to(root).as_posix())
             if len(names) == MAX_LISTED:
                 break
     return names

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mmlangseg.io.annotations import AnnotationError
+from mmlangseg.io.folder_files import list_files
 from mmlangseg.less.scans import files as scan_files
 from mmlangseg.less.scans import place_scan
 from mmlangseg.less.scans import read_scan as read_points
@@ -99,9 +100,7 @@ def read_label_file(path: Path, count: int) -> np.ndarray:
 def find_scans(folder: Path) -> dict[str, Path]:
     """The file of each scene in a folder, in the order of their names."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES:
-            continue
+    for path in list_files(folder, SUFFIXES):
         if path.stem in found:
             raise AnnotationError(f'{path} and {found[path.stem].name} are of '
                                   'one scene: leave one of them')

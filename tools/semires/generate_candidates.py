@@ -36,6 +36,7 @@ from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
 from mmlangseg.cpu.memory import keep_freed_memory
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.sharding import exit_code
+from mmlangseg.io.folder_files import list_files
 from mmlangseg.io.images import SUFFIXES, read_image
 from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, RESIZE_RULES,
                                           CandidateCache, Candidates,
@@ -157,9 +158,7 @@ def list_folder(folder: Path) -> dict[int, Path]:
     """Images of a folder, by the number at the end of their names."""
     images: dict[int, Path] = {}
     faults = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES:
-            continue
+    for path in list_files(folder, SUFFIXES):
         head = path.stem.rstrip('0123456789')
         digits = path.stem[len(head):]
         if not digits:

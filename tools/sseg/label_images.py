@@ -43,6 +43,7 @@ from mmlangseg.engine.sharding import exit_code
 from mmlangseg.io.annotations import load_json
 from mmlangseg.io.digest import sha256_of
 from mmlangseg.io.files import read_text, resolve_inside, write_json
+from mmlangseg.io.folder_files import list_files
 from mmlangseg.io.images import SUFFIXES
 from mmlangseg.sseg.datasets import WIDE_IGNORE_INDEX
 from mmlangseg.sseg.vocabulary import ClassNames, write_class_names
@@ -96,10 +97,9 @@ def list_images(args: argparse.Namespace) -> dict[Path, Path]:
     if not args.images.is_dir():
         raise FileNotFoundError(f'folder {args.images} does not exist')
     if args.list is None:
-        paths = (p for p in sorted(args.images.rglob('*')) if p.is_file())
         names = [
-            p.relative_to(args.images).as_posix() for p in paths
-            if p.suffix.lower() in SUFFIXES
+            p.relative_to(args.images).as_posix()
+            for p in list_files(args.images, SUFFIXES, deep=True)
         ]
         if args.img_suffix:
             chosen = [n for n in names if n.endswith(args.img_suffix)]

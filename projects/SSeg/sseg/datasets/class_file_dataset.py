@@ -10,6 +10,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmlangseg.io.files import read_text
+from mmlangseg.io.folder_files import list_files
 from mmlangseg.io.images import SUFFIXES
 from ..vocabulary.class_file import BACKGROUND, read_class_names
 
@@ -120,8 +121,9 @@ class ClassFileDataset(BaseSegDataset):
             for path in (info['img_path'], info.get('seg_map_path', ''))
         }
         others = sorted(
-            path.relative_to(folder).as_posix() for path in folder.rglob('*')
-            if path.suffix.lower() in SUFFIXES and path not in known)
+            path.relative_to(folder).as_posix()
+            for path in list_files(folder, SUFFIXES, deep=True)
+            if path not in known)
         if others:
             print_log(
                 f'{folder}: {len(others)} images, such as {others[0]}, do not '

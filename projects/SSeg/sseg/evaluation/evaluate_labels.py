@@ -11,6 +11,7 @@ from mmseg.datasets import BaseSegDataset
 
 from mmlangseg.evaluation import PredictionError
 from mmlangseg.io.files import PathLike
+from mmlangseg.io.folder_files import list_files
 from ..transforms.load_wide_annotations import LoadWideAnnotations
 from .label_sums import LabelSums
 
@@ -78,9 +79,7 @@ def _read_maps(path: Path,
                rows: dict[str, int]) -> Iterator[tuple[str, str, np.ndarray]]:
     """Name of the image, where it stands, and ids (H, W)."""
     if path.is_dir():
-        files = sorted(
-            p for p in path.rglob('*') if p.suffix.lower() in SUFFIXES)
-        for file in files:
+        for file in list_files(path, SUFFIXES, deep=True):
             _check_name(file.stem, rows, file)
             yield file.stem, str(file), _check_map(file, _read_file(file))
         return
