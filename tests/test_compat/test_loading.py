@@ -12,6 +12,7 @@ from mmengine.runner import CheckpointLoader, checkpoint
 from mmengine.runner.checkpoint import load_from_local as original_loader
 
 from mmlangseg.compat.loading import repair_checkpoint_loading
+from mmlangseg.io.checkpoint_damage import CheckpointError
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +121,7 @@ class Escape:
 def test_code_is_refused(tmp_path):
     path, marker = tmp_path / 'attack.pth', tmp_path / 'attacked'
     torch.save(dict(state_dict=Attack(marker)), path)
-    with pytest.raises(RuntimeError) as error:
+    with pytest.raises(CheckpointError) as error:
         CheckpointLoader.load_checkpoint(str(path), 'cpu')
     assert 'attack.pth' in str(error.value)
     assert 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1' in str(error.value)
@@ -131,14 +132,14 @@ def test_code_is_refused(tmp_path):
                                          (np.dtype, 'mean')])
 def test_getattr_is_narrow(tmp_path, owner, name):
     torch.save(dict(state_dict=Escape(owner, name)), tmp_path / 'a.pth')
-    with pytest.raises(RuntimeError, match=f'{name} of .*not allowed'):
+    with pytest.raises(CheckpointError, match=f'{name} of .*not allowed'):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'), 'cpu')
 
 
 def test_trusted_files_can_be_forced(tmp_path, monkeypatch):
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
     path, marker = tmp_path / 'trusted.pth', tmp_path / 'ran'
-    torch.save(dict(state_dict=Attack(marker)), path)
+    torch.save(dict(a=torch.ones(1), extra=Attack(marker)), path)
     CheckpointLoader.load_checkpoint(str(path), 'cpu')
     assert marker.exists()
 
@@ -168,7 +169,7 @@ def test_urls_are_read_like_files(web, tmp_path):
             'https://example.org/zoo/good.pth', 'cpu')
         torch.testing.assert_close(loaded['state_dict'], saved['state_dict'])
     assert downloads == ['https://example.org/zoo/good.pth']
-    with pytest.raises(RuntimeError, match='bad.pth.*trust'):
+    with pytest.raises(CheckpointError, match='bad.pth.*trust'):
         CheckpointLoader.load_checkpoint('http://example.org/bad.pth', 'cpu')
     assert not marker.exists()
 
@@ -177,7 +178,7 @@ def test_truncated_file(tmp_path):
     path = tmp_path / 'cut.pth'
     torch.save(training_checkpoint(), path)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(RuntimeError, match=r'cut\.pth.*damaged'):
+    with pytest.raises(CheckpointError, match=r'cut\.pth.*cut off'):
         CheckpointLoader.load_checkpoint(str(path), 'cpu')
 
 

@@ -51,7 +51,7 @@ class TestReading:
 
     def test_code_is_not_run(self, tmp_path):
         torch.save(dict(net=Harmful()), tmp_path / 'model.pth')
-        with pytest.raises(RuntimeError, match='more than tensors'):
+        with pytest.raises(ValueError, match='more than tensors'):
             checkpoint_io.load_weights(tmp_path / 'model.pth')
         assert not Harmful.ran
 
