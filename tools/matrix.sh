@@ -83,7 +83,7 @@ for name in "$@"; do
     fi
     python=$MATRIX/$name/bin/python
     PATH="$MATRIX/$name/bin:$PATH" PYTHONPATH="$PWD:$PWD/tests" "$python" \
-        -m pytest -n 2 --dist loadfile -q "${tests[@]}" >>"$log" 2>&1 || status=1
+        -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q "${tests[@]}" >>"$log" 2>&1 || status=1
     versions=$(PYTHONPATH="$PWD" "$python" -W ignore -c '
 import platform
 from importlib import import_module

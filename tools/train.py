@@ -10,29 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cli.console import hold_warnings, show_held_warnings
-
-if __name__ == '__main__':  # before the libraries warn on import
-    hold_warnings()
-
-from mmengine.config import Config, ConfigDict
-from mmengine.device import get_device
-from mmengine.logging import print_log
-from mmengine.optim import AmpOptimWrapper, OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
-
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import check_checkpoint, check_launcher
 from mmlangseg.cli.config_path import check_config
-from mmlangseg.compat.loading import (repair_checkpoint_loading,
-                                      require_readable)
-from mmlangseg.engine import (CheckpointError, find_resume_checkpoint,
-                              watch_load_from, watch_pretrained)
-from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
-                                     load_config, require_gpus_for_sync_bn,
-                                     warn_of_idle_keys)
-from mmlangseg.engine.required_inputs import require_inputs
-from mmlangseg.text import use_saved_words
 
 
 def parse_args() -> argparse.Namespace:
@@ -80,6 +60,31 @@ def parse_args() -> argparse.Namespace:
                                        args.resume)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+from mmlangseg.cli.console import hold_warnings, show_held_warnings
+
+if __name__ == '__main__':  # before the libraries warn on import
+    hold_warnings()
+
+from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
+
+from mmlangseg.compat.loading import (repair_checkpoint_loading,
+                                      require_readable)
+from mmlangseg.engine import (CheckpointError, find_resume_checkpoint,
+                              watch_load_from, watch_pretrained)
+from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
+                                     load_config, require_gpus_for_sync_bn,
+                                     warn_of_idle_keys)
+from mmlangseg.engine.required_inputs import require_inputs
+from mmlangseg.text import use_saved_words
 
 
 def enable_amp(cfg: Config) -> None:

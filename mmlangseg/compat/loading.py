@@ -5,6 +5,7 @@ call what they need when they are imported.
 """
 from __future__ import annotations
 import functools
+import logging
 import os
 from urllib.parse import urlparse
 
@@ -68,6 +69,22 @@ def repair_kernel_loading() -> None:
 
     setattr(by_shape, '_mmlangseg_repaired', True)
     SparseModule._load_from_state_dict = by_shape
+
+
+def silence_fx_tracing() -> None:
+    """Keep a warning of torch for its programmers off the console.
+
+    Reason: spconv makes its tensors by ``torch.fx.ProxyableClassMeta``, which
+    (torch 2.13) asks its own ``is_fx_tracing`` and so warns, once, that
+    another function should be asked. Users can do nothing about it.
+
+    Unnecessary with: a torch whose metaclass does not warn.
+    """
+    logging.getLogger('torch.fx._symbolic_trace').addFilter(_not_of_tracing)
+
+
+def _not_of_tracing(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith('is_fx_tracing will return')
 
 
 def load_from_local(filename: str, map_location=None) -> dict:

@@ -11,7 +11,8 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, checkpoint
 from mmengine.runner.checkpoint import load_from_local as original_loader
 
-from mmlangseg.compat.loading import repair_checkpoint_loading
+from mmlangseg.compat.loading import (repair_checkpoint_loading,
+                                      silence_fx_tracing)
 from mmlangseg.io.checkpoint_damage import CheckpointError
 
 
@@ -185,3 +186,15 @@ def test_truncated_file(tmp_path):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'no\.pth does not exist'):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'no.pth'), 'cpu')
+
+
+def test_fx_warning_is_not_shown(caplog):
+    """spconv asks torch for it whenever the first tensor is made."""
+    import torch.fx._symbolic_trace as trace
+    silence_fx_tracing()
+    silence_fx_tracing()  # more than once is allowed
+    warn = trace.is_fx_tracing_warning.__wrapped__  # it is shown only once
+    with caplog.at_level('WARNING', logger=trace.__name__):
+        warn()
+        trace.log.warning('something else')
+    assert [record.message for record in caplog.records] == ['something else']

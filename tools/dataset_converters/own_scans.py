@@ -33,15 +33,52 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-from mmengine.utils import ProgressBar
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', type=Path, help='folder of the scans')
+    parser.add_argument('out', type=Path, help='data root to write')
+    parser.add_argument(
+        '--annotations', type=Path, help='by default SOURCE/referring.json')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        help='names of lists SOURCE/<split>.txt, by default those of train, '
+        'val and test that exist')
+    parser.add_argument('--name', help='name of the data set')
+    parser.add_argument(
+        '--label',
+        default='label',
+        help='vertex property that holds the object')
+    parser.add_argument(
+        '--scale', type=float, default=1.0, help='factor to metres')
+    parser.add_argument(
+        '--grey', action='store_true', help='accept scans without colours')
+    parser.add_argument(
+        '--no-center',
+        dest='center',
+        action='store_false',
+        help='leave the scans where they are')
+    parser.add_argument(
+        '--drop-invalid',
+        action='store_true',
+        help='drop points with NaN or infinite coordinates')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+import numpy as np
 from labelled_scans import find_scans, read_scan
+from mmengine.utils import ProgressBar
 
 from mmlangseg.io.annotations import AnnotationError, load_json
 from mmlangseg.io.files import write_json
@@ -193,40 +230,6 @@ def write_splits(out: Path, name: str, splits: dict[str, list[str]],
             f'{split}: {len(scenes)} scans, {len(rows)} sentences',
             *[f'{group} {count}' for group, count in groups.items()],
             sep=', ')
-
-
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', type=Path, help='folder of the scans')
-    parser.add_argument('out', type=Path, help='data root to write')
-    parser.add_argument(
-        '--annotations', type=Path, help='by default SOURCE/referring.json')
-    parser.add_argument(
-        '--splits',
-        nargs='+',
-        help='names of lists SOURCE/<split>.txt, by default those of train, '
-        'val and test that exist')
-    parser.add_argument('--name', help='name of the data set')
-    parser.add_argument(
-        '--label',
-        default='label',
-        help='vertex property that holds the object')
-    parser.add_argument(
-        '--scale', type=float, default=1.0, help='factor to metres')
-    parser.add_argument(
-        '--grey', action='store_true', help='accept scans without colours')
-    parser.add_argument(
-        '--no-center',
-        dest='center',
-        action='store_false',
-        help='leave the scans where they are')
-    parser.add_argument(
-        '--drop-invalid',
-        action='store_true',
-        help='drop points with NaN or infinite coordinates')
-    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
