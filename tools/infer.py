@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
@@ -15,6 +16,9 @@ from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import add_model, check_model
 from mmlangseg.compat.light_imports import import_hosts
 
+if TYPE_CHECKING:
+    from mmlangseg.apis import ImageResult, ScanResult
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -26,7 +30,7 @@ def parse_args() -> argparse.Namespace:
         '--scan',
         metavar='FILE',
         help='a scan with z up: .ply, .pcd, .npy, .npz, .bin, .obj, .glb, '
-        '.las or .laz')
+        '.las, .laz or .e57')
     data.add_argument(
         '--image', metavar='FILE', help='an image: .jpg, .png, ...')
     wanted = parser.add_mutually_exclusive_group(required=True)
@@ -107,8 +111,7 @@ def infer_scan(args: argparse.Namespace) -> None:
         scale=args.scale,
         align=align)
     for result in results:
-        print(f'{result.n_points:8,} points, score {result.score:.2f}: '
-              f'{result.text}')
+        print(describe(result, result.n_points, 'points'))
         warn(result.warning)
 
 
@@ -118,8 +121,7 @@ def infer_image(args: argparse.Namespace) -> None:
     inferencer = SemiRESInferencer(*chosen_model(args, 'sentences'),
                                    args.device)
     for result in inferencer(args.image, args.text, args.out):
-        print(f'{result.mask.sum():8,} pixels, score {result.score:.2f}: '
-              f'{result.text}')
+        print(describe(result, result.mask.sum(), 'pixels'))
         warn(result.warning)
 
 
@@ -133,6 +135,13 @@ def infer_classes(args: argparse.Namespace) -> None:
         print(f'{found.share:6.1%} of the pixels, score {found.score:.2f}: '
               f'{found.name}')
     warn(result.warning)
+
+
+def describe(result: ImageResult | ScanResult, count: int, unit: str) -> str:
+    """A line on what a sentence refers to."""
+    if not count:
+        return f'nothing found: {result.text}'
+    return f'{count:8,} {unit}, score {result.score:.2f}: {result.text}'
 
 
 def warn(text: str) -> None:

@@ -7,8 +7,8 @@ reads from ``my_scans``
 
 - ``<scene>.ply``: vertices x, y, z in meters (z up), red, green, blue and an
   integer label per point, 0 = background, otherwise the object; or
-  ``<scene>.obj``, ``.glb``, ``.las``, ``.laz`` or ``.pcd`` with the labels in
-  ``<scene>.labels.npy``;
+  ``<scene>.obj``, ``.glb``, ``.las``, ``.laz``, ``.e57`` (valid points) or
+  ``.pcd`` with the labels in ``<scene>.labels.npy``;
 - ``referring.json``: list of rows in ScanRefer's schema with ``scene_id``,
   ``object_id`` (the label; or ``object_ids``, a list), ``ann_id``,
   ``description`` and maybe ``object_name``, ``token``, ``kind``;

@@ -198,3 +198,19 @@ def test_unknown_words_are_named(folder, inferencer, tmp_path):
     for i in range(2):
         picture = read_image(str(tmp_path / f'street_{i}.png'))
         assert (picture == ALARM).all(-1).any() == (i == 1)
+
+
+def test_nothing_found_by_the_head(folder):
+    """The mask and the box are empty, as where no pixel is found."""
+    cfg = Config.fromfile(folder / 'tiny.py')
+    cfg.model.no_target = dict(channels=8)
+    model = lavt_model.build(
+        lavt_model.model_config(folder, no_target=dict(channels=8)))
+    model.no_target.layers[-1].bias.data = torch.tensor([-9., 9.])
+    path = folder / 'no_target.pth'
+    lavt_model.save_checkpoint(path, model)
+    inferencer = SemiRESInferencer(cfg, str(path), device='cpu')
+    result, = inferencer(folder / 'street.png', TEXT, folder / 'nothing')
+    assert result.box is None and not result.mask.any() and result.score == 0
+    row, = json.loads((folder / 'nothing/street.json').read_text())['results']
+    assert row['n_pixels'] == 0 and row['box'] is None
