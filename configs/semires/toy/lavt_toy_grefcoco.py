@@ -1,5 +1,5 @@
-# LAVT on toy pictures in the form of gRefCOCO, where a third of the sentences
-# means nothing: a small mask says so.
+# LAVT on toy pictures in the form of gRefCOCO, where some of the sentences mean
+# nothing: a small mask says so.
 _base_ = [
     '../../_base_/models/semires_toy.py',
     '../../_base_/datasets/semires_toy.py',
@@ -28,7 +28,7 @@ test_dataloader = dict(dataset=grefs)
 train_cfg = dict(max_epochs=6, val_interval=6)
 auto_scale_lr = dict(base_batch_size=16)
 
-# 50 pixels at 480 x 480 would be one of the toy pictures
+# the 50 pixels of 480 x 480 would be one of 64 x 64
 val_evaluator = dict(
     _delete_=True,
     type='GeneralizedSegMetric',
