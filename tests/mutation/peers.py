@@ -12,10 +12,10 @@ import torch
 from refer_data import make_instances, make_ref
 
 from mmlangseg.evaluation import image_code, point_indices, read_predictions
-from mmlangseg.io.coco_segmentation import decode_segmentation
 from mmlangseg.less.datasets.refer_pth import read_refer_pth
 from mmlangseg.less.scans.reader import read_scan
-from mmlangseg.semires.datasets.refer_dialects import read_dialects
+from mmlangseg.semires.datasets.refer_dialects import (read_dialects,
+                                                       write_refer)
 from .harness import Kind
 from .scans import check_points
 
@@ -134,19 +134,17 @@ def _dialect(title: str, name: str, form: str, write: Callable[[Path], None],
              **more) -> Kind:
 
     def read(folder: Path) -> Any:
-        return read_dialects([(folder / name, 'train')])
+        refs, instances = read_dialects([(folder / name, 'train')])
+        # reads back what it writes, as the program does
+        write_refer(folder / 'out', refs, instances, 'unc')
+        return refs, instances
 
     return Kind(title, form, lambda folder: write(folder / name), name, read,
-                _check_dialect, **more)
+                _check_dialect, ('instances.json', 'refs(unc).p'), **more)
 
 
 def _check_dialect(result: Any) -> str | None:
-    refs, instances = result
-    images = {image['id']: image for image in instances['images']}
-    for row in instances['annotations']:
-        image = images[row['image_id']]
-        decode_segmentation(row['segmentation'], image['height'],
-                            image['width'])
+    refs, _ = result
     if not all(sentence['sent'] for ref in refs
                for sentence in ref['sentences']):
         return 'a sentence is empty'
