@@ -1,7 +1,7 @@
 """The files of the peers and of other programs: meshes, scans of surveyors,
 sentences in other forms, predictions."""
 from __future__ import annotations
-import importlib.util
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from refer_data import make_instances, make_ref
 
-from mmlangseg.evaluation import image_code, point_indices, read_predictions
+from mmlangseg.evaluation import (RowIndex, image_code, point_indices,
+                                  read_predictions)
 from mmlangseg.less.datasets.refer_pth import read_refer_pth
 from mmlangseg.less.scans.reader import read_scan
 from mmlangseg.semires.datasets.refer_dialects import (read_dialects,
@@ -155,7 +156,6 @@ def _write_mdin(path: Path) -> None:
     rows = [
         dict(
             scene_id='scene0000_00',
-            object_id=i,
             ann_id=i,
             pred_mask=dict(length=POINTS, counts=f'{1 + i} 5 {20 + i} 9'))
         for i in range(3)
@@ -173,8 +173,7 @@ def _write_indices(path: Path) -> None:
 
 def _write_image_masks(path: Path) -> None:
     rows = [
-        dict(
-            ref_id=i, sent_id=i, rle=dict(size=[6, 8], counts=[i, 10, 38 - i]))
+        dict(sent_id=i, rle=dict(size=[6, 8], counts=[i, 10, 38 - i]))
         for i in range(3)
     ]
     path.write_text(json.dumps(dict(predictions=rows)))
@@ -187,14 +186,20 @@ def _predictions(title: str,
                  images: bool = False) -> Kind:
 
     def read(folder: Path) -> Any:
-        return [
-            (each.ids,
-             image_code(each, 6, 8) if images else point_indices(each, POINTS))
-            for each in read_predictions(folder / name)
-        ]
+        path, rows = folder / name, {}
+        if images:
+            index = RowIndex(('sent_id', ), [(i, ) for i in range(3)], path)
+        else:
+            index = RowIndex(('scene_id', 'ann_id'),
+                             [('scene0000_00', i) for i in range(3)], path)
+        for each in read_predictions(path):
+            rows[index.take(each.ids, each.where)] = image_code(
+                each, 6, 8) if images else point_indices(each, POINTS)
+        index.finish(path)
+        return rows
 
     def check(result: Any) -> str | None:
-        for _, value in result:
+        for value in result.values():
             if not images and len(value) and not (0 <= value.min()
                                                   and value.max() < POINTS):
                 return f'points that are not there: {value}'
@@ -230,6 +235,16 @@ _ALL = (
     (_predictions('masks of images', 'a.json', 'json', _write_image_masks,
                   True), ()),
 )
-# Only those whose library is there, which is optional.
-PEER_KINDS = tuple(kind for kind, libraries in _ALL if all(
-    importlib.util.find_spec(name) for name in libraries))
+
+
+def _works(library: str) -> bool:
+    """Whether an optional library is there, and goes with the others."""
+    try:
+        importlib.import_module(library)
+    except ImportError:
+        return False
+    return True
+
+
+PEER_KINDS = tuple(kind for kind, libraries in _ALL
+                   if all(map(_works, libraries)))
