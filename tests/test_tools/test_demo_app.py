@@ -193,6 +193,7 @@ def test_whom_it_listens_to_and_how_it_ends(demo_app, pages, monkeypatch,
         str(TOOLS), '--host', '0.0.0.0', '--port',
         free_port()
     ])
+    monkeypatch.setattr(demo_app, 'find_spec', lambda name: True)
     monkeypatch.setattr(demo_app, 'load', lambda args: dict(refer=1))
     monkeypatch.setattr(demo_app.threading.Event, 'wait', wait)
     before = signal.getsignal(signal.SIGTERM)
