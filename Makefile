@@ -1,4 +1,5 @@
 # make demo   environment, then all three systems on toy data, with pictures
+# make app    ask the demo's models in the browser, with own scans and images
 # make test   environment, lint, tests
 # make matrix SET=vision   the tests with a set of requirements/sets; none: with all
 # make lint   style, spelling and types of the code only
@@ -19,9 +20,10 @@ PYTHON_FILES = mmlangseg projects configs tools tests .dev_scripts setup.py
 TEXT_FILES = docs findings requirements $(wildcard *.md *.yml *.cff) \
 	setup.cfg pyproject.toml Makefile Dockerfile
 TOY_DATA = data/less_toy
+MODELS = outputs/demo/models
 
-.PHONY: env demo test matrix lint docs mutations toy-ablation toy-semires \
-	toy-sseg
+.PHONY: env test-env demo app test matrix lint docs mutations toy-ablation \
+	toy-semires toy-sseg
 
 # rooms that were not looked at while the settings were chosen
 TOY_FRESH = data/less_toy_fresh
@@ -31,9 +33,26 @@ ABLATION = train_cfg.max_epochs=1 train_cfg.val_interval=1
 env:
 	@tools/make_env.sh
 
+test-env:
+	@tools/make_env.sh app tests
+
 # what is finished is skipped, what was interrupted goes on
 demo: env
 	@VENV=$(VENV) $(VENV)/bin/python tools/demo.py
+
+# ARGS="--port 8000", for example
+app:
+	@for model in less semires sseg; do \
+		test -d $(MODELS)/$$model || { \
+			echo "make app: $(MODELS)/$$model is missing, which" \
+				"\`make demo\` trains: run that first" >&2; \
+			exit 1; \
+		}; \
+	done
+	@tools/make_env.sh app
+	@exec $(VENV)/bin/python tools/demo_app.py --scan $(MODELS)/less \
+		--refer $(MODELS)/semires --classes $(MODELS)/sseg \
+		$(addprefix --scans ,$(wildcard $(TOY_DATA)/scans)) $(ARGS)
 
 # the ablation table of docs/results/less.md
 toy-ablation: env
@@ -56,8 +75,9 @@ toy-semires: env
 	@VENV=$(VENV) .dev_scripts/toy_semires.sh
 
 # the table of docs/untrusted_files.md
-mutations: env
-	@PYTHONPATH=.:tests $(VENV)/bin/python -m mutation --cases 100
+mutations: test-env
+	@PYTHONPATH=.:tests:tools/dataset_converters $(VENV)/bin/python -m \
+		mutation --cases 100
 
 # a file's tests share what is costly to make, so they stay in one process
 test: lint
@@ -68,7 +88,7 @@ test: lint
 matrix: env
 	@UV=$(VENV)/bin/uv tools/matrix.sh $(SET)
 
-lint: env
+lint: test-env
 	@$(VENV)/bin/flake8 $(PYTHON_FILES)
 	@$(VENV)/bin/isort --check --diff --quiet $(PYTHON_FILES)
 	@$(VENV)/bin/yapf --diff --recursive --parallel $(PYTHON_FILES)

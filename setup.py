@@ -98,6 +98,7 @@ if __name__ == '__main__':
         zip_safe=False,
         install_requires=requirements('runtime'),
         extras_require={
+            'app': requirements('app'),
             'less': requirements('less'),
             'onnx': requirements('onnx'),
             'semires': requirements('semires'),

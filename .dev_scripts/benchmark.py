@@ -37,6 +37,7 @@ CASES = {
     'less_contrast': ('benchmark_less',
                       dict(points=(50000, 1500), positives=(5000, 150))),
     'less_spconv': ('benchmark_less', dict(points=(50000, 1500))),
+    'scan_ply': ('benchmark_scans', dict(points=(200000, 300))),
     'semires_refine':
     ('benchmark_semires',
      dict(candidates=(100, 5), height=(480, 60), width=(640, 80))),
@@ -93,8 +94,8 @@ def parse_args() -> argparse.Namespace:
         args.repeats = 1
         for name, (_, quick) in CASES[args.case][1].items():
             setattr(args, name, quick)
-    sizes = [getattr(args, name) for name in CASES[args.case][1]]
-    if min(args.repeats, args.threads, *sizes) < 1:
+    chosen = [getattr(args, name) for name in CASES[args.case][1]]
+    if min(args.repeats, args.threads, *chosen) < 1:
         parser.error('all numbers must be positive')
     return args
 

@@ -61,7 +61,8 @@ def evaluate_scans(sentences: int, points: int) -> list[Comparison]:
 
 def _write_scans(root: Path, sentences: int, points: int) -> None:
     rng = np.random.default_rng(0)
-    rows, indices, offsets = [], [], [0]
+    rows: list = []
+    indices, offsets = [], [0]
     scenes = -(-sentences // _SENTENCES_PER_SCENE)
     for number in range(scenes):
         scene = f'scene{number:04d}_00'
@@ -115,7 +116,8 @@ def _plain_scans(folder: tempfile.TemporaryDirectory,
         for i, (scene, ann) in enumerate(
             zip(archive['scene_id'].tolist(), archive['ann_id'].tolist()))
     }
-    kept, ious, inters, unions = {}, [], 0, 0
+    kept: dict = {}
+    ious, inters, unions = [], 0, 0
     for row in rows:
         scene = row['scene_id']
         labels = kept.get(scene)

@@ -1,6 +1,7 @@
 """Benchmarks of LESS; see benchmark.py."""
 from __future__ import annotations
 from collections.abc import Callable
+from functools import partial
 
 import benchmark_less_plain as plain
 import spconv.pytorch as spconv
@@ -182,8 +183,8 @@ def forward_and_backward(title: str, run_plain: Callable, run_ours: Callable,
 
     return [
         Comparison(f'{title}: {name}', 'call', [
-            Variant('plain', lambda m=measure: original(m), plain=True),
-            Variant('ours', lambda m=measure: m(run_ours))
+            Variant('plain', partial(original, measure), plain=True),
+            Variant('ours', partial(measure, run_ours))
         ], 1e-4) for name, measure in (('forward', outputs),
                                        ('forward and backward', gradients))
     ]
@@ -270,8 +271,8 @@ def room(points: int) -> Tensor:
 
 def nearest(scene: Tensor, count: int, seed: int) -> Tensor:
     """Mask (N,) of the points nearest to some point of the scene."""
-    centre = scene[seed * len(scene) // 100, :3]
-    distance = (scene[:, :3] - centre).norm(dim=1)
+    center = scene[seed * len(scene) // 100, :3]
+    distance = (scene[:, :3] - center).norm(dim=1)
     mask = torch.zeros(len(scene), dtype=torch.bool)
     mask[distance.topk(count, largest=False).indices] = True
     return mask

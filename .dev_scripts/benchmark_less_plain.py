@@ -43,7 +43,7 @@ def voxelize(points: Tensor, voxel_size: float) -> tuple[Tensor, ...]:
 def segment(model: nn.Module, points: Tensor,
             text: str) -> tuple[Tensor, Tensor]:
     """Mask logits (N,) and features (N, C) of all points of one scene."""
-    text = model.text_encoder([text])
+    features_of_text = model.text_encoder([text])
     means, coordinates, voxel = voxelize(points,
                                          model.data_preprocessor.voxel_size)
     unet = model.backbone
@@ -54,10 +54,10 @@ def segment(model: nn.Module, points: Tensor,
     ]
     indices = nn.functional.pad(coordinates, (1, 0))
     x = unet.input_conv(spconv.SparseConvTensor(means, indices, shape, 1))
-    x = unet.output_layer(unet_level(unet.unet, x, text.words[0]))
+    x = unet.output_layer(unet_level(unet.unet, x, features_of_text.words[0]))
     features = x.features[voxel]
     queries, masks = query_masks(model.decoder, features)
-    sentence = model.aggregator.sentence(text.sentence[0])
+    sentence = model.aggregator.sentence(features_of_text.sentence[0])
     return (queries @ sentence).softmax(0) @ masks, features
 
 

@@ -69,7 +69,8 @@ class _Models:
 
     @cached_property
     def plain(self) -> PlainSAM:
-        return PlainSAM(*map(open_session, self.files), self.points_per_side)
+        encoder, decoder = map(open_session, self.files)
+        return PlainSAM(encoder, decoder, self.points_per_side)
 
 
 class PlainSAM:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import torch
 
+from mmlangseg.cli.table import format_rows
+
 _STATUS = Path('/proc/self/status')
 
 
@@ -25,7 +27,7 @@ class Variant:
         name (str): For the table.
         run (Callable): Does the work and returns a sequence of tensors to be
             compared with the other variants, or None.
-        units (int): Pieces of work that one run does.
+        units (float): Pieces of work that one run does.
         plain (bool): A reference formulation: it runs on one thread.
         part_of (str, optional): Name of another variant, of which this one
             is a part: the table gives its share.
@@ -33,7 +35,7 @@ class Variant:
 
     name: str
     run: Callable[[], Sequence[torch.Tensor] | None]
-    units: int = 1
+    units: float = 1
     plain: bool = False
     part_of: str | None = None
 
@@ -78,7 +80,7 @@ class Builder:
         return getattr(importlib.import_module(self.module),
                        self.case)(**self.sizes)
 
-    def run(self, variant: Variant) -> list[torch.Tensor] | None:
+    def run(self, variant: Variant) -> Sequence[torch.Tensor] | None:
         torch.set_num_threads(1 if variant.plain else self.threads)
         return variant.run()
 
@@ -122,7 +124,7 @@ def _largest_difference(builder: Builder, variants: list[Variant]) -> float:
 def _interleaved_times(builder: Builder, variants: list[Variant],
                        repeats: int) -> list[tuple[float, float]]:
     """Median wall and CPU seconds per unit of every variant."""
-    seconds = [[] for _ in variants]
+    seconds: list[list] = [[] for _ in variants]
     for _ in range(repeats):
         for variant, measured in zip(variants, seconds):
             gc.collect()
@@ -156,9 +158,9 @@ def _peak_growth(builder: Builder, comparison: int, variant: int) -> int:
 
 def _peak() -> int:
     """Largest resident set so far, in bytes."""
-    if _STATUS.exists():
+    if _STATUS.exists() and (line := re.search(r'VmHWM:\s+(\d+) kB',
+                                               _STATUS.read_text())):
         # Linux counts the process that started this one in `ru_maxrss`.
-        line = re.search(r'VmHWM:\s+(\d+) kB', _STATUS.read_text())
         return int(line[1]) * 1024
     unit = 1 if sys.platform == 'darwin' else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
@@ -166,25 +168,28 @@ def _peak() -> int:
 
 def _print_table(variants: list[Variant], times: list[tuple[float, float]],
                  peaks: list[int | None]) -> None:
-    print(f'{"":<28}{"wall time":>12}{"ratio":>8}{"CPU time":>12}'
-          f'{"ratio":>8}{"peak memory":>13}{"ratio":>8}')
+    rows = [[
+        '', 'wall time', 'ratio', 'CPU time', 'CPU ratio', 'peak memory',
+        'memory ratio', 'share'
+    ]]
     walls = {v.name: wall for v, (wall, _) in zip(variants, times)}
     for variant, (wall, cpu), peak in zip(variants, times, peaks):
-        # a part does not do what the first variant does
-        ratio = _ratio if variant.part_of is None else _no_ratio
-        memory = '' if peak is None else \
-            f'{peak / 2**20:>10.0f} MB{ratio(peaks[0], peak)}'
-        print(f'{variant.name:<28}'
-              f'{1000 * wall:>9.1f} ms{ratio(times[0][0], wall)}'
-              f'{1000 * cpu:>9.1f} ms{ratio(times[0][1], cpu)}{memory}')
+        row = [
+            f'{1000 * wall:.1f} ms',
+            _ratio(times[0][0], wall), f'{1000 * cpu:.1f} ms',
+            _ratio(times[0][1], cpu)
+        ]
+        row += ['', ''] if peak is None else \
+            [f'{peak / 2**20:.0f} MB', _ratio(peaks[0], peak)]
+        share = ''
         if variant.part_of is not None:
-            share = wall / walls[variant.part_of]
-            print(f'  {share:.2%} of the time of "{variant.part_of}"')
+            # a part does not do what the first variant does
+            row[1::2] = '', '', ''
+            share = f'{wall / walls[variant.part_of]:.2%} of {variant.part_of}'
+        rows.append([variant.name, *row, share])
+    filled = [i for i in range(8) if any(row[i] for row in rows[1:])]
+    print(format_rows([[row[i] for i in filled] for row in rows]))
 
 
-def _ratio(first: float, value: float) -> str:
-    return f'{first / max(value, 1e-9):>8.2f}'
-
-
-def _no_ratio(first: float, value: float) -> str:
-    return ' ' * 8
+def _ratio(first: float | None, value: float) -> str:
+    return '' if first is None else f'{first / max(value, 1e-9):.2f}'

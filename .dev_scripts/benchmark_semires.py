@@ -83,7 +83,8 @@ def semires_step(candidates: int, image_size: int) -> list[Comparison]:
         def refined(mask, candidates) -> Refinement:
             return refine()
 
-        refined.uses_candidates = False  # there is no pipeline to load them
+        setattr(refined, 'uses_candidates',
+                False)  # there is no pipeline to load them
         model.refiner = refined
         losses = model(**model.data_preprocessor(batch, True), mode='loss')
         optimizer.zero_grad()

@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ class PairFiles:
         self.folder = tempfile.TemporaryDirectory()
         root = Path(self.folder.name)
         rng = np.random.default_rng(0)
-        self.paths = []
+        self.paths: list[str] = []
         for first in range(0, pairs, SHARD):
             self.paths.append(str(root / f'{len(self.paths):05d}.tar'))
             with tarfile.open(self.paths[-1], 'w') as tar:
@@ -148,7 +149,7 @@ def read_tarfile(paths: list[str], seed: int) -> Iterator[tuple[bytes, str]]:
 
 
 def read_tar_in_order(path: str) -> Iterator[tuple[bytes, str]]:
-    sample = {}
+    sample: dict[str, Any] = {}
     with tarfile.open(path, 'r|') as tar:
         for member in tar:
             key, suffix = member.name.split('.', 1)

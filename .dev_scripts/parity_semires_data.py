@@ -46,7 +46,7 @@ def _check_resize(data: dict, report: Report) -> np.ndarray:
     report.exact('transforms resized_mask', np.packbits(mask),
                  data['resized_mask'])
     report.exact('transforms target_sum', mask.sum(), data['target_sum'])
-    pixels = _normalise(image)
+    pixels = _normalize(image)
     report.absolute('transforms base_sub', pixels[:, ::2, ::2],
                     data['base_sub'], 2e-6)
     pixels = pixels.double()
@@ -64,7 +64,7 @@ def _check_blur(data: dict, image: np.ndarray, report: Report) -> None:
     report.exact('transforms blur_u8', image.transpose(2, 0, 1),
                  data['blur_u8'])
     report.absolute('transforms weak_blur_sub',
-                    _normalise(image)[:, ::4, ::4], data['weak_blur_sub'],
+                    _normalize(image)[:, ::4, ::4], data['weak_blur_sub'],
                     2e-6)
 
 
@@ -79,11 +79,11 @@ def _check_strong(data: dict, weak: np.ndarray, report: Report) -> None:
     for name, order, factors, tolerance in cases:
         view = transform.strong_view(weak[..., ::-1], order, factors)
         report.absolute(f'transforms {name}',
-                        _normalise(view[..., ::-1])[:, ::4, ::4], data[name],
+                        _normalize(view[..., ::-1])[:, ::4, ::4], data[name],
                         tolerance)
 
 
-def _normalise(image: np.ndarray) -> torch.Tensor:
+def _normalize(image: np.ndarray) -> torch.Tensor:
     """What the network gets of an RGB image (H, W, 3): (3, H, W)."""
     preprocess = MODELS.build(
         dict(

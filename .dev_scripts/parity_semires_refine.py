@@ -60,7 +60,7 @@ def check_pixel_weights(folder: Path, config: dict, report: Report) -> None:
 def check_cases(cases: dict, iom: IOM, cpi: CPI, report: Report) -> dict:
     """Every case; gives the refinements as [strategy][case]."""
     size = [int(cases['size'])] * 2
-    refined = dict(iom=[], cpi=[])
+    refined: dict[str, list] = dict(iom=[], cpi=[])
     for k, name in enumerate(cases['names']):
         case = {
             key.split('/')[1]: value

@@ -10,8 +10,16 @@ from __future__ import annotations
 import argparse
 import glob
 import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
+    sys.path.insert(0, str(ROOT))
 
 import numpy as np
+
+from mmlangseg.cli.table import format_rows
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,8 +44,7 @@ def cell(values: list[float]) -> str:
 
 def main() -> None:
     args = parse_args()
-    print(f'| | seeds | {" | ".join(args.metrics)} |')
-    print('|---' * (2 + len(args.metrics)) + '|')
+    table = [['', 'seeds', *args.metrics]]
     for row in args.rows:
         name, separator, pattern = row.partition('=')
         files = sorted(glob.glob(pattern))
@@ -54,7 +61,8 @@ def main() -> None:
                 f'{files[0]} has no {", ".join(sorted(missing))}: choose '
                 f'--metrics from {", ".join(metrics[0])}')
         cells = [cell([m[key] for m in metrics]) for key in args.metrics]
-        print(f'| {name} | {len(files)} | {" | ".join(cells)} |')
+        table.append([name, str(len(files)), *cells])
+    print(format_rows(table, markdown=True))
 
 
 if __name__ == '__main__':

@@ -22,6 +22,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmlangseg.cli.cfg_options import CfgOptions
 from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.table import format_rows
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,7 +54,7 @@ def scene_scores(labels: np.ndarray,
     kinds = {e['object_ids'][0]: e['object_name'] for e in expressions}
     ids = sorted(kinds)
     sizes = {i: int((labels == i + 1).sum()) for i in ids}
-    largest = max(ids, key=sizes.get)
+    largest = max(ids, key=sizes.__getitem__)
     scores = []
     for expression in expressions:
         target = expression['object_ids'][0]
@@ -78,7 +79,7 @@ def main() -> None:
     dataset_cfg = cfg.test_dataloader.dataset
     dataset_cfg.expressions_per_scene = sys.maxsize
     dataset = DATASETS.build(dataset_cfg)
-    scores = defaultdict(lambda: defaultdict(list))
+    scores: dict = defaultdict(lambda: defaultdict(list))
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         expressions = info['expressions']
@@ -91,11 +92,11 @@ def main() -> None:
                 for group in ['overall', *expression['groups']]:
                     scores[group][name].append(100 * score)
     names = list(scores['overall'])
-    print(f'{"mIoU":>18s}  ' + '  '.join(names))
+    table = [['mIoU', *names]]
     for group in sorted(scores, key=lambda g: (g != 'overall', g)):
-        row = (f'{np.mean(scores[group][name]):{len(name)}.1f}'
-               for name in names)
-        print(f'{group:>18s}  ' + '  '.join(row))
+        table.append(
+            [group, *(f'{np.mean(scores[group][n]):.1f}' for n in names)])
+    print(format_rows(table))
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Iterator
+from typing import Any, Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
@@ -42,7 +42,9 @@ def walk(title: str) -> Iterator[None]:
         name = frame.f_code.co_filename
         if event != 'call' or name in names or not name.startswith(str(CODE)):
             return
-        if '.venv' in name or name == __file__ or imported(frame, outside):
+        # environments lie in the checkout, too
+        if 'site-packages' in name or name == __file__ or imported(
+                frame, outside):
             return
         names[name] = None
 
@@ -57,7 +59,7 @@ def walk(title: str) -> Iterator[None]:
         print(f'  {Path(name).resolve().relative_to(CODE)}')
 
 
-def imported(frame: FrameType, outside: FrameType) -> bool:
+def imported(frame: FrameType | None, outside: FrameType) -> bool:
     """Whether a function is called by the import of a module."""
     while frame is not outside:
         if frame is None or frame.f_code.co_name == '<module>' or (
@@ -67,7 +69,7 @@ def imported(frame: FrameType, outside: FrameType) -> bool:
     return False
 
 
-def build(name: str) -> tuple[Config, object]:
+def build(name: str) -> tuple[Config, Any]:
     cfg = Config.fromfile(CODE / name)
     init_default_scope(cfg.default_scope)
     return cfg, MODELS.build(cfg.model)

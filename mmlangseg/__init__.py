@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from .compat.mmcv_ext import provide_mmcv_ext
-from .compat.onedl import admit_onedl
+from .compat.onedl import admit_onedl, find_onedl_configs
 from .version import __version__
 
 __all__ = ['__version__']
@@ -21,3 +21,5 @@ for _project, _package in _PROJECTS.items():
 provide_mmcv_ext()
 # MMDetection3D refuses OneDL's packages, with which LESS runs.
 admit_onedl()
+# OneDL's MMEngine does not know under which name its MMSegmentation lies.
+find_onedl_configs()

@@ -10,9 +10,9 @@ from PIL import Image
 HEIGHT, WIDTH = 12, 16
 RGB = np.random.default_rng(0).integers(
     0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-GREY = RGB[..., 0]
+GRAY = RGB[..., 0]
 # every upper byte, with lower bytes that would round it up
-DEEP = (GREY.astype(np.uint16) << 8) + 200
+DEEP = (GRAY.astype(np.uint16) << 8) + 200
 HIDDEN = np.arange(WIDTH) % 3 == 0  # columns that are transparent
 ORIENTATION = 0x0112
 
@@ -51,9 +51,9 @@ def exif(orientation: int) -> Image.Exif:
     return data
 
 
-def color(grey: np.ndarray) -> np.ndarray:
-    """Grey (H, W) as RGB."""
-    return np.repeat(grey[..., None], 3, 2)
+def color(gray: np.ndarray) -> np.ndarray:
+    """Gray (H, W) as RGB."""
+    return np.repeat(gray[..., None], 3, 2)
 
 
 def on_white(rgb: np.ndarray) -> np.ndarray:
@@ -63,38 +63,38 @@ def on_white(rgb: np.ndarray) -> np.ndarray:
 
 def _palette() -> tuple[np.ndarray, list[int]]:
     """Indices, and a palette that has black twice."""
-    return GREY // 64, [0, 0, 0, 200, 0, 0, 0, 90, 255, 0, 0, 0]
+    return GRAY // 64, [0, 0, 0, 200, 0, 0, 0, 90, 255, 0, 0, 0]
 
 
 def make_kinds() -> dict[str, tuple[bytes, np.ndarray, bool]]:
     """Content, RGB (H, W, 3), and whether EXIF data turn it, by name."""
-    alpha = np.where(HIDDEN, 0, 255).astype(np.uint8) + 0 * GREY
+    alpha = np.where(HIDDEN, 0, 255).astype(np.uint8) + 0 * GRAY
     deep = DEEP.astype('>u2')
     deep_rgb = ((RGB.astype(np.uint16) << 8) + 77).astype('>u2')
     hidden_rgb = deep_rgb.copy()
     hidden_rgb[:, HIDDEN] = (0x1234, 0x5678, 0x9abc)
-    hidden_grey = deep.copy()
-    hidden_grey[:, HIDDEN] = 0x1234
-    four = np.where(HIDDEN, 5, GREY // 17 % 5).astype(np.uint8)
+    hidden_gray = deep.copy()
+    hidden_gray[:, HIDDEN] = 0x1234
+    four = np.where(HIDDEN, 5, GRAY // 17 % 5).astype(np.uint8)
     indices, table = _palette()
     palette = Image.fromarray(indices).convert('P')
     palette.putpalette(table)
     colors = np.array(table, np.uint8).reshape(-1, 3)[indices]
-    bits = Image.fromarray(GREY > 128)
+    bits = Image.fromarray(GRAY > 128)
     cmyk = Image.fromarray(RGB).convert('CMYK')
     shown = np.where((indices == 2)[..., None], 255, colors).astype(np.uint8)
     kinds = {
         'rgb.png': (RGB, encode(RGB)),
         'rgb.bmp': (RGB, encode(RGB, 'BMP')),
         'rgb.webp': (RGB, encode(RGB, 'WEBP', lossless=True)),
-        'grey.png': (color(GREY), encode(GREY)),
-        'grey16.png': (color(GREY), encode(DEEP)),
-        'grey16.tiff': (color(GREY), encode(DEEP, 'TIFF')),
+        'gray.png': (color(GRAY), encode(GRAY)),
+        'gray16.png': (color(GRAY), encode(DEEP)),
+        'gray16.tiff': (color(GRAY), encode(DEEP, 'TIFF')),
         'rgb16.png': (RGB, encode_png(deep_rgb, 16, 2)),
-        'bits.png': (color((GREY > 128) * np.uint8(255)), encode(bits)),
+        'bits.png': (color((GRAY > 128) * np.uint8(255)), encode(bits)),
         'la.png':
-        (on_white(color(GREY)),
-         encode(Image.merge('LA', list(map(Image.fromarray, (GREY, alpha)))))),
+        (on_white(color(GRAY)),
+         encode(Image.merge('LA', list(map(Image.fromarray, (GRAY, alpha)))))),
         'rgba.png': (on_white(RGB), encode(np.dstack([RGB, alpha]))),
         'rgba.webp': (on_white(RGB),
                       encode(np.dstack([RGB, alpha]), 'WEBP', lossless=True)),
@@ -107,10 +107,10 @@ def make_kinds() -> dict[str, tuple[bytes, np.ndarray, bool]]:
         (on_white(RGB),
          encode_png(hidden_rgb, 16, 2,
                     struct.pack('>HHH', 0x1234, 0x5678, 0x9abc))),
-        'grey16_transparent.png': (on_white(color(GREY)),
-                                   encode_png(hidden_grey, 16, 0,
+        'gray16_transparent.png': (on_white(color(GRAY)),
+                                   encode_png(hidden_gray, 16, 0,
                                               struct.pack('>H', 0x1234))),
-        'grey4_transparent.png': (on_white(color(17 * four)),
+        'gray4_transparent.png': (on_white(color(17 * four)),
                                   encode_png(four[:, ::2] << 4 | four[:, 1::2],
                                              4, 0, struct.pack('>H', 5))),
         'palette.png': (colors, encode(palette)),

@@ -11,6 +11,7 @@ import pytest
 import tool_server
 
 import mmlangseg
+from mmlangseg.compat.onedl import has_onedl
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECTS = {'less', 'semires', 'sseg'}
@@ -72,10 +73,12 @@ def test_less_without_2d_libraries():
 
 def test_semires_without_3d_libraries():
     """Nor does it need what only some sources of candidates need."""
+    # OneDL's MMDetection itself needs scikit-image
+    others = [] if has_onedl() else ['skimage']
     loaded = imported(['mmlangseg.semires'],
                       blocked=[
                           'mmdet3d', 'spconv', 'cumm', 'open3d', 'plyfile',
-                          'segment_anything', 'torchvision', 'skimage'
+                          'segment_anything', 'torchvision', *others
                       ])
     assert 'mmlangseg.semires' in loaded and 'mmlangseg.less' not in loaded
 

@@ -94,7 +94,7 @@ def semires_example(parts: list[Part]) -> Example:
     return Example(
         'SemiRES: a sentence and an image',
         'A small SemiRES, trained on 200 toy pictures of which 20 have masks; '
-        'it has begun to know colours. Marked is what it finds in a picture '
+        'it has begun to know colors. Marked is what it finds in a picture '
         'that it has not seen, one of median score.',
         f'oIoU {metrics["oIoU"]:.1f}, mIoU {metrics["mIoU"]:.1f} on the '
         'sentences about 150 pictures that it was not trained on (val).',
@@ -111,7 +111,7 @@ def sseg_example(parts: list[Part]) -> Example:
     return Example(
         'S-Seg: class names and an image',
         'A small S-Seg, trained on 8,000 toy pictures with captions and no '
-        'masks. Colours are the classes that it finds in a picture that it '
+        'masks. Colors are the classes that it finds in a picture that it '
         'has not seen, one of median score; what keeps its own is background.',
         f'mIoU {scores(train)["mIoU"]:.1f} over ten classes and background, '
         'on 400 pictures that it was not trained on (val).',
@@ -165,7 +165,7 @@ def main() -> int:
             print(f'  {picture}\n    {caption}')
     print(f'\nAll on one page: {page} (after '
           f'{format_time(time.monotonic() - started)})')
-    print(f'Try your own scan next, in metres and with z up:\n'
+    print(f'Try your own scan next, in meters and with z up:\n'
           f'{examples[0].next_command}')
     return 0
 

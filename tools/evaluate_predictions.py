@@ -27,29 +27,12 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cli.console import hold_warnings
-
-if __name__ == '__main__':  # before the libraries warn on import
-    hold_warnings()
-
-from mmlangseg.evaluation import (Protocol, ReferringSums, format_rows,
-                                  format_table)
-from mmlangseg.io.files import write_json
-
 SCANS = ('scanrefer', 'nr3d', 'sr3d', 'multi3drefer', 'own_scans')
 BOXES = ('m3dref_boxes', )
 IMAGES = ('refcoco', 'grefcoco')
 LABELS = ('voc21', 'context60', 'coco_object', 'voc20', 'cityscapes',
           'context59', 'ade20k', 'coco_stuff', 'coco_object80', 'ade847',
           'pc459')
-# Groups of which the annotations must have some; the converters add them.
-_DISTRACTORS = {'zt_w_d', 'zt_wo_d', 'st_w_d', 'st_wo_d', 'mt'}
-GROUPS = dict(
-    scanrefer={'unique', 'multiple'},
-    nr3d={'easy', 'hard', 'view_dependent', 'view_independent'},
-    sr3d={'easy', 'hard', 'view_dependent', 'view_independent'},
-    multi3drefer=_DISTRACTORS,
-    m3dref_boxes=_DISTRACTORS)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -121,6 +104,28 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.out is not None and not args.out.endswith('.json'):
         parser.error(f'--out {args.out} must end in .json')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+from mmlangseg.cli.console import hold_warnings
+
+if __name__ == '__main__':  # before the libraries warn on import
+    hold_warnings()
+
+from mmlangseg.cli.table import format_rows
+from mmlangseg.evaluation import Protocol, ReferringSums, format_table
+from mmlangseg.io.files import write_json
+
+# Groups of which the annotations must have some; the converters add them.
+_DISTRACTORS = {'zt_w_d', 'zt_wo_d', 'st_w_d', 'st_wo_d', 'mt'}
+GROUPS = dict(
+    scanrefer={'unique', 'multiple'},
+    nr3d={'easy', 'hard', 'view_dependent', 'view_independent'},
+    sr3d={'easy', 'hard', 'view_dependent', 'view_independent'},
+    multi3drefer=_DISTRACTORS,
+    m3dref_boxes=_DISTRACTORS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -196,7 +201,7 @@ def _evaluate_scans(args: argparse.Namespace) -> tuple[Protocol, Any, str]:
             **defaults)
         scores = evaluate_scan_masks(
             args.predictions, ann_file, info_file, root,
-            ReferringSums((0.25, 0.5), protocol.inclusive, 'Acc'),
+            ReferringSums((0.25, 0.5), bool(protocol.inclusive), 'Acc'),
             args.min_points)
     wanted = GROUPS.get(args.benchmark)
     if wanted and not wanted & scores.keys():
@@ -218,7 +223,8 @@ def _evaluate_images(args: argparse.Namespace) -> tuple[Protocol, Any, str]:
         f'{args.min_pixels} pixels')
     generalized = args.benchmark == 'grefcoco'
     sums = GeneralizedSums(inclusive=protocol.inclusive) if generalized else \
-        ReferringSums((0.5, 0.6, 0.7, 0.8, 0.9), protocol.inclusive, 'P')
+        ReferringSums((0.5, 0.6, 0.7, 0.8, 0.9), bool(protocol.inclusive),
+                      'P')
     scores = evaluate_image_masks(args.predictions, args.folder, args.split,
                                   args.split_by, sums, args.min_pixels)
     if not generalized:

@@ -21,13 +21,38 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-from pycocotools import mask as mask_utils
-
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('form', choices=('coco', 'mmseg', 'ply', 'glb'))
+    add('predictions', help='file, or folder of files')
+    add('out', help='file (coco) or folder to write')
+    add('--folder', help='images: folder of instances.json and the refs')
+    add('--split', default='val', help='images: of the annotations')
+    add('--split-by', default='unc', help='images: unc, umd or google')
+    add('--data-root', default='data/scannet', help='scans: their root')
+    add('--info-file',
+        default='scannet_infos_val.pkl',
+        help='scans: info file in the root')
+    args = parser.parse_args(argv)
+    if args.form in ('coco', 'mmseg') and not args.folder:
+        parser.error(f'{args.form} needs --folder')
+    return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+import numpy as np
+from PIL import Image
+from pycocotools import mask as mask_utils
 
 from mmlangseg.cli.console import hold_warnings
 
@@ -37,7 +62,7 @@ if __name__ == '__main__':  # before the libraries warn on import
 from mmlangseg.evaluation import (RowIndex, image_code, point_indices,
                                   read_predictions)
 from mmlangseg.io.files import atomic_path, write_json, write_text
-from mmlangseg.less.visualization import write_ply
+from mmlangseg.less.visualization import write_glb, write_ply
 from mmlangseg.less.visualization.point_colors import highlight
 
 _CATEGORY = 1
@@ -70,7 +95,8 @@ def predicted_images(args: argparse.Namespace) -> Iterator[tuple[dict, dict]]:
 
 def write_coco(args: argparse.Namespace) -> int:
     """COCO JSON: one annotation per sentence; returns their number."""
-    images, annotations = {}, []
+    images: dict = {}
+    annotations: list[dict] = []
     for row, code in predicted_images(args):
         images[row['image_id']] = dict(
             id=row['image_id'],
@@ -120,7 +146,8 @@ def write_scans(args: argparse.Namespace) -> int:
     from mmlangseg.less.scans import files as scan_files
     root = Path(args.data_root)
     infos = scan_files.read_infos(root / args.info_file, root)
-    scene, points, count = None, None, 0
+    scene, count = None, 0
+    points: Any = None
     for prediction in read_predictions(args.predictions):
         name = str(prediction.ids.get('scene_id'))
         if name not in infos:
@@ -142,44 +169,6 @@ def write_scans(args: argparse.Namespace) -> int:
             write_glb(path, points[:, :3], highlight(points[:, 3:], mask))
         count += 1
     return count
-
-
-def write_glb(path: Path, xyz: np.ndarray, colors: np.ndarray) -> None:
-    """Write colored points, turned so that y is up, as glTF wants it.
-
-    Raises:
-        ImportError: trimesh is not installed.
-    """
-    try:
-        import trimesh
-    except ImportError:
-        raise ImportError('GLB is written with trimesh, which is not '
-                          'installed: pip install trimesh') from None
-    turned = np.stack([xyz[:, 0], xyz[:, 2], -xyz[:, 1]], 1)
-    cloud = trimesh.PointCloud(turned, colors)
-    with atomic_path(path) as tmp:
-        tmp.write_bytes(trimesh.Scene(cloud).export(file_type='glb'))
-
-
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add('form', choices=('coco', 'mmseg', 'ply', 'glb'))
-    add('predictions', help='file, or folder of files')
-    add('out', help='file (coco) or folder to write')
-    add('--folder', help='images: folder of instances.json and the refs')
-    add('--split', default='val', help='images: of the annotations')
-    add('--split-by', default='unc', help='images: unc, umd or google')
-    add('--data-root', default='data/scannet', help='scans: their root')
-    add('--info-file',
-        default='scannet_infos_val.pkl',
-        help='scans: info file in the root')
-    args = parser.parse_args(argv)
-    if args.form in ('coco', 'mmseg') and not args.folder:
-        parser.error(f'{args.form} needs --folder')
-    return args
 
 
 def main(argv: Sequence[str] | None = None) -> int:

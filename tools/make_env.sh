@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# Make the environment of `make demo` and `make test` in .venv.
+# Make the environment of `make demo` in .venv; with names of files of
+# requirements, such as those of `make test` and `make app`, what these need, too.
+#
+#   tools/make_env.sh [app] [tests]
 #
 # Does nothing if it is up to date. Variables:
 #   VENV    where, default .venv
@@ -18,16 +21,30 @@ VENV=${VENV:-.venv}
 CONSTRAINTS=requirements/constraints.txt
 TORCH=${TORCH:-$(grep '^torch==' $CONSTRAINTS)}
 MMCV=${MMCV:-$(grep '^mmcv-lite==' $CONSTRAINTS)}
-STAMP=$VENV/.mmlangseg-stamp
 KEY="$PWD $TORCH $MMCV $(cat requirements/*.txt setup.py | cksum)"
-if [ -x "$VENV/bin/python" ] && [ "$(cat "$STAMP" 2>/dev/null)" = "$KEY" ]; then
-    exit 0
-fi
 
 die() {
     echo "make_env: $*" >&2
     exit 1
 }
+
+# stamp GROUP: where its key is, after it was installed
+stamp() {
+    echo "$VENV/.mmlangseg-stamp-$1"
+}
+
+missing=()
+for group in base "$@"; do
+    [ "$group" = base ] || [ -f "requirements/$group.txt" ] ||
+        die "there is no requirements/$group.txt"
+    if [ ! -x "$VENV/bin/python" ] ||
+        [ "$(cat "$(stamp "$group")" 2>/dev/null)" != "$KEY" ]; then
+        missing+=("$group")
+    fi
+done
+if [ ${#missing[@]} = 0 ]; then
+    exit 0
+fi
 
 # step TITLE COMMAND...: run it, say every 10 seconds that it still does
 step() {
@@ -60,16 +77,20 @@ sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
     return 1
 }
 
-python=$(find_python) ||
-    die "no Python 3.10 to 3.13 with venv found, name one: PYTHON=..."
-free=$(df -Pk . | awk 'NR == 2 {print int($4 / 1048576)}')
-if [ ! -e "$VENV" ] && [ "$free" -lt 4 ]; then
-    die "$free GB of disk are free here, the environment needs 4"
+if [ "${missing[0]}" = base ]; then
+    python=$(find_python) ||
+        die "no Python 3.10 to 3.13 with venv found, name one: PYTHON=..."
+    free=$(df -Pk . | awk 'NR == 2 {print int($4 / 1048576)}')
+    if [ ! -e "$VENV" ] && [ "$free" -lt 4 ]; then
+        die "$free GB of disk are free here, the environment needs 4"
+    fi
+    if ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
+        "$python" -m venv --clear "$VENV"
+    fi
+    # another base may have other versions of what the groups need
+    rm -f "$VENV"/.mmlangseg-stamp*
+    missing=(base "$@")
 fi
-if ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
-    "$python" -m venv --clear "$VENV"
-fi
-rm -f "$STAMP"
 LOG=$VENV/make_env.log
 : >"$LOG"
 
@@ -110,29 +131,41 @@ has_cpu_build() {
         --no-deps --ignore-installed --report - --quiet "$@" | grep -q '+cpu\|%2Bcpu'
 }
 
-exec 3>&1
-step 'build tools' "${uv[@]}" setuptools wheel packaging ninja
-step "$TORCH" install_torch
-# mmcv and mmcv-lite hold the same files, so that one has to go first; a
-# compiled MMCV has to come after the torch that it is built against
-"${pip[@]}" uninstall -q -y "$([[ $MMCV == mmcv-lite* ]] && echo mmcv ||
-    echo mmcv-lite)" >>"$LOG" 2>&1
-case $MMCV in
-mmcv==*)
-    step "$MMCV; without a wheel it is compiled, which takes 15 minutes" \
-        "${uv[@]}" --no-build-isolation "$MMCV"
-    step 'a look at its operators' "$VENV/bin/python" -c 'import mmcv._ext'
-    ;;
-*) step "$MMCV" "${uv[@]}" "$MMCV" ;;
-esac
+install_base() {
+    step 'build tools' "${uv[@]}" setuptools wheel packaging ninja
+    step "$TORCH" install_torch
+    # mmcv and mmcv-lite hold the same files, so that one has to go first; a
+    # compiled MMCV has to come after the torch that it is built against
+    "${pip[@]}" uninstall -q -y "$([[ $MMCV == mmcv-lite* ]] && echo mmcv ||
+        echo mmcv-lite)" >>"$LOG" 2>&1
+    case $MMCV in
+    mmcv==*)
+        step "$MMCV; without a wheel it is compiled, which takes 15 minutes" \
+            "${uv[@]}" --no-build-isolation "$MMCV"
+        step 'a look at its operators' "$VENV/bin/python" -c 'import mmcv._ext'
+        ;;
+    *) step "$MMCV" "${uv[@]}" "$MMCV" ;;
+    esac
 
-requirements=()
-for file in runtime less semires sseg onnx tests; do
-    requirements+=(-r "requirements/$file.txt")
+    requirements=()
+    for file in runtime less semires sseg onnx; do
+        requirements+=(-r "requirements/$file.txt")
+    done
+    step 'the other requirements' "${uv[@]}" "${requirements[@]}"
+    step 'mmlangseg' "${uv[@]}" --no-build-isolation --no-deps -e .
+}
+
+exec 3>&1
+for group in "${missing[@]}"; do
+    if [ "$group" = base ]; then
+        install_base
+    else
+        step "requirements/$group.txt" "${uv[@]}" -r "requirements/$group.txt"
+    fi
 done
-step 'the other requirements' "${uv[@]}" "${requirements[@]}"
-step 'mmlangseg' "${uv[@]}" --no-build-isolation --no-deps -e .
 step 'a check of the versions' "$VENV/bin/python" \
     tools/analysis_tools/check_env.py
-echo "$KEY" >"$STAMP"
+for group in "${missing[@]}"; do
+    echo "$KEY" >"$(stamp "$group")"
+done
 echo "make_env: $VENV is ready after $((SECONDS / 60)) min $((SECONDS % 60)) s"

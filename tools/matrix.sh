@@ -8,7 +8,7 @@
 #   MATRIX   folder of environments, logs and table.md, default work_dirs/matrix
 #   UV       default .venv/bin/uv, which `make env` installs
 #   TESTS    what pytest runs, default all
-# uv has to find the Pythons: on the PATH, or among those it has installed.
+# uv has to find the Pythons: on the PATH, of pyenv, or among its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,6 +16,10 @@ export CUDA_VISIBLE_DEVICES='' OMP_NUM_THREADS=1
 MATRIX=$(realpath -m "${MATRIX:-work_dirs/matrix}")
 UV=${UV:-.venv/bin/uv}
 read -ra tests <<<"${TESTS:-tests}"
+# pyenv puts only the chosen version on the PATH; behind, as they are a choice
+for folder in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin; do
+    PATH=$PATH:$folder
+done
 mkdir -p "$MATRIX"
 if [ $# = 0 ]; then
     for file in requirements/sets/*.txt; do
@@ -42,14 +46,14 @@ build() {
         >"$folder.constraints.txt"
     cat "$own" >>"$folder.constraints.txt"
     # uv does not leave out what is asked for, only what others bring
-    cat requirements/{runtime,less,semires,sseg,onnx,tests}.txt |
+    cat requirements/{runtime,less,semires,sseg,onnx,app,tests}.txt |
         grep -Ev "^(${without:+${without// /|}|}none)( *[=<>;#].*)?$" \
             >"$folder.requirements.txt"
     tr ' ' '\n' <<<"$without" >"$folder.without.txt"
     names "$own" | tr '|' '\n' >>"$folder.requirements.txt"
     case " $without " in *" mmcv-lite "*) ;; *) echo mmcv-lite >>"$folder.requirements.txt" ;; esac
     "$UV" venv --quiet --allow-existing --seed --python "$(setting "$1" python)" \
-        "$folder"
+        "$folder" || return 1
     local links index pip=("$UV" pip install --python "$folder/bin/python"
         --constraint "$folder.constraints.txt" --excludes "$folder.without.txt"
         --override requirements/overrides.txt --index-strategy unsafe-best-match)
@@ -61,7 +65,7 @@ build() {
         pip+=(--extra-index-url "$index")
     done
     # built apart from torch, onedl-mmcv compiles nothing
-    "${pip[@]}" setuptools wheel packaging torch
+    "${pip[@]}" setuptools wheel packaging torch || return 1
     "${pip[@]}" -r "$folder.requirements.txt"
 }
 
@@ -83,7 +87,7 @@ for name in "$@"; do
     fi
     python=$MATRIX/$name/bin/python
     PATH="$MATRIX/$name/bin:$PATH" PYTHONPATH="$PWD:$PWD/tests" "$python" \
-        -m pytest -n 2 --dist loadfile -q "${tests[@]}" >>"$log" 2>&1 || status=1
+        -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q "${tests[@]}" >>"$log" 2>&1 || status=1
     versions=$(PYTHONPATH="$PWD" "$python" -W ignore -c '
 import platform
 from importlib import import_module

@@ -10,11 +10,13 @@ together that is more than half of the time until a tool can begin.
 from __future__ import annotations
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+
+from .onedl import has_onedl
 
 OPTIONAL = ('transformers', 'sklearn', 'torch.distributed.optim')
 UNUSED = ('torch.distributed.fsdp', 'matplotlib.pyplot', 'scipy.optimize')
@@ -30,7 +32,11 @@ def import_hosts(*others: str) -> None:
     Args:
         others: Modules to be imported in the same way.
     """
-    with hidden(OPTIONAL), stood_in(UNUSED):
+    unused = set(UNUSED)
+    if has_onedl():
+        # its MMDetection has scikit-image loaded, which keeps what it finds
+        unused.discard('scipy.optimize')
+    with hidden(OPTIONAL), stood_in(unused):
         for name in ('mmengine.runner', 'mmdet.models', *others):
             importlib.import_module(name)
 
@@ -51,7 +57,7 @@ def hidden(names: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def stood_in(names: Sequence[str]) -> Iterator[None]:
+def stood_in(names: Iterable[str]) -> Iterator[None]:
     """Let modules have any name that is asked for, each an empty class,
     unless they are loaded already.
 

@@ -1,13 +1,16 @@
-"""MMDetection3D beside the OneDL packages.
+"""MMDetection3D, and configs of MMSegmentation, with the OneDL packages.
 
 OneDL keeps MMEngine, MMCV, MMDetection and MMSegmentation alive, under the
-same import names and with versions of its own. MMDetection3D has no such
-fork: version 1.4.0 compares versions when it is imported, and refuses those
-that are newer than itself. :func:`admit_onedl` lets it see the last versions
-that it accepts, during that import and only for the OneDL packages with which
-LESS was run; everything else is left to its own check.
+same import names and with versions of its own. Its MMEngine looks for configs
+that are named ``mmseg::`` in a package ``mmsegmentation``, in whose place its
+MMSegmentation is installed, see :func:`find_onedl_configs`. MMDetection3D has
+no such fork: version 1.4.0 compares versions when it is imported, and refuses
+those that are newer than itself. :func:`admit_onedl` lets it see the last
+versions that it accepts, during that import and only for the OneDL packages
+with which LESS was run; everything else is left to its own check.
 
-Unnecessary with: an MMDetection3D of OneDL, or one without upper bounds.
+Unnecessary with: an MMDetection3D of OneDL, or one without upper bounds; and
+an onedl-mmengine > 0.10.12 that knows the names of its own packages.
 """
 from __future__ import annotations
 import importlib
@@ -28,10 +31,24 @@ ADMITTED = {
 }
 
 
+def has_onedl() -> bool:
+    """Whether MMDetection is OneDL's."""
+    return bool(_version('onedl-mmdetection'))
+
+
 def admit_onedl() -> None:
     """Let imports of mmdet3d that come accept OneDL's mmcv and mmdet."""
     if not any(isinstance(finder, _Mmdet3dFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Mmdet3dFinder())
+
+
+def find_onedl_configs() -> None:
+    """Let ``mmseg::`` in a config mean OneDL's MMSegmentation where that is
+    installed and the original is not."""
+    if not _version('mmsegmentation') and _version('onedl-mmsegmentation'):
+        utils = importlib.import_module('mmengine.config.utils')
+        # the name of the module, which is found without metadata
+        utils.MODULE2PACKAGE['mmseg'] = 'mmseg'
 
 
 class _Mmdet3dFinder(MetaPathFinder):
@@ -67,15 +84,18 @@ class _Mmdet3dFinder(MetaPathFinder):
 
 def _admitted() -> dict[str, str]:
     """Installed versions of OneDL's packages, if all were run with LESS."""
-    found = {}
-    for name, (_, known, _) in ADMITTED.items():
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            return {}
-        if not found[name].startswith(known):
-            return {}
-    return found
+    found = {name: _version(name) for name in ADMITTED}
+    known = all(found[name].startswith(known)
+                for name, (_, known, _) in ADMITTED.items())
+    return found if known else {}
+
+
+def _version(distribution: str) -> str:
+    """Of what is installed, '' if it is not."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ''
 
 
 @contextmanager

@@ -108,8 +108,8 @@ def _indice_conv(features: Tensor,
     weights = filters.to(features.dtype).flatten(1, -2)  # (C_out, K, C_in)
     # Half precision sums in float32, as the CUDA kernels of LESS are told to.
     if subm:  # the center of the kernel pairs every voxel with itself
-        centre = weights[:, weights.shape[1] // 2].contiguous()
-        out = _linear(features, centre).to(_sum_dtype(features.dtype))
+        center = weights[:, weights.shape[1] // 2].contiguous()
+        out = _linear(features, center).to(_sum_dtype(features.dtype))
     else:
         out = features.new_zeros((num_activate_out, weights.shape[0]),
                                  dtype=_sum_dtype(features.dtype))
@@ -138,10 +138,10 @@ def _indice_conv_backward(features: Tensor,
     weights = filters.to(dtype).flatten(1, -2)
     grad_weights = torch.zeros_like(weights, dtype=_sum_dtype(dtype))
     if subm:
-        centre = weights.shape[1] // 2
-        weight_t = weights[:, centre].t().contiguous()
+        center = weights.shape[1] // 2
+        weight_t = weights[:, center].t().contiguous()
         grad_in = _linear(out_bp, weight_t).to(_sum_dtype(dtype))
-        grad_weights[:, centre] = out_bp.t() @ features
+        grad_weights[:, center] = out_bp.t() @ features
     else:
         grad_in = torch.zeros_like(features, dtype=_sum_dtype(dtype))
     plan, steps = _plan(features, weights, indice_pairs, indice_pair_num,

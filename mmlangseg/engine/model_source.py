@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from mmlangseg.cli.command_line import is_hub_name
 from mmlangseg.cli.config_keys import change_config, read_config
+from mmlangseg.cli.config_path import find_config
 from .model_folder import (MANIFEST, ModelFolderError, is_model_folder,
                            read_model_folder)
 
@@ -22,7 +23,8 @@ def open_model(model: str | os.PathLike | Config,
     """Read the config of a model and find its weights.
 
     Args:
-        model: A config or its file, which need a checkpoint; or a folder of
+        model: A config, its file or its name in the metafiles, which need a
+            checkpoint; or a folder of
             ``tools/publish_model.py``, or the name of one on the hub, such as
             ``name/model`` or ``name/model@revision``.
         checkpoint: File of the weights, or a URL; None keeps the initial
@@ -45,7 +47,7 @@ def open_model(model: str | os.PathLike | Config,
     """
     if isinstance(model, Config):
         return model, _weights(model, checkpoint, model.filename)
-    name = os.fspath(model)
+    name = find_config(os.fspath(model))
     if os.path.isfile(name):
         config = read_config(name, options) if options else \
             Config.fromfile(name)

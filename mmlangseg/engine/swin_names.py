@@ -41,8 +41,8 @@ def reorder_swin(name: str, value: Tensor) -> Tensor:
     """
     if '.downsample.' not in name:
         return value
-    neighbours = value.unflatten(-1, (4, -1))[..., [0, 2, 1, 3], :]
-    return neighbours.transpose(-2, -1).flatten(-2)
+    neighbors = value.unflatten(-1, (4, -1))[..., [0, 2, 1, 3], :]
+    return neighbors.transpose(-2, -1).flatten(-2)
 
 
 def resize_bias_table(table: Tensor, length: int) -> Tensor:

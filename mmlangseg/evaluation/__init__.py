@@ -5,10 +5,10 @@ from .protocol import Protocol
 from .referring_seg_metric import ReferringSegMetric
 from .referring_sums import ReferringSums, referring_iou
 from .row_index import PredictionError, RowIndex
-from .summary import format_rows, format_table
+from .summary import format_table
 
 __all__ = [
     'Prediction', 'PredictionError', 'Protocol', 'ReferringSegMetric',
-    'ReferringSums', 'RowIndex', 'format_rows', 'format_table', 'image_code',
-    'point_indices', 'read_predictions', 'referring_iou'
+    'ReferringSums', 'RowIndex', 'format_table', 'image_code', 'point_indices',
+    'read_predictions', 'referring_iou'
 ]

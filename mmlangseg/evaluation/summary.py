@@ -2,6 +2,7 @@
 from __future__ import annotations
 from collections.abc import Sequence
 
+from mmlangseg.cli.table import format_rows
 from .referring_sums import OVERALL, ZERO_TARGET, ReferringSums
 
 
@@ -41,25 +42,3 @@ def format_table(summary: dict[str, dict], title: str | None = None) -> str:
         ]
         rows.append([name, *cells])
     return format_rows(rows, title)
-
-
-def format_rows(rows: Sequence[Sequence[str]],
-                title: str | None = None) -> str:
-    """Lay out rows of cells as a table, the first one as its head.
-
-    The first column is set flush left, the others flush right.
-    """
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    rule = '+'.join('-' * (width + 2) for width in widths)
-    rule = f'+{rule}+'
-    lines = [] if title is None else [title]
-    lines.append(rule)
-    for i, row in enumerate(rows):
-        cells = [row[0].ljust(widths[0])]
-        cells += [
-            cell.rjust(width) for cell, width in zip(row[1:], widths[1:])
-        ]
-        lines.append('| ' + ' | '.join(cells) + ' |')
-        if i == 0:
-            lines.append(rule)
-    return '\n'.join([*lines, rule])

@@ -14,7 +14,7 @@ FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF')
 SUFFIXES = frozenset('.jpg .jpeg .png .webp .gif .bmp .tif .tiff'.split())
 # 400 MB as RGB. Pillow itself refuses images of more than 179 megapixels.
 MAX_PIXELS = 1 << 27
-_DEEP_GREY = ('I;16', 'I;16L', 'I;16B', 'I;16N', 'I')
+_DEEP_GRAY = ('I;16', 'I;16L', 'I;16B', 'I;16N', 'I')
 _ORIENTATION = 0x0112  # tag of EXIF, 1 for an image that stands upright
 _BIT_DEPTH = 24  # where the header of a PNG has it
 
@@ -68,7 +68,7 @@ def decode_image(data: bytes,
 
     It is Pillow that decodes, as in the released LAVT and SemiRES: it says
     size and mode before it takes memory, knows transparency and orientation
-    in every format, and does not fill what is cut off with grey. OpenCV drops
+    in every format, and does not fill what is cut off with gray. OpenCV drops
     transparency, turns no WebP, and makes do with half a file.
 
     Args:
@@ -153,7 +153,7 @@ def _turn(image: Image.Image) -> None:
 def _to_rgb(image: Image.Image, data: bytes) -> Image.Image:
     if image.format == 'PNG':
         _narrow_transparency(image, data[_BIT_DEPTH])
-    if image.mode in _DEEP_GREY:  # Pillow would cut off above 255
+    if image.mode in _DEEP_GRAY:  # Pillow would cut off above 255
         image = _narrow(image)
     if image.has_transparency_data:
         rgba = image.convert('RGBA')
@@ -165,11 +165,11 @@ def _to_rgb(image: Image.Image, data: bytes) -> Image.Image:
 def _narrow(image: Image.Image) -> Image.Image:
     """Upper 8 of 16 bits, with transparency as a channel."""
     deep = np.asarray(image).astype(np.int64).clip(0, 65535)
-    grey = Image.fromarray((deep >> 8).astype(np.uint8))
+    gray = Image.fromarray((deep >> 8).astype(np.uint8))
     if 'transparency' in image.info:
         visible = deep != image.info['transparency']
-        grey.putalpha(Image.fromarray(visible.astype(np.uint8) * 255))
-    return grey
+        gray.putalpha(Image.fromarray(visible.astype(np.uint8) * 255))
+    return gray
 
 
 def _narrow_transparency(image: Image.Image, depth: int) -> None:

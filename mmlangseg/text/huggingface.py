@@ -229,7 +229,7 @@ class HuggingFaceTextEncoder(BaseModule):
         """Keep the weights: transformers has initialized or loaded them.
 
         MMEngine would otherwise call ``init_weights`` of the transformers
-        model, which re-initialises a pretrained one.
+        model, which re-initializes a pretrained one.
         """
 
     def train(self, mode: bool = True) -> HuggingFaceTextEncoder:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 MARGIN = 14
-INK, GREY, PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
+INK, GRAY, PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 ALARM = (170, 30, 0)
 
 
@@ -83,7 +83,7 @@ def add_header(
     for line in lines:
         draw.text((MARGIN, y), line, INK, font=title_font)
         y += line_height
-    draw.text((MARGIN, y), subtitle, GREY, font=small_font)
+    draw.text((MARGIN, y), subtitle, GRAY, font=small_font)
     for (name, color), (x, row) in zip(legend, spots[1:]):
         top = y + row * line_height
         draw.rectangle(

@@ -9,7 +9,7 @@ from mmlangseg.io.files import write_bytes
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
-    """Write uint8 RGB (H, W, 3) or grey (H, W) as PNG, atomically."""
+    """Write uint8 RGB (H, W, 3) or gray (H, W) as PNG, atomically."""
     if image.ndim == 3:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode('.png', image)

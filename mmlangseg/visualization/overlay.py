@@ -72,8 +72,8 @@ def paint_masks(image: np.ndarray,
     filled, color = (pred, PRED_COLOR) if pred is not None else (gt, GT_COLOR)
     if filled is not None:
         filled = np.asarray(filled, bool)
-        grey = out.mean(-1, keepdims=True)
-        faded = 255 - 0.75 * (255 - 0.5 * (out + grey))
+        gray = out.mean(-1, keepdims=True)
+        faded = 255 - 0.75 * (255 - 0.5 * (out + gray))
         painted = 0.45 * out + 0.55 * np.float32(color)
         out = np.where(filled[..., None], painted, faded)
     out = np.ascontiguousarray(out.round().astype(np.uint8))

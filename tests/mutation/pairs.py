@@ -311,8 +311,8 @@ PAIR_KINDS = (
         _read_names,
         _check_names,
         cut_is_seen=False),
-    _label_map('grey.png'),
-    _label_map('colours.png', rgb=True),
+    _label_map('gray.png'),
+    _label_map('colors.png', rgb=True),
     Kind('pseudo-mask cache: header', 'json', _make_pseudo_masks,
          'cache/header.json', _read_pseudo_masks, _check_pseudo_masks),
     Kind(

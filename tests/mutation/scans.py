@@ -133,7 +133,7 @@ def check_points(points: np.ndarray) -> str | None:
     if not np.isfinite(points).all():
         return 'points are not finite'
     if points[:, 3:].min() < 0 or points[:, 3:].max() > 255:
-        return f'colours go from {points[:, 3:].min()} to {points.max()}'
+        return f'colors go from {points[:, 3:].min()} to {points.max()}'
     return None
 
 

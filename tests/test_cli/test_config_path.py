@@ -1,9 +1,10 @@
 from __future__ import annotations
 import argparse
+from pathlib import Path
 
 import pytest
 
-from mmlangseg.cli.config_path import check_config, find_config
+from mmlangseg.cli.config_path import check_config, find_config, known_models
 
 
 @pytest.fixture
@@ -39,3 +40,20 @@ def test_the_user_is_told(configs, capsys):
     with pytest.raises(SystemExit):
         check_config(parser, 'configs/same.py')
     assert 'config configs/same.py does not exist' in capsys.readouterr().err
+
+
+def test_names_of_the_metafiles(tmp_path, monkeypatch, capsys):
+    """As users of MMEngine's inferencers name models."""
+    less = known_models('less')
+    assert Path(less['less_toy']).parts[-4:] == ('configs', 'less', 'toy',
+                                                 'less_toy.py')
+    assert all(Path(path).is_file() for path in known_models().values())
+    assert 'semires_refcoco_iom_1pct' in set(known_models()) - set(less)
+    assert find_config('less_toy') == less['less_toy']
+    assert find_config('less_tyo') == 'less_tyo'
+    parser = argparse.ArgumentParser()
+    assert check_config(parser, 'less_toy') == less['less_toy']
+    assert capsys.readouterr().out == f'less_toy is {less["less_toy"]}\n'
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'less_toy').mkdir()  # a model folder of the user
+    assert find_config('less_toy') == 'less_toy'

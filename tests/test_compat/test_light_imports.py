@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmlangseg.compat.light_imports import OPTIONAL, hidden, stood_in
+from mmlangseg.compat.onedl import has_onedl
 
 IMPORT_THEM = """
 import sys
@@ -19,6 +20,7 @@ print(AutoModel.__name__, ZeroRedundancyOptimizer.__name__)
 """
 
 
+@pytest.mark.skipif(has_onedl(), reason="OneDL's packages need transformers")
 @pytest.mark.parametrize('system', ['less', 'semires', 'sseg'])
 def test_the_optional_libraries_come_when_they_are_asked_for(system):
     done = subprocess.run([
@@ -55,7 +57,9 @@ def test_only_the_host_libraries_keep_stand_ins():
                           text=True,
                           capture_output=True)
     *_, loaded, holders, real = done.stdout.splitlines() or [done.stderr] * 3
-    assert loaded == '[]', done.stderr[-2000:]
+    # OneDL's MMDetection loads scikit-image, which would keep a stand-in
+    assert loaded == ("['scipy.optimize']"
+                      if has_onedl() else '[]'), done.stderr[-2000:]
     assert holders == "['mmdet', 'mmengine']"
     assert real == '[1, 0] figure Module'
 

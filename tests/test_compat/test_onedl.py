@@ -5,6 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from config_files import find_config
+from mmengine.config import Config
+
+from mmlangseg.compat import onedl
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECK = """
@@ -59,3 +63,21 @@ def test_the_versions_that_were_run(tmp_path):
 def test_others_are_left_to_the_check_of_mmdet3d(tmp_path, mmcv, mmdetection):
     done = load(tmp_path, onedl_mmcv=mmcv, onedl_mmdetection=mmdetection)
     assert 'AssertionError: too new' in done.stderr
+
+
+def test_configs_of_mmseg_are_those_of_onedl(monkeypatch):
+    """Also where only OneDL's package has metadata."""
+    from mmengine.config import utils
+    names = dict(utils.MODULE2PACKAGE, mmseg='mmsegmentation')
+    monkeypatch.setattr(utils, 'MODULE2PACKAGE', names)
+    monkeypatch.setattr(onedl, '_version', {'mmsegmentation': '1.2.2'}.get)
+    onedl.find_onedl_configs()
+    assert names['mmseg'] == 'mmsegmentation'
+    monkeypatch.setattr(onedl, '_version', {
+        'mmsegmentation': '',
+        'onedl-mmsegmentation': '1.4.2'
+    }.get)
+    onedl.find_onedl_configs()
+    assert names['mmseg'] == 'mmseg'
+    path = find_config('sseg_plus_upernet_mae-b_voc21')
+    assert Config.fromfile(path).model.type == 'EncoderDecoder'

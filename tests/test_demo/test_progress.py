@@ -14,9 +14,9 @@ HEAD = '11/29 04:43:52 - mmengine - INFO - '
      93601),
     (f'{HEAD}Iter(train) [ 50/450]  eta: 0:03:02  loss: 1\nSaving\n'
      f'{HEAD}Iter(val) [10/30]    eta: 0:00:20  time: 0.5', 20),
-    ('[>>  ] 1/400, 43.1 task/s, elapsed: 9s, ETA:    90s\r'
-     '[>>  ] 9/400, 43.2 task/s, elapsed: 9s, ETA:    80s', 80),
-    ('[>>>>] 400/400, 43.1 task/s, elapsed: 9s, ETA:     0s\nreading', None),
+    ('scans: 1/400 rooms, 0.225 s each, 0:01:30 left\n'
+     'scans: 9/400 rooms, 1e-05 s each, 0:01:20 left, 2 failed', 80),
+    ('scans: 400/400 rooms, 0.02 s each, 0:00:00 left\nreading', None),
     (f'{HEAD}Iter(train) [450/450]  eta: 0:00:00  loss: 1\nSaving', None),
 ])
 def test_seconds_left(log, seconds):

@@ -37,7 +37,9 @@ def test_quick(case, capsys, monkeypatch, tmp_path):
     out = capsys.readouterr().out
     assert stop.value.code == 0, out
     assert 'FAILED' not in out
-    rows = [line.split() for line in out.splitlines() if ' ms' in line]
+    rows = [
+        line.strip('| ').split() for line in out.splitlines() if ' ms' in line
+    ]
     assert sum(row[0] == 'plain' or row[0] == 'plain,' for row in rows) == \
         out.count('tolerance')
     assert sum(row[0] in ('ours', 'ours,') for row in rows) > 0
@@ -66,7 +68,10 @@ def test_memory_of_a_fresh_process():
     done = run_python(FOLDER / 'benchmark.py', 'less_contrast', '--points',
                       '12000', '--positives', '1200', '--repeats', '1')
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = [line.split() for line in done.stdout.splitlines() if ' MB' in line]
+    rows = [
+        line.strip('| ').split() for line in done.stdout.splitlines()
+        if ' MB' in line
+    ]
     peaks = {row[0]: int(row[row.index('MB') - 1]) for row in rows[-2:]}
     assert peaks['plain'] > 1200 * 10800 * 4 / 2**20
     assert peaks['ours'] < peaks['plain'] / 2
@@ -94,10 +99,12 @@ def test_part_of_a_variant(monkeypatch, capsys):
     ], 1e-2)
     monkeypatch.setattr(Builder, 'build', lambda self: [comparison])
     assert report(Builder('module', 'case', {}, 1), 1, memory=False)
-    rows = capsys.readouterr().out.splitlines()
-    index = next(i for i, row in enumerate(rows) if row.startswith('its end'))
-    assert len(rows[index].split()) == 2 + 2 * 2  # two times, with units
-    assert rows[index + 1].endswith('% of the time of "ours"')
+    row, = (
+        line for line in capsys.readouterr().out.splitlines()
+        if line.startswith('| its end'))
+    cells = [cell.strip() for cell in row.strip('|').split('|')]
+    assert all(cells[i].endswith(' ms') for i in (1, 3))
+    assert cells[2] == cells[4] == '' and cells[-1].endswith('% of ours')
 
 
 @pytest.mark.parametrize('case', ['semires_refine', 'semires_step'])

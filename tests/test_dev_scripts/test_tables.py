@@ -23,7 +23,7 @@ def test_seed_table(tmp_path, monkeypatch, capsys):
         sys, 'argv',
         ['seed_table.py', f'ours={tmp_path}/a_*.json', '--metrics', 'mIoU'])
     seed_table.main()
-    assert '| ours | 3 | 12.0 ± 2.0 |' in capsys.readouterr().out
+    assert '| ours |     3 | 12.0 ± 2.0 |' in capsys.readouterr().out
 
 
 def test_seed_table_names_a_row_without_files(tmp_path, monkeypatch):

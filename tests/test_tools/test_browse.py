@@ -31,7 +31,7 @@ train_dataloader = dict(
 
 @pytest.fixture
 def config(tmp_path):
-    """Three scans with two sentences each, red objects on grey ground."""
+    """Three scans with two sentences each, red objects on gray ground."""
     from mmlangseg.less.scans.files import write_infos, write_scan
     rng = np.random.default_rng(0)
     rows = []
@@ -82,8 +82,8 @@ def test_browse(tmp_path, config, browse):
     picture = read_image(str(out / names[0])).astype(int)
     blue = picture[..., 2] > picture[..., 0] + 100
     assert blue.sum() > 1000  # the true mask
-    grey = (np.ptp(picture, axis=-1) < 3) & (abs(picture[..., 0] - 153) < 12)
-    assert grey.sum() > 1000  # normalization undone: 128, faded
+    gray = (np.ptp(picture, axis=-1) < 3) & (abs(picture[..., 0] - 153) < 12)
+    assert gray.sum() > 1000  # normalization undone: 128, faded
 
 
 def test_bad_arguments(config, browse, capsys):

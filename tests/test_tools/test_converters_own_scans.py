@@ -180,7 +180,7 @@ def test_colors_of_points_that_are_dropped(own_scans, source, capsys):
     assert status == 1 and '40 of 40 points' in capsys.readouterr().err
 
 
-def test_missing_colours(own_scans, source, capsys):
+def test_missing_colors(own_scans, source, capsys):
     write_ply(source / 'b.ply', drop=['green'])
     error = fails(own_scans, source, capsys)
     assert 'b.ply has no vertex property "green"' in error
@@ -192,7 +192,7 @@ def test_missing_colours(own_scans, source, capsys):
 @pytest.mark.parametrize('names',
                          [('r', 'g', 'b'),
                           ('diffuse_red', 'diffuse_green', 'diffuse_blue')])
-def test_colours_as_inference_reads_them(own_scans, source, names):
+def test_colors_as_inference_reads_them(own_scans, source, names):
     """One reader of PLY: other names, and colors from 0 to 1."""
     write_ply(
         source / 'b.ply',
@@ -207,11 +207,11 @@ def test_colours_as_inference_reads_them(own_scans, source, names):
     np.testing.assert_allclose(points[0, 3:], [127.5, 255, 0])
 
 
-def test_missing_colours_as_inference_has_them(own_scans, source):
+def test_missing_colors_as_inference_has_them(own_scans, source):
     write_ply(source / 'b.ply', drop=('red', 'green', 'blue'))
     assert run(own_scans, source, '--grey')[0] == 0
     path = scan_files.scan_paths(source.parent / 'out', 'b')[0]
-    with pytest.warns(UserWarning, match='no colours'):
+    with pytest.warns(UserWarning, match='no colors'):
         expected = read_scan(source / 'b.ply')[:, 3:]
     np.testing.assert_array_equal(
         scan_files.read_points(path)[:, 3:], expected)
@@ -229,10 +229,10 @@ def test_list_that_is_not_utf8(own_scans, source, capsys):
     assert 'val.txt is not UTF-8 text' in fails(own_scans, source, capsys)
 
 
-def test_float_colours(own_scans, source, capsys):
+def test_float_colors(own_scans, source, capsys):
     types = dict(red='f4', green='f4', blue='f4')
-    colours = dict(red=0.5, green=1.0, blue=0.0)
-    write_ply(source / 'b.ply', types=types, **colours)
+    colors = dict(red=0.5, green=1.0, blue=0.0)
+    write_ply(source / 'b.ply', types=types, **colors)
     status, out = run(own_scans, source)
     points = scan_files.read_points(scan_files.scan_paths(out, 'b')[0])
     assert status == 0

@@ -287,6 +287,8 @@ def test_inspect(run, photos, tmp_path):
     status, text = run(*arguments)
     assert status == 0 and f'from {tmp_path / "c"}' in text
     assert (cv2.imread(str(out)) != picture(1)).any()
+    assert run(*arguments[:-2])[0] == 0  # beside the cache, not here
+    assert (tmp_path / 'c_pictures' / 'photo_001.png').is_file()
 
 
 def test_import_released(run, refer, tmp_path):

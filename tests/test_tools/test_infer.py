@@ -157,12 +157,12 @@ def test_options_of_scans(tmp_path, trained, monkeypatch):
     scan = make_scan(tmp_path / 'room.npy')
     calls = []
 
-    class Recorder:
+    class Recorder(apis.LESSInferencer):
 
         def __init__(self, *args, center):
             calls.append(center)
 
-        def __call__(self, *args, html, scale, align):
+        def __call__(self, *args, out_dir, html, scale, align):
             calls.append((scale, None if align is None else align.tolist()))
             return []
 
@@ -203,3 +203,18 @@ def test_one_clear_line_for_bad_input(tmp_path, trained, monkeypatch, capsys):
     refuse('Sentence 1 is empty', config, checkpoint, scan, ' ')
     refuse('none.ply does not exist', config, checkpoint, 'none.ply', 'a')
     refuse('of another model', config, other, scan, 'a')
+
+
+def test_several_scans(tmp_path, trained, monkeypatch, capsys):
+    scan = make_scan(tmp_path / 'room.npy')
+    (tmp_path / 'hall.npy').write_text('no scan')
+    with pytest.raises(SystemExit) as stop:
+        infer_in_process(monkeypatch, *trained, '--scan',
+                         tmp_path / 'hall.npy', scan, '--text', 'a chair',
+                         '--out', tmp_path / 'out', '--device', 'cpu')
+    assert stop.value.code == 1
+    printed = capsys.readouterr()
+    assert f'2/2 {scan}\n' in printed.out and 'a chair' in printed.out
+    assert 'error: 1 of 2 scans failed:\n' in printed.err
+    assert 'hall.npy' in printed.err.splitlines()[-1]
+    assert (tmp_path / 'out' / 'room.json').is_file()

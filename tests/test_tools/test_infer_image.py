@@ -1,5 +1,6 @@
 """tools/infer.py --image; scans are in test_infer.py."""
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,3 +101,21 @@ def run_tool(monkeypatch, capsys):
         return f'{stop.value} {capsys.readouterr().err}'
 
     return run
+
+
+def test_several_images(folder, tmp_path, run_tool):
+    """A bad one is named at the end, and nothing else is lost."""
+    photos = tmp_path / 'photos'
+    photos.mkdir()
+    for name in ('a.png', 'c.png'):
+        shutil.copy(folder / 'street.png', photos / name)
+    (photos / 'b.jpg').write_text('not a picture')
+    printed = run_tool(folder / 'tiny.py', folder / 'best.pth', '--image',
+                       photos, folder / 'street.png', '--text', 'man',
+                       '--batch-size', 3, '--out', tmp_path / 'out')
+    assert printed.startswith('1 ')  # exit status
+    assert 'error: 1 of 4 images failed:\n' in printed
+    assert 'b.jpg is not an image' in printed
+    assert sorted(p.name for p in (tmp_path / 'out').glob('*.json')) == [
+        'a.json', 'c.json', 'street.json'
+    ]

@@ -58,10 +58,24 @@ def test_dist_test(script):
         'test.py c.py c.pth --launcher pytorch --out r.json')
 
 
+def test_model_folder_alone(script):
+    out = script('dist_test.sh', 'my model', '2', '--out', '3.json').stdout
+    assert '--nproc_per_node=2' in out
+    assert out.rstrip().endswith(
+        'test.py my model --launcher pytorch --out 3.json')
+    out = script('slurm_test.sh', 'gpu', 'job', 'my model', '--tta').stdout
+    assert out.rstrip().endswith('test.py my model --tta --launcher slurm')
+
+
+def test_the_checkpoint_is_no_number_of_processes(script):
+    done = script('dist_test.sh', 'c.py', 'c.pth')
+    assert done.returncode != 0 and 'usage:' in done.stderr
+
+
 @pytest.mark.parametrize('name, last, expected', [
     ('slurm_train.sh', 'work',
      'train.py c.py --work-dir work --launcher slurm --resume'),
-    ('slurm_test.sh', 'c.pth', 'test.py c.py c.pth --launcher slurm --resume')
+    ('slurm_test.sh', 'c.pth', 'test.py c.py c.pth --resume --launcher slurm')
 ])  # yapf: disable
 def test_slurm(script, name, last, expected):
     out = script(
@@ -88,6 +102,21 @@ def test_usage(script, name):
     assert f'{name} ' in done.stderr and 'usage:' in done.stderr
 
 
+@pytest.mark.skipif(
+    not (ROOT / 'Makefile').is_file(), reason='no Makefile here')
+def test_make_app_needs_the_models_of_the_demo(tmp_path):
+    done = subprocess.run([
+        'make', '-C',
+        str(ROOT), 'app', f'MODELS={tmp_path}', 'VENV=/nonexistent'
+    ],
+                          text=True,
+                          capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == (
+        f'make app: {tmp_path}/less is missing, which `make demo` trains: '
+        'run that first')
+
+
 class TestMakeEnv:
 
     def test_no_python(self, script, tmp_path):
@@ -111,3 +140,50 @@ class TestMakeEnv:
         assert done.stderr.splitlines() == [
             'make_env: 1 GB of disk are free here, the environment needs 4'
         ]
+
+    @pytest.fixture
+    def make_env(self, script, tmp_path):
+        """Run it with a Python and a uv that do nothing; give what it says
+        besides how long it took, and the files of what it installs."""
+        programs = tmp_path / 'venv' / 'bin'
+        programs.mkdir(parents=True)
+        for name in ('python', 'uv'):
+            (programs / name).write_text(f'#!/bin/sh\necho {name} "$@"\n')
+            (programs / name).chmod(0o755)
+
+        def run(*groups: str) -> tuple[list[str], list[str]]:
+            log = programs.parent / 'make_env.log'
+            log.unlink(missing_ok=True)
+            done = script('make_env.sh', *groups, VENV=str(programs.parent))
+            assert done.returncode == 0, done.stderr
+            words = log.read_text().split() if log.exists() else []
+            return done.stdout.splitlines()[:-1], [
+                words[i + 1] for i, word in enumerate(words) if word == '-r'
+            ]
+
+        return run
+
+    def test_groups_are_added_once(self, make_env):
+        said, files = make_env()
+        assert 'requirements/runtime.txt' in files
+        assert not {'requirements/app.txt', 'requirements/tests.txt'
+                    } & set(files)
+        assert make_env() == ([], [])
+        said, files = make_env('app')
+        assert 'make_env: requirements/app.txt' in said
+        assert files == ['requirements/app.txt']
+        assert make_env('app', 'tests')[1] == ['requirements/tests.txt']
+        assert make_env('tests', 'app') == make_env() == ([], [])
+
+    def test_a_new_base_is_for_the_groups_too(self, make_env, tmp_path):
+        make_env('app')
+        (tmp_path / 'venv' / '.mmlangseg-stamp-base').write_text('old')
+        files = make_env()[1]
+        assert 'requirements/runtime.txt' in files
+        assert make_env('app')[1] == ['requirements/app.txt']
+
+    def test_no_such_group(self, script):
+        done = script('make_env.sh', 'no_such')
+        assert done.returncode == 1
+        assert done.stderr == ('make_env: there is no '
+                               'requirements/no_such.txt\n')

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from scipy.ndimage import label
-from toy.semires.clutter import (COLOURS, KINDS, LEAST_VISIBLE, PALETTE,
+from toy.semires.clutter import (COLORS, KINDS, LEAST_VISIBLE, PALETTE,
                                  ClutterObject, Scene, iter_scenes, make_scene)
 from toy.semires.clutter_render import change_light, render_scene
 from toy.semires.clutter_shapes import SHAPES, TEXTURES, texture
@@ -14,7 +14,7 @@ GRID = np.meshgrid(np.linspace(-1.5, 1.5, 301), np.linspace(-1.5, 1.5, 301))
 def make_object(kind='disc', x=32., y=32., **fields):
     values = dict(
         kind=kind,
-        colour='red',
+        color='red',
         large=True,
         center=(x, y),
         radius=10.,
@@ -98,7 +98,7 @@ def test_scenes_are_cluttered(scenes):
     assert 0.3 < (visible < 0.95).mean() < 0.8
     items = [item for scene in scenes for item in scene.objects]
     assert {item.kind for item in items} == set(KINDS) <= set(SHAPES)
-    assert {item.colour for item in items} == set(COLOURS) < set(PALETTE)
+    assert {item.color for item in items} == set(COLORS) < set(PALETTE)
     assert {item.texture for item in items} == set(TEXTURES)
     large = [item.radius for item in items if item.large]
     small = [item.radius for item in items if not item.large]
@@ -122,14 +122,14 @@ def test_pictures(scenes):
             far = np.linalg.norm(
                 np.array(list(PALETTE.values())) - mean, axis=1)
             checked += 1
-            assert item.colour in [names[i] for i in np.argsort(far)[:2]]
+            assert item.color in [names[i] for i in np.argsort(far)[:2]]
     assert checked > 35
 
 
 def test_light():
-    grey = np.full((8, 8, 3), 100, dtype=np.uint8)
+    gray = np.full((8, 8, 3), 100, dtype=np.uint8)
     changed = np.stack(
-        [change_light(grey, np.random.default_rng(i)) for i in range(60)])
+        [change_light(gray, np.random.default_rng(i)) for i in range(60)])
     assert changed.dtype == np.uint8 and (changed == changed[:, :1, :1]).all()
     light = changed[:, 0, 0].astype(float)
     assert light.mean(axis=1).min() < 85 and light.mean(axis=1).max() > 115

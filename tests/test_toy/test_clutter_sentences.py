@@ -68,7 +68,7 @@ def read(scene, text):
     fits = []
     for i, item in enumerate(scene.objects):
         if found['kind'] in ('one', item.kind) and found['colour'] in (
-                None, item.colour) and SIZES.get(
+                None, item.color) and SIZES.get(
                     found['size']) in (None, item.large):
             fits.append(i)
     where = (found['before'] or found['after']).strip()
@@ -177,7 +177,7 @@ def test_the_group_names_what_is_needed(described):
     for scene, target, row in all_sentences(described):
         said, group = row['reference'], row['groups'][0]
         without = Reference(said.kind if group != 'kind' else None,
-                            said.colour if group != 'colour' else None,
+                            said.color if group != 'colour' else None,
                             said.large if group != 'size' else None)
         fits = without.fits(scene)
         assert fits[target] and fits.sum() > 1
@@ -194,7 +194,7 @@ def test_minimal_and_redundant_sentences(described):
     for row in redundant:  # nothing is lost
         said, needed = row['spoken'], row['reference']
         assert needed.kind in (None, said.kind)
-        assert needed.colour in (None, said.colour)
+        assert needed.color in (None, said.color)
         assert needed.large in (None, said.large)
         assert (needed.relation, needed.anchor) == (said.relation, said.anchor)
 
@@ -207,9 +207,9 @@ def test_seeded(described):
 
 def scene_of(*objects, size=100):
     scene = Scene(size)
-    for kind, colour, large, x, y in objects:
+    for kind, color, large, x, y in objects:
         scene = scene.with_object(
-            ClutterObject(kind, colour, large, (x, y), 14. if large else 8., 0,
+            ClutterObject(kind, color, large, (x, y), 14. if large else 8., 0,
                           'plain', 6., (0., 0., 0., 0.), (200., 0., 0.)))
     return scene
 
@@ -288,7 +288,7 @@ def test_each_type_takes_its_own_word(described):
         said, group = row['reference'], row['groups'][0]
         total[group] += 1
         rest = Reference(None if group == 'kind' else said.kind,
-                         None if group == 'colour' else said.colour,
+                         None if group == 'colour' else said.color,
                          None if group == 'size' else said.large)
         hits[group] += np.flatnonzero(rest.fits(scene))[-1] == target
     for group in TYPES:

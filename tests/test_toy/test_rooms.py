@@ -55,7 +55,7 @@ def test_rooms_hold_what_they_should(rooms):
     assert all(5 <= len(room.objects) <= 15 for room in rooms)
     items = [item for room in rooms for item in room.objects]
     assert len({item.kind for item in items}) >= 8
-    assert {item.colour for item in items} == set(PALETTE)
+    assert {item.color for item in items} == set(PALETTE)
     assert {item.scale for item in items} >= set(SCALES)
     assert any(item.support is not None for item in items)
     sizes = [len(room_vertices(room)) for room in rooms]
@@ -97,16 +97,16 @@ def test_spacing_suits_small_voxels(rooms):
     assert np.median(distance) > POINT_SPACING / 2
 
 
-def test_render_keeps_colours_apart(rooms):
+def test_render_keeps_colors_apart(rooms):
     rng = np.random.default_rng(0)
     means = {}
     for room in rooms:
         for item in room.objects:
             vertices, rgb = render(item.parts[0], rng)
             assert rgb.dtype == np.uint8 and len(rgb) == len(vertices)
-            means.setdefault(item.colour, []).append(rgb.mean(0))
+            means.setdefault(item.color, []).append(rgb.mean(0))
     palette = np.array([PALETTE[name] for name in means])
-    for index, colours in enumerate(means.values()):
+    for index, colors in enumerate(means.values()):
         error = np.linalg.norm(
-            np.array(colours)[:, None] - 0.9 * palette, axis=-1)
+            np.array(colors)[:, None] - 0.9 * palette, axis=-1)
         assert (error.argmin(axis=1) == index).all()

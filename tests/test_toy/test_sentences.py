@@ -23,8 +23,8 @@ def described():
     return result
 
 
-def make_object(kind, x, y, colour='red', scale=1.0, size=0.4):
-    return ToyObject(kind, colour, scale, np.array([x, y, 0.5]),
+def make_object(kind, x, y, color='red', scale=1.0, size=0.4):
+    return ToyObject(kind, color, scale, np.array([x, y, 0.5]),
                      np.array([size, size, 1.0]))
 
 
@@ -71,8 +71,8 @@ def test_every_sentence_is_unambiguous(described):
             kind = s['groups'][0]
             assert (len(same) == 1) == (kind == 'kind')
             if kind == 'colour':
-                assert [o.colour for o in same].count(item.colour) == 1
-                assert {item.colour, 'grey'} & set(s['token'])
+                assert [o.color for o in same].count(item.color) == 1
+                assert {item.color, 'grey'} & set(s['token'])
             if kind == 'size':
                 scales = [o.scale for o in same]
                 best = max if reference.largest else min
@@ -136,7 +136,7 @@ def test_some_sentences_need_the_relation_alone(described):
             if s['groups'][0] == 'relation':
                 found += any(
                     o is not item and o.kind == item.kind
-                    and o.colour == item.colour and o.scale == item.scale
+                    and o.color == item.color and o.scale == item.scale
                     for o in room.objects)
     assert found > 50
 
@@ -172,6 +172,6 @@ def test_margins():
         make_object('chair', 0, 0, scale=1.1), make_object('chair', 1, 0))
     assert not larger.singles_out(similar, 0)
 
-    coloured = Reference('chair', 'red')
-    assert not coloured.singles_out(similar, 0)
+    colored = Reference('chair', 'red')
+    assert not colored.singles_out(similar, 0)
     assert not Reference('table').singles_out(similar, 0)

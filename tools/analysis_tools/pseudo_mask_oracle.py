@@ -19,32 +19,11 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmengine.utils import import_modules_from_strings
-from torch.utils.data import DataLoader, Dataset
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmseg.registry import DATASETS, MODELS
-
 from mmlangseg.cli.cfg_options import add_cfg_options
-from mmlangseg.cli.config_keys import read_config
-from mmlangseg.cpu.memory import keep_freed_memory
-from mmlangseg.io.nearest import resize_nearest
-from mmlangseg.sseg.evaluation import check_coverage
-from mmlangseg.sseg.pseudo_masks import find_generator_config, stretch_image
-from mmlangseg.sseg.visualization import label_colors, paint_labels
-from mmlangseg.sseg.visualization.semantic_overlay import BACKGROUND
-from mmlangseg.visualization import write_png
-from mmlangseg.visualization.header import add_header
-
-PANEL = 240  # height of a picture on the sheet
-WIDTH = 6 * PANEL  # of the sheet, at least
 
 
 def parse_args() -> argparse.Namespace:
@@ -79,6 +58,32 @@ def parse_args() -> argparse.Namespace:
     if any(given) and not all(given):
         parser.error('--images, --labels and --classes belong together')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.utils import import_modules_from_strings
+from mmseg.registry import DATASETS, MODELS
+from torch.utils.data import DataLoader, Dataset
+
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.table import format_rows
+from mmlangseg.cpu.memory import keep_freed_memory
+from mmlangseg.io.nearest import resize_nearest
+from mmlangseg.sseg.evaluation import check_coverage
+from mmlangseg.sseg.pseudo_masks import find_generator_config, stretch_image
+from mmlangseg.sseg.visualization import label_colors, paint_labels
+from mmlangseg.sseg.visualization.semantic_overlay import BACKGROUND
+from mmlangseg.visualization import write_png
+from mmlangseg.visualization.header import add_header
+
+PANEL = 240  # height of a picture on the sheet
+WIDTH = 6 * PANEL  # of the sheet, at least
 
 
 def build_dataset(args: argparse.Namespace, cfg: Config) -> Dataset:
@@ -254,11 +259,15 @@ def main() -> None:
         sys.exit(f'error: {error}')
     miou, accuracy = oracle.scores()
     features = type(generator.features).__name__
-    print(f'{"features":<16}{"K":>4}{"grid":>10}{"images":>8}{"mIoU":>8}'
-          f'{"aAcc":>8}{"ms/image":>10}')
-    grid = 'x'.join(map(str, maps.shape[1:]))
-    print(f'{features:<16}{generator.num_clusters:>4}{grid:>10}{number:>8}'
-          f'{miou:>8.2f}{accuracy:>8.2f}{1000 * seconds / number:>10.1f}')
+    row = dict(
+        features=features,
+        K=str(generator.num_clusters),
+        grid='x'.join(map(str, maps.shape[1:])),
+        images=str(number),
+        mIoU=f'{miou:.2f}',
+        aAcc=f'{accuracy:.2f}')
+    row['ms/image'] = f'{1000 * seconds / number:.1f}'
+    print(format_rows([[*row], [*row.values()]]))
     if args.sheet:
         write_sheet(
             args.sheet, rows, f'{features}, K = {generator.num_clusters}: '

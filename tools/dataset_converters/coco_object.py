@@ -21,6 +21,7 @@ import argparse
 import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -182,7 +183,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the converter; returns the exit status."""
     args = parse_args(argv)
     suffix = SUFFIX_IGNORE if args.ignore_unlabelled else SUFFIX
-    failures = []
+    failures: list[str] = []
+    function: Callable
     try:
         for split in args.splits:
             folder = args.root / 'annotations' / split

@@ -6,8 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
-from mmengine.utils import ProgressBar
-
+from mmlangseg.cli.progress import Progress
 from mmlangseg.cpu.orphans import exit_with_parent
 
 
@@ -28,7 +27,7 @@ def run_jobs(function: Callable,
         One line ``name: reason`` per job that failed, in the order of jobs.
     """
     attempt = partial(_attempt, function)
-    progress = ProgressBar(len(jobs))
+    progress = Progress('converting', len(jobs), 'files')
     failures, done = [], 0
 
     def collect(reasons) -> None:
@@ -37,7 +36,7 @@ def run_jobs(function: Callable,
             if reason is not None:
                 failures.append(f'{name}: {reason}')
             done += 1
-            progress.update()
+            progress.advance(note=f'{len(failures)} failed')
 
     if workers > 1:
         try:
@@ -52,7 +51,6 @@ def run_jobs(function: Callable,
             ]
     else:
         collect(map(attempt, jobs.values()))
-    print()
     return failures
 
 

@@ -50,7 +50,8 @@ def read_scanrefer_classes(path: Path) -> dict[str, str]:
         name = known.get(_letters(row.get('nyu40class') or ''))
         if name is None:
             index = _nyu40_id(row)
-            name = NYU40[index - 1] if index in range(1, 41) else OTHERS
+            known_id = index is not None and 1 <= index <= len(NYU40)
+            name = NYU40[(index or 0) - 1] if known_id else OTHERS
         classes[row['raw_category']] = name if name in CLASSES else OTHERS
     return classes
 

@@ -9,12 +9,12 @@ from mmlangseg.io.annotations import AnnotationError
 from mmlangseg.less.scans import files as scan_files
 from mmlangseg.less.scans import place_scan
 from mmlangseg.less.scans import read_scan as read_points
-from mmlangseg.less.scans.colors import grey_colors, scale_colors
+from mmlangseg.less.scans.colors import gray_colors, scale_colors
 from mmlangseg.less.scans.ply import (COORDINATES, find_colors,
                                       name_missing_color, read_ply,
                                       stack_properties)
 
-SUFFIXES = ('.ply', '.obj', '.glb', '.las', '.laz', '.pcd')
+SUFFIXES = ('.ply', '.obj', '.glb', '.las', '.laz', '.e57', '.pcd')
 
 
 class ScanError(ValueError):
@@ -52,16 +52,16 @@ def read_scan(path: Path,
     return np.column_stack([xyz, rgb, labels]), offset
 
 
-def read_colors(path: Path, vertices: np.ndarray, grey: bool) -> np.ndarray:
+def read_colors(path: Path, vertices: np.ndarray, gray: bool) -> np.ndarray:
     """Colors in [0, 255], (N, 3)."""
     names = find_colors(vertices)
     if names is not None:
         return scale_colors(path, stack_properties(path, vertices, names))
-    if grey:
-        return grey_colors(len(vertices))
+    if gray:
+        return gray_colors(len(vertices))
     raise ScanError(
         f'{path} has no vertex property "{name_missing_color(vertices)}"; '
-        'add colours, or pass --grey to do without')
+        'add colors, or pass --grey to do without')
 
 
 def read_labels(path: Path, vertices: np.ndarray, name: str) -> np.ndarray:

@@ -7,8 +7,8 @@ reads from ``my_scans``
 
 - ``<scene>.ply``: vertices x, y, z in meters (z up), red, green, blue and an
   integer label per point, 0 = background, otherwise the object; or
-  ``<scene>.obj``, ``.glb``, ``.las``, ``.laz`` or ``.pcd`` with the labels in
-  ``<scene>.labels.npy``;
+  ``<scene>.obj``, ``.glb``, ``.las``, ``.laz``, ``.e57`` (valid points) or
+  ``.pcd`` with the labels in ``<scene>.labels.npy``;
 - ``referring.json``: list of rows in ScanRefer's schema with ``scene_id``,
   ``object_id`` (the label; or ``object_ids``, a list), ``ann_id``,
   ``description`` and maybe ``object_name``, ``token``, ``kind``;
@@ -33,19 +33,56 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-from mmengine.utils import ProgressBar
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', type=Path, help='folder of the scans')
+    parser.add_argument('out', type=Path, help='data root to write')
+    parser.add_argument(
+        '--annotations', type=Path, help='by default SOURCE/referring.json')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        help='names of lists SOURCE/<split>.txt, by default those of train, '
+        'val and test that exist')
+    parser.add_argument('--name', help='name of the data set')
+    parser.add_argument(
+        '--label',
+        default='label',
+        help='vertex property that holds the object')
+    parser.add_argument(
+        '--scale', type=float, default=1.0, help='factor to meters')
+    parser.add_argument(
+        '--grey', action='store_true', help='accept scans without colors')
+    parser.add_argument(
+        '--no-center',
+        dest='center',
+        action='store_false',
+        help='leave the scans where they are')
+    parser.add_argument(
+        '--drop-invalid',
+        action='store_true',
+        help='drop points with NaN or infinite coordinates')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+import numpy as np
 from labelled_scans import find_scans, read_scan
 
+from mmlangseg.cli.progress import track
 from mmlangseg.io.annotations import AnnotationError, load_json
 from mmlangseg.io.files import write_json
-from mmlangseg.less.datasets import annotations
+from mmlangseg.less.datasets import annotations as referring
 from mmlangseg.less.scans import files as scan_files
 
 FEW_POINTS = 10
@@ -79,7 +116,7 @@ def read_rows(path: Path) -> list[dict]:
     rows = load_json(path)
     if not isinstance(rows, list) or not rows:
         raise AnnotationError(f'{path} is not a non-empty list of rows')
-    return annotations.clean_rows([
+    return referring.clean_rows([
         dict(row, groups=[row['kind']])
         if isinstance(row, dict) and 'kind' in row else row for row in rows
     ], path)
@@ -96,7 +133,8 @@ def read_splits(source: Path, names: list[str] | None,
     if not names:
         raise AnnotationError(f'{source} has no train.txt or val.txt: list '
                               'the scenes of each split, one per line')
-    splits, owner = {}, {}
+    splits: dict = {}
+    owner: dict = {}
     for name in names:
         path = source / f'{name}.txt'
         splits[name] = scan_files.read_scene_list(path)
@@ -128,8 +166,7 @@ def convert(args: argparse.Namespace) -> list[str]:
 
     faults, notes, offsets = [], [], {}
     used = [scene for scenes in splits.values() for scene in scenes]
-    progress = ProgressBar(len(used))
-    for scene in used:
+    for scene in track(used, 'converting', 'scans'):
         try:
             scan, offset = read_scan(files[scene], args)
         except (OSError, ValueError, ImportError) as error:
@@ -143,8 +180,6 @@ def convert(args: argparse.Namespace) -> list[str]:
             # objectId = label, and the mask holds objectId + 1.
             scan_files.write_scan(args.out, scene, scan[:, :6],
                                   np.where(labels > 0, labels + 1, 0))
-        progress.update()
-    print()
     unused = sorted(set(known) - set(used))
     if unused:
         notes.append(f'{len(unused)} scans are in no split: '
@@ -186,47 +221,13 @@ def write_splits(out: Path, name: str, splits: dict[str, list[str]],
         scan_files.write_infos(out / f'infos_{split}.pkl',
                                {scene: np.eye(4)
                                 for scene in scenes}, name)
-        annotations.write_annotations(out / 'annotations' / f'{split}.json',
-                                      dict(dataset=name, split=split), rows)
+        referring.write_annotations(out / 'annotations' / f'{split}.json',
+                                    dict(dataset=name, split=split), rows)
         groups = Counter(group for row in rows for group in row['groups'])
         print(
             f'{split}: {len(scenes)} scans, {len(rows)} sentences',
             *[f'{group} {count}' for group, count in groups.items()],
             sep=', ')
-
-
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', type=Path, help='folder of the scans')
-    parser.add_argument('out', type=Path, help='data root to write')
-    parser.add_argument(
-        '--annotations', type=Path, help='by default SOURCE/referring.json')
-    parser.add_argument(
-        '--splits',
-        nargs='+',
-        help='names of lists SOURCE/<split>.txt, by default those of train, '
-        'val and test that exist')
-    parser.add_argument('--name', help='name of the data set')
-    parser.add_argument(
-        '--label',
-        default='label',
-        help='vertex property that holds the object')
-    parser.add_argument(
-        '--scale', type=float, default=1.0, help='factor to metres')
-    parser.add_argument(
-        '--grey', action='store_true', help='accept scans without colours')
-    parser.add_argument(
-        '--no-center',
-        dest='center',
-        action='store_false',
-        help='leave the scans where they are')
-    parser.add_argument(
-        '--drop-invalid',
-        action='store_true',
-        help='drop points with NaN or infinite coordinates')
-    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:

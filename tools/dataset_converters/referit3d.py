@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmlangseg.io.annotations import AnnotationError, raise_faults
-from mmlangseg.less.datasets import annotations
+from mmlangseg.less.datasets import annotations as referring
 from mmlangseg.text import split_words
 
 COLUMNS = ('scan_id', 'stimulus_id', 'target_id', 'utterance', 'instance_type')
@@ -58,7 +58,7 @@ def clean_referit3d(path: Path, rows: list, scenes: Iterable[str],
     if not found:
         raise AnnotationError(f'{path} has no row of these scans: is it the '
                               'right split?')
-    return annotations.clean_rows(found, path), dropped
+    return referring.clean_rows(found, path), dropped
 
 
 def _clean_row(item: dict[str, Any], index: int) -> dict:
@@ -107,10 +107,12 @@ def _depends_on_view(item: dict[str, Any], token: list[str]) -> bool:
         return said
     if str(said).lower() in ('true', 'false'):
         return str(said).lower() == 'true'
-    return bool(set(annotations.VIEW_WORDS) & {word.lower() for word in token})
+    return bool(set(referring.VIEW_WORDS) & {word.lower() for word in token})
 
 
-def _text(item: dict[str, Any], *names: str, default: str = None) -> str:
+def _text(item: dict[str, Any],
+          *names: str,
+          default: str | None = None) -> str:
     for name in names:
         if item.get(name) is not None:
             if not isinstance(item[name], str):

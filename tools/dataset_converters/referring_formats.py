@@ -73,7 +73,7 @@ def guess_format(path: Path, rows: list) -> str | None:
     The name of the file counts only between formats that have the same
     fields: Nr3D and Sr3D in ScanRefer's schema.
     """
-    fields = set()
+    fields: set[str] = set()
     for row in rows[:100]:
         if isinstance(row, dict):
             fields.update(row)

@@ -1,7 +1,7 @@
 """The objects of a raw ScanNet scan, painted on its vertices."""
 from __future__ import annotations
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -141,6 +141,7 @@ def _check_group(group: object) -> ScanObject:
     if not isinstance(group, dict):
         raise ValueError('it is not an object with "objectId", "label" and '
                          '"segments"')
+    object_id: Any
     object_id, label, segments = (
         group.get(key) for key in ('objectId', 'label', 'segments'))
     if not _is_id(object_id) or object_id >= scan_files.MAX_LABEL:
@@ -156,9 +157,9 @@ def _check_group(group: object) -> ScanObject:
     return ScanObject(object_id, label, frozenset(segments))
 
 
-def _is_segment(value: object) -> bool:
+def _is_segment(value: Any) -> bool:
     return type(value) is int and abs(value) < 2**63  # bool is no number here
 
 
-def _is_id(value: object) -> bool:
+def _is_id(value: Any) -> bool:
     return _is_segment(value) and value >= 0

@@ -22,12 +22,49 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from label_table import OTHERS, read_scanrefer_classes
-from referit3d import clean_referit3d
 from referring_formats import FORMATS, as_scanrefer, guess_format, read_rows
 
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', type=Path, help='JSON or CSV file')
+    parser.add_argument(
+        'data_root', type=Path, help='root of the processed scans')
+    parser.add_argument('--split', required=True, help='train or val')
+    parser.add_argument(
+        '--format',
+        choices=sorted(FORMATS),
+        help='format of the source, by default told by its content')
+    parser.add_argument(
+        '--name', help='name of the data set, by default that of the format')
+    parser.add_argument('--out', type=Path, help='annotation file to write')
+    parser.add_argument(
+        '--info-file',
+        type=Path,
+        help='by default DATA_ROOT/scannet_infos_SPLIT.pkl')
+    parser.add_argument(
+        '--label-table',
+        type=Path,
+        help='by default DATA_ROOT/meta_data/scannetv2-labels.combined.tsv')
+    parser.add_argument(
+        '--all-rows',
+        action='store_true',
+        help='Nr3D, Sr3D: keep utterances that do not name the class')
+    args = parser.parse_args(argv)
+    args.error = parser.error
+    return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+from label_table import OTHERS, read_scanrefer_classes
+from referit3d import clean_referit3d
+
 from mmlangseg.io.annotations import raise_faults
-from mmlangseg.less.datasets import annotations
+from mmlangseg.less.datasets import annotations as referring
 from mmlangseg.less.scans import files as scan_files
 
 # Counted in the published files: scenes, objects, expressions, unique.
@@ -61,7 +98,7 @@ def add_unique_groups(rows: list[dict], classes: dict[str, str]) -> None:
 
 def clean_scanrefer(path: Path, rows: list) -> list[dict]:
     """Check rows of ScanRefer; a key ``groups`` is kept if there is one."""
-    rows = annotations.clean_rows(
+    rows = referring.clean_rows(
         [as_scanrefer(row) if isinstance(row, dict) else row for row in rows],
         path)
     raise_faults(path, [
@@ -83,7 +120,7 @@ def clean_multi3drefer(path: Path, rows: list) -> list[dict]:
         for key in ('object_ids', 'eval_type')
         if isinstance(row, dict) and key not in row
     ])
-    return annotations.clean_rows([
+    return referring.clean_rows([
         dict(row, groups=[row['eval_type']]) if isinstance(row, dict) else row
         for row in rows
     ], path)
@@ -103,7 +140,8 @@ def check_scans(path: Path, rows: list[dict], infos: dict[str,
     by_scene: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
         by_scene.setdefault(row['scene_id'], []).append(index)
-    missing, faults, copies, empty = [], {}, Counter(), set()
+    missing, faults, empty = [], {}, set()
+    copies: Counter = Counter()
     for scene, indices in by_scene.items():
         size = scan_files.scan_size(data_root, scene)
         if scene not in infos or size is None:
@@ -172,38 +210,6 @@ def report(name: str, split: str, rows: list[dict]) -> list[str]:
     return lines
 
 
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', type=Path, help='JSON or CSV file')
-    parser.add_argument(
-        'data_root', type=Path, help='root of the processed scans')
-    parser.add_argument('--split', required=True, help='train or val')
-    parser.add_argument(
-        '--format',
-        choices=sorted(FORMATS),
-        help='format of the source, by default told by its content')
-    parser.add_argument(
-        '--name', help='name of the data set, by default that of the format')
-    parser.add_argument('--out', type=Path, help='annotation file to write')
-    parser.add_argument(
-        '--info-file',
-        type=Path,
-        help='by default DATA_ROOT/scannet_infos_SPLIT.pkl')
-    parser.add_argument(
-        '--label-table',
-        type=Path,
-        help='by default DATA_ROOT/meta_data/scannetv2-labels.combined.tsv')
-    parser.add_argument(
-        '--all-rows',
-        action='store_true',
-        help='Nr3D, Sr3D: keep utterances that do not name the class')
-    args = parser.parse_args(argv)
-    args.error = parser.error
-    return args
-
-
 def convert(args: argparse.Namespace) -> None:
     """Read, check, report and write."""
     rows = read_source(args)
@@ -235,8 +241,8 @@ def convert(args: argparse.Namespace) -> None:
     name = args.name or FORMATS[args.format]
     out = args.out or (args.data_root / 'annotations' /
                        f'{args.format}_{args.split}.json')
-    annotations.write_annotations(out, dict(dataset=name, split=args.split),
-                                  rows)
+    referring.write_annotations(out, dict(dataset=name, split=args.split),
+                                rows)
     print(*report(name, args.split, rows), f'wrote {out}', sep='\n')
 
 

@@ -145,6 +145,7 @@ class Lane:
     def _end(self, status: int) -> None:
         part, seconds = self.part, time.monotonic() - self.started
         self.process = self.part = None
+        assert part is not None  # a process has ended
         missing = part.missing()
         if status or missing:
             raise PartFailedError(failure(part, self.out, status, missing))

@@ -4,11 +4,12 @@ import os
 import re
 from pathlib import Path
 
-# MMEngine's log: "Iter(train) [ 50/450]  ...  eta: 0:03:02"
-_TRAINING = re.compile(r'\((train|val|test)\).*?\[ *(\d+)/(\d+)\].*?'
-                       r'eta: (?:(\d+) days?, )?(\d+):(\d\d):(\d\d)')
-# MMEngine's ProgressBar: "[>>> ] 389/400, 43.2 task/s, elapsed: 9s, ETA:  0s"
-_BAR = re.compile(r'\] (\d+)/(\d+), .*?ETA: +(\d+)s')
+_TIME = r'(?:(\d+) days?, )?(\d+):(\d\d):(\d\d)'
+_ESTIMATES = (
+    # MMEngine's log: "Iter(train) [ 50/450]  ...  eta: 0:03:02"
+    re.compile(r'\((?:train|val|test)\).*?\[ *(\d+)/(\d+)\].*?eta: ' + _TIME),
+    # mmlangseg.cli.progress: "rooms: 389/400 scans, 0.02 s each, 0:00:09 left"
+    re.compile(rf': (\d+)/(\d+) \w+, \S+ s each, {_TIME} left'))
 _TAIL_BYTES = 20_000
 
 
@@ -16,22 +17,20 @@ def seconds_left(log: str) -> float | None:
     """Find the latest estimate in a log.
 
     Args:
-        log: Text of the log, or its end; bars may rewrite their line by
-            carriage returns.
+        log: Text of the log, or its end.
 
     Returns:
         Seconds, or None where the log has no estimate yet, or what it
         estimated is done.
     """
-    for line in reversed(re.split(r'[\r\n]+', log)):
-        if match := _TRAINING.search(line):
-            if match[2] == match[3]:
-                return None
-            days, hours, minutes, seconds = (
-                int(value or 0) for value in match.groups()[3:])
-            return ((days * 24 + hours) * 60 + minutes) * 60. + seconds
-        if match := _BAR.search(line):
-            return None if match[1] == match[2] else float(match[3])
+    for line in reversed(log.splitlines()):
+        for pattern in _ESTIMATES:
+            if match := pattern.search(line):
+                if match[1] == match[2]:
+                    return None
+                days, hours, minutes, seconds = (
+                    int(value or 0) for value in match.groups()[2:])
+                return ((days * 24 + hours) * 60 + minutes) * 60. + seconds
     return None
 
 

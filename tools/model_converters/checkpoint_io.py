@@ -72,8 +72,10 @@ def mark_kernel_layout(weights: dict[str, Tensor]) -> OrderedDict:
     """State dict that declares kernels to be (out, k, k, k, in)."""
     state = OrderedDict(weights)
     modules = {name.rpartition('.')[0] for name in state}
-    state._metadata = OrderedDict(
-        (module, dict(version=_SPCONV_VERSION)) for module in sorted(modules))
+    versions = ((module, dict(version=_SPCONV_VERSION))
+                for module in sorted(modules))
+    # where PyTorch keeps the versions of modules
+    setattr(state, '_metadata', OrderedDict(versions))
     return state
 
 

@@ -109,7 +109,8 @@ def set_outputs(model, renamed: dict[str, tuple[str, list]]) -> None:
         if name not in made:
             raise ValueError(
                 f'the graph has no tensor {name}: it is another network')
-    needed, kept = set(renamed), []
+    needed = set(renamed)
+    kept: list = []
     for node in reversed(graph.node):  # they are in order of computation
         if needed & set(node.output):
             needed |= set(node.input)

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from mmlangseg.io.digest import sha256_of
 
@@ -151,7 +152,7 @@ def _read_tar(path: Path, limits: Mapping[str, int]) -> dict[str, bytes]:
     return found
 
 
-def _read(file: io.BufferedIOBase, path: Path, name: str, limit: int) -> bytes:
+def _read(file: IO[bytes] | None, path: Path, name: str, limit: int) -> bytes:
     content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f'{path}: {name} has more than {limit} bytes')

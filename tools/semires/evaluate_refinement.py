@@ -19,21 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.runner import Runner
-from mmseg.registry import DATASETS, MODELS
-
-from mmlangseg.apis.model import load_config, load_model
 from mmlangseg.cli.cfg_options import CfgOptions, split_option
-from mmlangseg.cli.config_keys import read_config
-from mmlangseg.cli.progress import Progress
-from mmlangseg.engine.subset import keep_evenly_spaced
-from mmlangseg.io.files import write_json
-from mmlangseg.semires.candidates import Candidates
-from mmlangseg.semires.models.lavt import stack_targets
-from mmlangseg.visualization.overlay import mask_iou
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,6 +49,26 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS, MODELS
+
+from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.progress import track
+from mmlangseg.cli.table import format_rows
+from mmlangseg.engine.subset import keep_evenly_spaced
+from mmlangseg.io.files import write_json
+from mmlangseg.semires.candidates import Candidates
+from mmlangseg.semires.models.lavt import stack_targets
+from mmlangseg.visualization.overlay import mask_iou
+
+
 def read_refiner(words: list[str]) -> dict:
     """Config of a refiner from its type and ``KEY=VALUE`` words."""
     if MODELS.get(words[0]) is None:
@@ -89,7 +95,7 @@ def unlabelled_images(cfg: Config) -> dict:
 def require_candidates(refiners: list[tuple], images: dict) -> None:
     """Refuse a refiner of candidates where the config loads none."""
     loaded = any(transform.type == 'LoadMaskCandidates'
-                 for branches in images.pipeline
+                 for branches in images['pipeline']
                  for transform in branches.get('unsup_teacher', ()))
     for name, refiner in refiners:
         if getattr(refiner, 'uses_candidates', True) and not loaded:
@@ -117,8 +123,7 @@ def pseudo_labels(
         model: torch.nn.Module,
         loader) -> Iterator[tuple[np.ndarray, np.ndarray, Candidates | None]]:
     """Give mask and truth, bool (H, W), and the candidates of each object."""
-    progress = Progress('teacher', len(loader), 'batches')
-    for batch in loader:
+    for batch in track(loader, 'teacher', 'batches'):
         weak = {key: branch['unsup_teacher'] for key, branch in batch.items()}
         # that of one branch; the other branches are not needed
         data = model.data_preprocessor.data_preprocessor(weak, training=True)
@@ -131,7 +136,6 @@ def pseudo_labels(
         for sample, mask, true in zip(samples, masks, truth):
             yield (mask.cpu().numpy(), true.cpu().numpy(),
                    sample.get('candidates'))
-        progress.advance()
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -176,12 +180,12 @@ def main() -> None:
         name: summarize(before, after[:, i], matched[:, i])
         for i, (name, _) in enumerate(refiners)
     }
-    print(f'{len(before)} objects, mIoU of the teacher {before.mean():.1f}\n\n'
-          '| refiner | matched, % | mIoU | matched: before | after |\n'
-          '|---|---|---|---|---|')
+    cells = [['refiner', 'matched, %', 'mIoU', 'matched: before', 'after']]
     for name, row in rows.items():
-        print(f'| {name} | ' + ' | '.join(f'{value:.1f}'
-                                          for value in row.values()) + ' |')
+        cells.append([name, *(f'{value:.1f}' for value in row.values())])
+    print(
+        f'{len(before)} objects, mIoU of the teacher {before.mean():.1f}\n\n' +
+        format_rows(cells, markdown=True))
     if args.out:
         write_json(
             args.out,

@@ -21,32 +21,19 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-import numpy as np
-from mmengine.utils import import_modules_from_strings
-
 from mmlangseg.cli.cfg_options import CfgOptions
-from mmlangseg.cli.progress import Progress
-from mmlangseg.cpu.memory import keep_freed_memory
-from mmlangseg.engine.local_device import is_device_fault, local_device
-from mmlangseg.engine.sharding import exit_code, launched
-from mmlangseg.io.images import SUFFIXES, read_image
-from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, RESIZE_RULES,
-                                          CandidateCache, Candidates,
-                                          draw_candidates, read_released)
-from mmlangseg.semires.datasets import (find_images, find_refs_file,
-                                        read_instances, read_refs,
-                                        select_split)
-from mmlangseg.visualization import write_png
+from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
+                                  report_failures)
 
-MAX_DIGITS = 18  # of an id in a file of the cache
-_SOURCES = sorted(CANDIDATE_SOURCES.module_dict)
+# of this package; named here, as importing them takes seconds
+SOURCES = ('huggingface', 'onnx-sam', 'prompted', 'regions',
+           'segment-anything')
 
 
 def parse_args() -> argparse.Namespace:
@@ -70,7 +57,7 @@ def parse_args() -> argparse.Namespace:
         metavar=('H', 'W'),
         help='of the masks: that of the training images')
     add('--resize',
-        choices=sorted(RESIZE_RULES),
+        choices=['center', 'corner'],
         help='which pixel of a mask is the nearest at another size: center, '
         'as for true masks, or corner, as in the released code; center if '
         'left, but corner for --import-released')
@@ -80,7 +67,7 @@ def parse_args() -> argparse.Namespace:
         'for a config whose LoadImage does that')
     add('--source',
         default='regions',
-        help=f'what proposes the masks: {", ".join(_SOURCES)}, or a class of '
+        help=f'what proposes the masks: {", ".join(SOURCES)}, or a class of '
         'your own that --custom-imports registers')
     add('--custom-imports',
         nargs='+',
@@ -102,22 +89,42 @@ def parse_args() -> argparse.Namespace:
         metavar='IMAGE',
         help='draw the candidates of this image (those of the cache if it '
         'has them), and write nothing else')
-    add('--out', type=Path, help='of --inspect; IMAGE_candidates.png if left')
+    add('--out',
+        type=Path,
+        help='of --inspect; CACHE_pictures/IMAGE.png if left')
     add('--device', help='of the source; a GPU if there is one')
-    rank, world, _ = launched()
-    add('--num-shards', type=int, default=world, help='how many processes')
-    add('--shard', type=int, default=rank, help='which of them this is')
+    add_shards(parser)
     args = parser.parse_args()
     if args.resize is None:
         args.resize = 'corner' if args.import_released else 'center'
-    if not 0 <= args.shard < args.num_shards:
-        parser.error('--shard must be from 0 to --num-shards - 1')
+    check_shards(parser, args)
     if args.import_released and not args.annotations:
         parser.error('--import-released needs --annotations, which say what '
                      'image a ref_id belongs to')
     if not (args.images or args.import_released or args.inspect):
         parser.error('--images is missing')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+from mmengine.utils import import_modules_from_strings
+
+from mmlangseg.cli.sharding import exit_code
+from mmlangseg.cpu.memory import keep_freed_memory
+from mmlangseg.engine.local_device import local_device
+from mmlangseg.io.images import SUFFIXES, read_image
+from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, CandidateCache,
+                                          Candidates, draw_candidates,
+                                          read_released)
+from mmlangseg.semires.datasets import (find_images, find_refs_file,
+                                        read_instances, read_refs,
+                                        select_split)
+from mmlangseg.visualization import write_png
+
+MAX_DIGITS = 18  # of an id in a file of the cache
 
 
 def list_images(
@@ -156,7 +163,8 @@ def load_image(path: Path, args: argparse.Namespace,
 
 def list_folder(folder: Path) -> dict[int, Path]:
     """Images of a folder, by the number at the end of their names."""
-    images, faults = {}, []
+    images: dict[int, Path] = {}
+    faults = []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in SUFFIXES:
             continue
@@ -218,41 +226,6 @@ def build_source(args: argparse.Namespace):
     return CANDIDATE_SOURCES.build(dict(type=args.source, **options))
 
 
-def run(cache: CandidateCache, jobs: dict[int, Path],
-        make: Callable[[Path], Candidates], title: str) -> list[str]:
-    """Make what is missing in a cache.
-
-    Args:
-        cache: Where it goes.
-        jobs: File of each image id.
-        make: Gives the candidates of a file, at any size.
-        title: Begins every line that is printed.
-
-    Returns:
-        list[str]: One line per failure.
-    """
-    missing = [img_id for img_id in jobs if img_id not in cache]
-    print(
-        f'{title}: {len(jobs)} images, {len(jobs) - len(missing)} have '
-        'candidates already',
-        flush=True)
-    failures, total = [], 0
-    progress = Progress(title, len(missing), 'images')
-    for img_id in missing:
-        try:
-            candidates = make(jobs[img_id]).resized(cache.size,
-                                                    cache.header['resize'])
-            cache.save(img_id, candidates)
-            total += len(candidates)
-        except Exception as error:  # one bad image must not stop the others
-            if is_device_fault(error):
-                raise
-            failures.append(f'{jobs[img_id]} (image {img_id}): '
-                            f'{type(error).__name__}: {error}')
-        progress.advance(note=f'{total} masks, {len(failures)} failed')
-    return failures
-
-
 def draw(args: argparse.Namespace) -> None:
     """Draw the candidates of one image."""
     image = read_image(
@@ -266,7 +239,8 @@ def draw(args: argparse.Namespace) -> None:
                 origin = f'from {args.cache}'
     if candidates is None:
         candidates, origin = build_source(args)(image), f'by {args.source}'
-    out = args.out or Path(f'{args.inspect.stem}_candidates.png')
+    out = args.out or Path(f'{args.cache}_pictures',
+                           f'{args.inspect.stem}.png')
     write_png(out, draw_candidates(image, candidates.resized(image.shape[:2])))
     print(f'{len(candidates)} candidates {origin}: {out}')
 
@@ -280,7 +254,7 @@ def main() -> None:
             return
         if args.import_released:
             jobs, make = list_released(args), read_released
-            generator = dict(name='released', parameters={})
+            generator: dict = dict(name='released', parameters={})
         else:
             (jobs, sizes), source = list_images(args), build_source(args)
             generator = dict(name=args.source, parameters=source.parameters)
@@ -300,10 +274,15 @@ def main() -> None:
                 generator=generator))
     except (OSError, ValueError, ImportError) as error:
         sys.exit(f'error: {error}')
-    mine = dict(sorted(jobs.items())[args.shard::args.num_shards])
-    failures = run(cache, mine, make, f'shard {args.shard}/{args.num_shards}')
-    if failures:
-        print(f'{len(failures)} images failed:', *failures, sep='\n  ')
+
+    def save(img_id: int) -> None:
+        candidates = make(jobs[img_id])
+        cache.save(img_id, candidates.resized(cache.size, args.resize))
+
+    names = {i: f'{path} (image {i})' for i, path in jobs.items()}
+    failures = make_missing(args, names, 'candidates', cache.__contains__,
+                            save)
+    report_failures(failures)
     # other processes may not be ready yet, or have stopped
     count = sum(img_id in cache for img_id in jobs)
     print(f'{args.cache} has candidates of {count} of {len(jobs)} images')

@@ -29,23 +29,10 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from pycocotools import mask as mask_utils
-
-from mmlangseg.apis import ImageResult, SemiRESInferencer
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.command_line import add_model, check_model
-from mmlangseg.cli.progress import Progress
-from mmlangseg.engine.local_device import is_device_fault, local_device
-from mmlangseg.engine.model_source import open_model
-from mmlangseg.engine.sharding import exit_code, launched
-from mmlangseg.io.annotations import load_json
-from mmlangseg.io.files import write_json
-from mmlangseg.semires.candidates.rle import encode
-from mmlangseg.semires.datasets import (find_images, find_refs_file,
-                                        read_image_ids, read_instances,
-                                        read_refs, select_split)
-
-PARTS, SPLIT_BY = 'parts', 'labels'
+from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
+                                  report_failures)
 
 
 def parse_args() -> argparse.Namespace:
@@ -71,16 +58,32 @@ def parse_args() -> argparse.Namespace:
         default=0.,
         help='leave out sentences whose mask has a smaller mean probability')
     add('--device', help='a GPU if there is one')
-    rank, world, _ = launched()
-    add('--num-shards', type=int, default=world, help='how many processes')
-    add('--shard', type=int, default=rank, help='which of them this is')
+    add_shards(parser)
     args = parser.parse_args()
-    if not 0 <= args.shard < args.num_shards:
-        parser.error('--shard must be from 0 to --num-shards - 1')
+    check_shards(parser, args)
     if args.out.resolve() == args.annotations.resolve():
         parser.error('--out would replace the annotations: name another one')
     check_model(parser, args)
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+from pycocotools import mask as mask_utils
+
+from mmlangseg.apis import ImageResult, SemiRESInferencer
+from mmlangseg.cli.sharding import exit_code
+from mmlangseg.engine.local_device import local_device
+from mmlangseg.engine.model_source import open_model
+from mmlangseg.io.annotations import load_json
+from mmlangseg.io.files import write_json
+from mmlangseg.semires.candidates.rle import encode
+from mmlangseg.semires.datasets import (find_images, find_refs_file,
+                                        read_image_ids, read_instances,
+                                        read_refs, select_split)
+
+PARTS, SPLIT_BY = 'parts', 'labels'
 
 
 def read_sentences(
@@ -125,31 +128,20 @@ def label(inferencer: SemiRESInferencer, args: argparse.Namespace,
           by_image: dict[int, list[dict]], images: dict,
           paths: dict[str, str]) -> list[str]:
     """Write a part per image that has none. Returns a line per failure."""
-    ids = sorted(by_image)[args.shard::args.num_shards]
-    missing = [i for i in ids if not part_of(args.out, i).is_file()]
-    title = f'shard {args.shard}/{args.num_shards}'
-    print(
-        f'{title}: {len(ids)} images, {len(ids) - len(missing)} have labels '
-        'already',
-        flush=True)
-    progress, failures = Progress(title, len(missing), 'images'), []
-    for image_id in missing:
+
+    def make(image_id: int) -> None:
         refs, row = by_image[image_id], images[image_id]
         texts = [s['text'] for ref in refs for s in ref['sentences']]
-        try:
-            results = inferencer(paths[row['file_name']], texts)
-            size = row['height'], row['width']
-            if results[0].mask.shape != size:
-                raise ValueError(f'it has {results[0].mask.shape} pixels, the '
-                                 f'annotations say {size}')
-            write_json(part_of(args.out, image_id), describe(results, refs))
-        except Exception as error:  # one bad image must not stop the others
-            if is_device_fault(error):
-                raise
-            failures.append(f'{row["file_name"]}: {type(error).__name__}: '
-                            f'{error}')
-        progress.advance(note=f'{len(failures)} failed')
-    return failures
+        results = inferencer(paths[row['file_name']], texts)
+        size = row['height'], row['width']
+        if results[0].mask.shape != size:
+            raise ValueError(f'it has {results[0].mask.shape} pixels, the '
+                             f'annotations say {size}')
+        write_json(part_of(args.out, image_id), describe(results, refs))
+
+    names = {i: images[i]['file_name'] for i in by_image}
+    return make_missing(args, names, 'labels',
+                        lambda i: part_of(args.out, i).is_file(), make)
 
 
 def part_of(out: Path, image_id: int) -> Path:
@@ -160,7 +152,9 @@ def part_of(out: Path, image_id: int) -> Path:
 def write_dataset(args: argparse.Namespace, by_image: dict, images: dict,
                   origin: str) -> None:
     """Write the labels of all images as REFER's files."""
-    annotations, refs, left = [], [], 0
+    annotations: list[dict] = []
+    refs: list[dict] = []
+    left = 0
     for image_id in sorted(by_image):
         for row in load_json(part_of(args.out, image_id)):
             if row['score'] < args.min_score:
@@ -224,11 +218,10 @@ def main() -> None:
                                        or local_device())
         write_json(header, origin)
         failures = label(inferencer, args, by_image, images, paths)
-        if failures:
-            print(f'{len(failures)} images failed:', *failures, sep='\n  ')
-        elif all(part_of(args.out, i).is_file() for i in by_image):
+        report_failures(failures)
+        if all(part_of(args.out, i).is_file() for i in by_image):
             write_dataset(args, by_image, images, origin['model'])
-        else:
+        elif not failures:
             print('other processes still label images')
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')

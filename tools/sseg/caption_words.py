@@ -21,16 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS
-
 from mmlangseg.cli.cfg_options import CfgOptions
-from mmlangseg.cli.config_keys import read_config
-from mmlangseg.sseg.datasets import ImageTextDataset
-from mmlangseg.sseg.datasets.pair_source import BrokenPairError
-from mmlangseg.sseg.vocabulary.build_vocabulary import build_vocabulary
-from mmlangseg.text import split_words, write_vocabulary
 
 
 def parse_args() -> argparse.Namespace:
@@ -56,6 +47,20 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.sseg.datasets import ImageTextDataset
+from mmlangseg.sseg.datasets.pair_source import BrokenPairError
+from mmlangseg.sseg.vocabulary.build_vocabulary import build_vocabulary
+from mmlangseg.text import split_words, write_vocabulary
+
+
 def build_dataset(cfg: Config) -> ImageTextDataset:
     """The pairs of the training, each once, as they are in the files."""
     config = cfg.train_dataloader.dataset.copy()
@@ -72,7 +77,8 @@ def build_dataset(cfg: Config) -> ImageTextDataset:
 
 def count_words(dataset: ImageTextDataset) -> tuple[Counter, list[str]]:
     """In how many captions each word is, and a line per broken pair."""
-    words, broken = Counter(), []
+    words: Counter = Counter()
+    broken = []
     for index in range(len(dataset)):
         try:
             text = dataset.get_data_info(index)['text']
@@ -83,10 +89,10 @@ def count_words(dataset: ImageTextDataset) -> tuple[Counter, list[str]]:
     return words, broken
 
 
-def unknown_classes(vocabulary: dict, words: set[str]) -> tuple[list, int]:
+def unknown_classes(config: dict, words: set[str]) -> tuple[list, int]:
     """Classes of a config none of whose names consists of known words, and
     how many classes there are."""
-    vocabulary = build_vocabulary(vocabulary)
+    vocabulary = build_vocabulary(config)
     unknown = [
         label
         for label, names in zip(vocabulary.classes, vocabulary.prompt_names)

@@ -26,30 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmengine.utils import import_modules_from_strings
-from mmseg.registry import MODELS
-from torch.utils.data import DataLoader, Dataset
-
 from mmlangseg.cli.cfg_options import add_cfg_options
-from mmlangseg.cli.config_keys import read_config
-from mmlangseg.cli.progress import Progress
-from mmlangseg.cpu.memory import keep_freed_memory
-from mmlangseg.engine.local_device import local_device
-from mmlangseg.engine.sharding import exit_code, launched
-from mmlangseg.io.files import write_text
-from mmlangseg.io.images import read_image
-from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache,
-                                         find_generator_config, stretch_image)
-from mmlangseg.sseg.pseudo_masks.whole_images import (WholeImage, WholeImages,
-                                                      build_whole_images)
-from mmlangseg.sseg.visualization import draw_labels
-from mmlangseg.visualization import write_png
-
-LISTED = 20  # failures
+from mmlangseg.cli.shards import (add_shards, check_shards, report_failures,
+                                  start_shard)
 
 
 def parse_args() -> argparse.Namespace:
@@ -79,19 +58,40 @@ def parse_args() -> argparse.Namespace:
         'sample (those of the cache if it has them), and write nothing else')
     add('--out',
         type=Path,
-        help='of --inspect; IMAGE_pseudo_masks.png if '
-        'left')
+        help='of --inspect; CACHE_pictures/IMAGE.png if left')
     add('--device', help='of the generator; a GPU if there is one')
-    rank, world, _ = launched()
-    add('--num-shards', type=int, default=world, help='how many processes')
-    add('--shard', type=int, default=rank, help='which of them this is')
+    add_shards(parser)
     args = parser.parse_args()
-    if not 0 <= args.shard < args.num_shards:
-        parser.error('--shard must be from 0 to --num-shards - 1')
+    check_shards(parser, args)
     if min(*args.size, args.batch_size, args.shard_size or 1) < 1 \
             or args.workers < 0:
         parser.error('sizes must be positive')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.utils import import_modules_from_strings
+from mmseg.registry import MODELS
+from torch.utils.data import DataLoader, Dataset
+
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.sharding import exit_code
+from mmlangseg.cpu.memory import keep_freed_memory
+from mmlangseg.engine.local_device import local_device
+from mmlangseg.io.files import write_text
+from mmlangseg.io.images import read_image
+from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache,
+                                         find_generator_config, stretch_image)
+from mmlangseg.sseg.pseudo_masks.whole_images import (WholeImage, WholeImages,
+                                                      build_whole_images)
+from mmlangseg.sseg.visualization import draw_labels
+from mmlangseg.visualization import write_png
 
 
 def prepare_config(args: argparse.Namespace) -> Config:
@@ -163,10 +163,6 @@ def run(args: argparse.Namespace, cache: PseudoMaskCache, dataset: Dataset,
     total, left = (
         sum(len(cache.samples(shard)) for shard in shards)
         for shards in (mine, todo))
-    title = f'shard {args.shard}/{args.num_shards}'
-    print(
-        f'{title}: {total} images, {total - left} have pseudo-masks already',
-        flush=True)
     loader = DataLoader(
         WholeImages(dataset, tuple(args.size)),
         batch_sampler=list(batches(cache, todo, args.batch_size)),
@@ -174,8 +170,8 @@ def run(args: argparse.Namespace, cache: PseudoMaskCache, dataset: Dataset,
         collate_fn=list)
     failed, shard = [], iter(todo)
     entries: dict = {}
-    current = next(shard, None)
-    progress = Progress(title, left, 'images')
+    current = next(shard, -1)
+    progress = start_shard(args, total, left, 'pseudo-masks')
     for images in loader:
         for image in images:
             if image.passing:  # its shard would say that it has no masks
@@ -193,7 +189,7 @@ def run(args: argparse.Namespace, cache: PseudoMaskCache, dataset: Dataset,
             if failed:
                 write_text(failures_of(cache, current), '\n'.join(failed))
             cache.write_shard(current, entries)
-            entries, failed, current = {}, [], next(shard, None)
+            entries, failed, current = {}, [], next(shard, -1)
         progress.advance(len(images))
     return [
         line for shard in mine if failures_of(cache, shard).is_file()
@@ -228,7 +224,8 @@ def draw(args: argparse.Namespace, cfg: Config, config: dict) -> None:
         image = WholeImage(number, key, stretch_image(bgr, tuple(args.size)),
                            '')
         labels = Generator(config, args.device)([image])[0]
-    out = args.out or Path(f'{Path(args.inspect).stem}_pseudo_masks.png')
+    out = args.out or Path(f'{args.cache}_pictures',
+                           f'{Path(args.inspect).stem}.png')
     names = [f'mask {i}' for i in range(labels.max() + 1)]
     write_png(
         out,
@@ -257,11 +254,7 @@ def main() -> None:
         failures = run(args, cache, dataset, generator)
     except OSError as error:
         sys.exit(f'error: {error}')
-    if failures:
-        print(
-            f'{len(failures)} images failed:', *failures[:LISTED], sep='\n  ')
-        if len(failures) > LISTED:
-            print(f'  ... the others are in {cache.root}/shards/*.failed.txt')
+    report_failures(failures, f'{cache.root}/shards/*.failed.txt')
     sys.exit(exit_code(bool(failures)))
 
 

@@ -14,18 +14,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
-from datetime import timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
-
-from mmlangseg.sseg.datasets import (IndexedTar, find_tars, index_tars,
-                                     sum_counts)
-
-REPORT_SECONDS = 10.
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,34 +46,34 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-class Progress:
-    """Prints how far it is, and when it will be done.
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+from mmlangseg.cli.progress import Progress
+from mmlangseg.sseg.datasets import (IndexedTar, find_tars, index_tars,
+                                     sum_counts)
+
+
+class Report:
+    """Counts what the tars hold, for the line of the progress.
 
     Args:
         total: Number of tars.
     """
 
     def __init__(self, total: int) -> None:
-        self.total = total
-        self.done = self.built = self.pairs = self.failed = 0
-        self.start = self.reported = time.monotonic()
+        self.progress = Progress('indexing', total, 'tars')
+        self.known = self.pairs = self.failed = 0
 
     def __call__(self, result: IndexedTar) -> None:
-        self.done += 1
-        self.built += result.built
+        known = not result.built and not result.error
+        self.known += known
         self.pairs += result.counts.pairs
         self.failed += bool(result.error)
-        now = time.monotonic()
-        if self.done == self.total or now - self.reported > REPORT_SECONDS:
-            self.reported = now
-            # those that had an index took no time
-            each = (now - self.start) / max(1, self.built)
-            left = timedelta(seconds=round(each * (self.total - self.done)))
-            print(
-                f'{self.done}/{self.total} tars, {self.pairs} pairs, '
-                f'{self.done - self.built - self.failed} had an index, '
-                f'{left} left, {self.failed} failed',
-                flush=True)
+        self.progress.advance(
+            note=f'{self.pairs} pairs, {self.known} had an index, '
+            f'{self.failed} failed',
+            free=known)
 
 
 def main() -> None:
@@ -94,7 +87,7 @@ def main() -> None:
         args.index_dir,
         strict=args.strict,
         processes=args.processes,
-        progress=Progress(len(tars)))
+        progress=Report(len(tars)))
     counts = sum_counts([result.counts for result in results])
     print(f'{counts.pairs} pairs\n'
           f'{counts.image_only} images without caption\n'

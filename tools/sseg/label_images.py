@@ -23,7 +23,6 @@ torchrun or srun, or with --num-shards and --shard.
 """
 from __future__ import annotations
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 
@@ -31,21 +30,10 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-import numpy as np
-
-from mmlangseg.apis import SemanticResult, SSegInferencer
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.command_line import check_model
-from mmlangseg.cli.progress import Progress
-from mmlangseg.engine.local_device import is_device_fault, local_device
-from mmlangseg.engine.model_source import open_model
-from mmlangseg.engine.sharding import exit_code, launched
-from mmlangseg.io.annotations import load_json
-from mmlangseg.io.files import read_text, resolve_inside, write_json
-from mmlangseg.io.images import SUFFIXES
-from mmlangseg.sseg.datasets import WIDE_IGNORE_INDEX
-from mmlangseg.sseg.vocabulary import ClassNames, write_class_names
-from mmlangseg.visualization import write_png
+from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
+                                  report_failures)
 
 
 def parse_args() -> argparse.Namespace:
@@ -83,14 +71,29 @@ def parse_args() -> argparse.Namespace:
         default=0.,
         help='pixels of a class with less than this probability are ignored')
     add('--device', help='a GPU if there is one')
-    rank, world, _ = launched()
-    add('--num-shards', type=int, default=world, help='how many processes')
-    add('--shard', type=int, default=rank, help='which of them this is')
+    add_shards(parser)
     args = parser.parse_args()
-    if not 0 <= args.shard < args.num_shards:
-        parser.error('--shard must be from 0 to --num-shards - 1')
+    check_shards(parser, args)
     check_model(parser, args)
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+
+from mmlangseg.apis import SemanticResult, SSegInferencer
+from mmlangseg.cli.sharding import exit_code
+from mmlangseg.engine.local_device import local_device
+from mmlangseg.engine.model_source import open_model
+from mmlangseg.io.annotations import load_json
+from mmlangseg.io.digest import sha256_of
+from mmlangseg.io.files import read_text, resolve_inside, write_json
+from mmlangseg.io.images import SUFFIXES
+from mmlangseg.sseg.datasets import WIDE_IGNORE_INDEX
+from mmlangseg.sseg.vocabulary import ClassNames, write_class_names
+from mmlangseg.visualization import write_png
 
 
 def list_images(args: argparse.Namespace) -> dict[Path, Path]:
@@ -119,7 +122,7 @@ def list_images(args: argparse.Namespace) -> dict[Path, Path]:
     if not names:
         raise ValueError(f'{args.list or args.images} has no image' + (
             f' that ends in {args.img_suffix}' if args.img_suffix else ''))
-    jobs = {}
+    jobs: dict[Path, Path] = {}
     for name in names:
         try:
             image = Path(resolve_inside(args.images, name))
@@ -205,40 +208,6 @@ class LabelWriter:
         write_png(path, labels.astype(self.dtype))
 
 
-def run(inferencer: SSegInferencer, writer: LabelWriter,
-        jobs: dict[Path, Path], title: str, **call) -> list[str]:
-    """Label what has no labels yet.
-
-    Returns:
-        list[str]: One line per failure.
-    """
-    missing = {p: image for p, image in jobs.items() if not p.is_file()}
-    print(
-        f'{title}: {len(jobs)} images, {len(jobs) - len(missing)} have labels '
-        'already',
-        flush=True)
-    failures = []
-    progress = Progress(title, len(missing), 'images')
-    for path, image in missing.items():
-        try:
-            writer(path, inferencer(image, **call))
-        except Exception as error:  # one bad image must not stop the others
-            if is_device_fault(error):
-                raise
-            failures.append(f'{image}: {type(error).__name__}: {error}')
-        progress.advance(note=f'{len(failures)} failed')
-    return failures
-
-
-def fingerprint(path: str) -> str:
-    """Start of the SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
-
-
 def main() -> None:
     args = parse_args()
     device = args.device or local_device()
@@ -255,7 +224,7 @@ def main() -> None:
             model.vocabulary.background,
             args.min_confidence,
             origin=dict(
-                checkpoint=fingerprint(checkpoint)
+                checkpoint=sha256_of(checkpoint)[:16]
                 if checkpoint else config.model.pretrained,
                 threshold=model.background_threshold
                 if model.vocabulary.background else None))
@@ -264,16 +233,15 @@ def main() -> None:
     warning = model.describe_unknown_classes()
     if warning:
         print(f'warning: {warning}', file=sys.stderr, flush=True)
-    mine = dict(sorted(jobs.items())[args.shard::args.num_shards])
-    failures = run(
-        inferencer,
-        writer,
-        mine,
-        f'shard {args.shard}/{args.num_shards}',
-        classes=model.vocabulary,
-        threshold=args.threshold)
-    if failures:
-        print(f'{len(failures)} images failed:', *failures, sep='\n  ')
+
+    def label(path: Path) -> None:
+        result = inferencer(
+            jobs[path], classes=model.vocabulary, threshold=args.threshold)
+        writer(path, result)
+
+    names = {path: str(image) for path, image in jobs.items()}
+    failures = make_missing(args, names, 'labels', Path.is_file, label)
+    report_failures(failures)
     sys.exit(exit_code(bool(failures)))
 
 

@@ -19,28 +19,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.registry import DATASETS
-from torch import Tensor
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmengine.runner import Runner
-
-from mmlangseg.apis.model import load_config, load_model
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.cfg_options import CfgOptions
 from mmlangseg.cli.command_line import add_model, check_model
-from mmlangseg.cli.config_keys import read_config
-from mmlangseg.cli.progress import Progress
-from mmlangseg.engine.model_source import open_model
-from mmlangseg.engine.subset import keep_evenly_spaced
-from mmlangseg.io.files import write_json
-from mmlangseg.sseg.evaluation import check_coverage
 
 
 def parse_args() -> argparse.Namespace:
@@ -85,6 +70,26 @@ def parse_args() -> argparse.Namespace:
             'training images by --ann-file, or by --img-path and '
             '--seg-map-path, or another --dataloader')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.progress import track
+from mmlangseg.cli.table import format_rows
+from mmlangseg.engine.model_source import open_model
+from mmlangseg.engine.subset import keep_evenly_spaced
+from mmlangseg.io.files import write_json
+from mmlangseg.sseg.evaluation import check_coverage
 
 
 class ThresholdSweep:
@@ -175,14 +180,12 @@ def select_images(cfg: Config, args: argparse.Namespace) -> dict:
 def predict(model: torch.nn.Module, loader, title: str) -> Iterator:
     """Give path of the labels, best class, probability and label of each
     image."""
-    progress = Progress(title, len(loader), 'batches')
-    for batch in loader:
+    for batch in track(loader, title, 'batches'):
         with torch.no_grad():
             for sample in model.test_step(batch):
                 yield (sample.seg_map_path, sample.pred_sem_seg.data[0],
                        sample.seg_confidence.data[0],
                        sample.gt_sem_seg.data[0])
-        progress.advance()
 
 
 def sweep(args: argparse.Namespace) -> dict:
@@ -198,7 +201,7 @@ def sweep(args: argparse.Namespace) -> dict:
         raise ValueError('the model has no vocabulary with background: there '
                          'is no threshold to choose')
     images = select_images(cfg, args)
-    dataset = DATASETS.build(images.dataset)
+    dataset = DATASETS.build(images['dataset'])
     names = dataset.metainfo['classes']
     if len(names) != len(vocabulary.labels):
         raise ValueError(
@@ -206,7 +209,7 @@ def sweep(args: argparse.Namespace) -> dict:
             f'{len(names)}: give the model the vocabulary of the data set')
     if args.max_images:
         keep_evenly_spaced(dataset, args.max_images)
-    images.dataset = dataset
+    images['dataset'] = dataset
     warning = model.describe_unknown_classes()
     if warning:
         print(f'warning: {warning}', file=sys.stderr, flush=True)
@@ -252,11 +255,14 @@ def main() -> None:
         result = sweep(args)
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')
-    print('| threshold | mIoU | background |\n|---|---|---|')
+    cells = [['threshold', 'mIoU', 'background']]
     for row in result['rows']:
         background = next(iter(row['IoU'].values()))
-        cell = '-' if background is None else f'{background:.2f}'
-        print(f'| {row["threshold"]:g} | {row["mIoU"]:.2f} | {cell} |')
+        cells.append([
+            f'{row["threshold"]:g}', f'{row["mIoU"]:.2f}',
+            '-' if background is None else f'{background:.2f}'
+        ])
+    print(format_rows(cells, markdown=True))
     print(f'best on {result["images"]} images: '
           f'background_threshold={result["best"]:g}')
     if args.out:

@@ -1,4 +1,6 @@
+import gc
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from plyfile import PlyData, PlyElement
 from torch import nn
 
 pytest.importorskip('mmdet3d')
+from less_model import model_config  # noqa: E402
 from mmdet3d.registry import MODELS  # noqa: E402
 
 from mmlangseg.apis import LESSInferencer, place_scan  # noqa: E402
@@ -25,6 +28,11 @@ class NearestColorModel(BaseModel):
         super().__init__(BaseDataPreprocessor())
         self.layer = nn.Linear(channels, channels)
         self.batches = []
+        self.encoded = 0
+
+    def encode(self, inputs):
+        self.encoded += 1
+        return inputs
 
     def forward(self, inputs, data_samples, mode):
         assert mode == 'predict'
@@ -105,6 +113,67 @@ def test_sentences_share_one_pass(inferencer):
     assert blue.n_points == 0 and blue.box is None
 
 
+SENTENCES = ['the red chair', 'a table near the door', 'the chair']
+
+
+@pytest.fixture
+def less(tmp_path):
+    """With a small LESS of random weights."""
+    config = make_config()
+    config.model = model_config(tmp_path)
+    torch.manual_seed(0)
+    return LESSInferencer(config, None, device='cpu')
+
+
+def test_open_scan_is_encoded_once(less, monkeypatch):
+    points = make_points(300)
+    alone = [less(points, text)[0] for text in SENTENCES]
+    grids = []
+    encode = less.model.backbone.encode_scenes
+
+    def encode_scenes(scenes):
+        encoded = encode(scenes)
+        grids.append(weakref.ref(encoded.grid))
+        return encoded
+
+    monkeypatch.setattr(less.model.backbone, 'encode_scenes', encode_scenes)
+    opened = less.open(points)
+    assert opened.name == 'scan' and (opened.points == points).all()
+    for _ in range(2):
+        for text, expected in zip(SENTENCES, alone):
+            result, = opened.find(text)
+            np.testing.assert_array_equal(result.logits, expected.logits)
+            np.testing.assert_array_equal(result.mask, expected.mask)
+            assert (result.text, result.score) == (text, expected.score)
+    assert len(grids) == 1 and grids[0]() is not None
+    del opened
+    gc.collect()
+    assert grids[0]() is None
+
+
+def test_open_scan_goes_on_after_an_error(less):
+    opened = less.open(make_points(300))
+    with pytest.raises(ValueError, match='Sentence 1 is empty'):
+        opened.find(' ')
+    assert len(opened.find(SENTENCES)) == 3
+
+
+def test_other_thresholds(less):
+    result, = less(make_points(300), SENTENCES[2])
+    probability = 1 / (1 + np.exp(-result.logits.astype(float)))
+    assert 0 < result.n_points < 300
+    np.testing.assert_array_equal(result.mask_above(0.5), result.mask)
+    for threshold in np.quantile(probability, [0.1, 0.9]) + 1e-6:
+        above = probability > threshold
+        np.testing.assert_array_equal(result.mask_above(threshold), above)
+    assert result.score == pytest.approx(probability[result.mask].mean())
+    # a probability of one half, but for rounding
+    result.logits[:] = 1e-9
+    assert result.mask_above(0.5).all()
+    with pytest.raises(ValueError, match='between 0 and 1, got 1'):
+        result.mask_above(1.0)
+
+
 def test_raw_sentence_if_trained_on_it():
     inferencer = LESSInferencer(
         make_config(text='description'), None, device='cpu')
@@ -180,7 +249,7 @@ def test_frame_of_the_model():
         result.box[1], 1000 * points[result.mask, :3].max(0), rtol=1e-6)
 
 
-def test_millimetres(tmp_path, inferencer):
+def test_millimeters(tmp_path, inferencer):
     path = tmp_path / 'room.npy'
     np.save(path, make_points() * [5000, 5000, 2500, 1, 1, 1])
     with pytest.raises(ValueError, match='room.npy.*--scale 0.001'):
@@ -247,3 +316,19 @@ def test_unknown_words_are_named(tmp_path, inferencer):
         heights.append(len(picture))
         assert (picture == ALARM).all(-1).any() == (i == 1)
     assert heights[1] > heights[0]
+
+
+def test_many_scans(inferencer, tmp_path):
+    """One pass per scan; a folder is read in the order of its names."""
+    for name, count in (('b', 40), ('a', 60)):
+        np.save(tmp_path / f'{name}.npy', make_points(count))
+    (tmp_path / 'notes.txt').touch()
+    texts = ['the red box', 'the blue box']
+    found = inferencer(tmp_path, texts, tmp_path / 'out', scale=2.)
+    assert [len(results[0].mask) for results in found] == [60, 40]
+    assert len(inferencer.model.batches) == 2
+    alone = inferencer(tmp_path / 'b.npy', texts, scale=2.)
+    assert (found[1][0].mask == alone[0].mask).all()
+    assert (tmp_path / 'out' / 'a_1.ply').is_file()
+    with pytest.raises(ValueError, match='Sentence 2 is empty'):
+        inferencer([tmp_path / 'none.npy'], ['a', ''])

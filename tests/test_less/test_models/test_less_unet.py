@@ -40,7 +40,7 @@ LONGER = make_scene([[x, 1, 2] for x in range(130, 140)], seed=2)
 
 
 @pytest.mark.parametrize('pad', [True, False])
-def test_neighbours_in_the_batch(pad):
+def test_neighbors_in_the_batch(pad):
     """Without padding, the batch decides whether the last voxel is seen."""
     model = unet(pad_grid=pad, fusion=None)
     alone = run(model, [LONG], [1])[0]

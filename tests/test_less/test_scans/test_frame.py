@@ -68,7 +68,7 @@ def test_scale_then_alignment():
     make_xyz()[:1],
     make_xyz()[:0]
 ])  # yapf: disable
-def test_extent_that_is_not_in_metres(xyz):
+def test_extent_that_is_not_in_meters(xyz):
     with pytest.raises(ValueError, match='a.ply: its extent.*--scale 0.001'):
         place_scan('a.ply', xyz)
 

@@ -76,13 +76,13 @@ def test_parts_of_a_scene(cloud, tmp_path):
     assert len(found) == 60
     low, high = found[found[:, 2] < 3], found[found[:, 2] > 3]
     assert np.allclose(high[:, 2] - 5, low[:, 2], atol=1e-5)
-    assert len(np.unique(high[:, 3:], axis=0)) == 1  # without colors: grey
+    assert len(np.unique(high[:, 3:], axis=0)) == 1  # without colors: gray
     assert len(np.unique(low[:, 3:], axis=0)) > 20
 
 
 def test_mesh_without_colors(tmp_path):
     mesh_of(np.eye(3)).export(tmp_path / 'a.obj')
-    with pytest.warns(UserWarning, match='has no colours'):
+    with pytest.warns(UserWarning, match='has no colors'):
         assert read_scan(tmp_path / 'a.obj').shape == (3, 6)
 
 
@@ -154,11 +154,33 @@ def test_damaged_las(tmp_path):
     las.x = las.y = las.z = np.arange(9.)
     path = tmp_path / 'a.las'
     las.write(path)
-    with pytest.warns(UserWarning, match='has no colours'):
+    with pytest.warns(UserWarning, match='has no colors'):
         assert len(read_scan(path)) == 9
     data = path.read_bytes()
     for content in (data[:100], b'LASF',
                     data[:107] + b'\xff' * 4 + data[111:]):
         path.write_bytes(content)
         with pytest.raises(ValueError, match='not a LAS file that can'):
+            read_scan(path)
+
+
+def test_chunks_that_a_laz_cannot_hold(tmp_path):
+    """lazrs would ask for 70 GB, and end the program."""
+    laspy = pytest.importorskip('laspy')
+    pytest.importorskip('lazrs')
+    path = tmp_path / 'a.laz'
+    las = laspy.LasData(laspy.LasHeader(version='1.2', point_format=0))
+    las.x = las.y = las.z = np.arange(9.)
+    las.write(path)
+    data = path.read_bytes()
+    start = laspy.open(path).header.offset_to_point_data
+    table = int.from_bytes(data[start:start + 8], 'little')
+    for content, message in (
+        (data[:table + 4] + b'\xff' * 4 + data[table + 8:],
+         'promises 4294967295 chunks'),
+        (data[:start] + b'\xff' * 7 + b'\x7f' + data[start + 8:],
+         'table of chunks is outside'),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=message):
             read_scan(path)

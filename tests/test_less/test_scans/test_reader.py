@@ -7,6 +7,7 @@ from plyfile import PlyData, PlyElement
 
 from mmlangseg.apis import as_points, read_scan
 from mmlangseg.less.scans.pcd import decompress_lzf
+from mmlangseg.less.scans.ply import read_ply
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_comments_of_pcd(tmp_path):
         '# .PCD aus dem Büro\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\n'
         'POINTS 1\nDATA ascii\n1 2 3\n',
         encoding='utf-8')
-    with pytest.warns(UserWarning, match='no colours'):
+    with pytest.warns(UserWarning, match='no colors'):
         assert read_scan(path)[0, :3].tolist() == [1, 2, 3]
 
 
@@ -204,13 +205,13 @@ def test_coordinates_keep_their_digits(tmp_path, cloud, dtype, read):
     np.testing.assert_array_equal(points[:, :3], xyz)
 
 
-def test_without_colors_becomes_grey_with_a_warning(tmp_path, cloud):
+def test_without_colors_becomes_gray_with_a_warning(tmp_path, cloud):
     xyz, rgb = cloud
     np.save(tmp_path / 'a.npy', xyz)
     np.savez(tmp_path / 'b.npz', xyz=xyz)
     for path in (write_ply(tmp_path / 'c.ply',
                            xyz), tmp_path / 'a.npy', tmp_path / 'b.npz'):
-        with pytest.warns(UserWarning, match=f'{path.name} has no colours'):
+        with pytest.warns(UserWarning, match=f'{path.name} has no colors'):
             points = read_scan(path)
         assert (points[:, 3:] == 127.5).all()
     with warnings.catch_warnings():
@@ -300,3 +301,28 @@ def test_damaged_pcd_headers(tmp_path, cloud, old, new, message):
     path.write_bytes(path.read_bytes().replace(old, new, 1))
     with pytest.raises(ValueError, match=f'a.pcd is not a valid.*{message}'):
         read_scan(path)
+
+
+@pytest.mark.parametrize('newline', ['\n', '\r\n', '\r'])
+def test_text_is_read_as_plyfile_does(tmp_path, newline):
+    """By NumPy, which is faster."""
+    rng = np.random.default_rng(0)
+    rows = np.zeros(50, [('x', 'f8'), ('y', 'f4'), ('z', 'f4'), ('red', 'u1'),
+                         ('label', 'i4'), ('short', 'i2')])
+    for name in rows.dtype.names:
+        rows[name] = 200 * rng.random(50) + 600000.125 * (name == 'x')
+    path = tmp_path / 'a.ply'
+    PlyData([PlyElement.describe(rows, 'vertex')], text=True).write(str(path))
+    text = path.read_text()
+    path.write_text(text.replace('\n', newline), newline='')
+    found = read_ply(path)
+    assert found.dtype.names == rows.dtype.names
+    assert all((found[name] == rows[name]).all() for name in found.dtype.names)
+
+    lines = text.splitlines()
+    for damage in ('1 2 3', '1 2 3 300 0 0', '1 2 3 4 5 6 7', '1 2 3 4 a 6',
+                   '1 2 3 4.5 0 0', ''):
+        lines[-1] = damage
+        path.write_text(newline.join(lines), newline='')
+        with pytest.raises(ValueError, match='a.ply is truncated, .*damaged'):
+            read_ply(path)

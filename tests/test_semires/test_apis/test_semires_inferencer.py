@@ -165,7 +165,7 @@ def test_bad_images(inferencer, tmp_path):
         inferencer(tmp_path / 'none.jpg', [])
 
 
-def test_grey_and_transparent_images(inferencer, tmp_path):
+def test_gray_and_transparent_images(inferencer, tmp_path):
     write_picture(tmp_path / 'a.png')
     picture = Image.open(tmp_path / 'a.png')
     for mode in ('L', 'RGBA', 'P'):
@@ -198,3 +198,49 @@ def test_unknown_words_are_named(folder, inferencer, tmp_path):
     for i in range(2):
         picture = read_image(str(tmp_path / f'street_{i}.png'))
         assert (picture == ALARM).all(-1).any() == (i == 1)
+
+
+def test_many_images(folder, inferencer, tmp_path):
+    """In batches of pairs, of which some have images of another size."""
+    paths = [tmp_path / f'{name}.png' for name in 'abc']
+    for seed, path in enumerate(paths):
+        write_picture(path, (50 + 10 * (seed == 1), 70), seed)
+    texts = [TEXT, 'man']
+    expected = [inferencer(path, texts) for path in paths]
+    for inputs, batch_size in ((paths, 1), (tmp_path, 4), (tmp_path, 16)):
+        found = inferencer(
+            inputs, texts, tmp_path / 'out', batch_size=batch_size)
+        assert len(found) == 3
+        for results, alone in zip(found, expected):
+            assert [r.text for r in results] == texts
+            for one, other in zip(results, alone):
+                assert one.mask.shape == other.mask.shape
+                assert (one.mask != other.mask).mean() < 1e-3
+                assert one.score == pytest.approx(other.score, abs=1e-5)
+    assert len(list((tmp_path / 'out').iterdir())) == 3 * 5
+
+
+def test_a_bad_image_in_a_batch(folder, inferencer, tmp_path):
+    bad = tmp_path / 'bad.png'
+    bad.write_text('no image')
+    first, second = inferencer.each([bad, folder / 'street.png'],
+                                    'man',
+                                    batch_size=2)
+    assert first.result is None and 'not an image' in str(first.error)
+    assert second.error is None and second.result[0].mask.shape == (50, 70)
+
+
+def test_nothing_found_by_the_head(folder):
+    """The mask and the box are empty, as where no pixel is found."""
+    cfg = Config.fromfile(folder / 'tiny.py')
+    cfg.model.no_target = dict(channels=8)
+    model = lavt_model.build(
+        lavt_model.model_config(folder, no_target=dict(channels=8)))
+    model.no_target.layers[-1].bias.data = torch.tensor([-9., 9.])
+    path = folder / 'no_target.pth'
+    lavt_model.save_checkpoint(path, model)
+    inferencer = SemiRESInferencer(cfg, str(path), device='cpu')
+    result, = inferencer(folder / 'street.png', TEXT, folder / 'nothing')
+    assert result.box is None and not result.mask.any() and result.score == 0
+    row, = json.loads((folder / 'nothing/street.json').read_text())['results']
+    assert row['n_pixels'] == 0 and row['box'] is None

@@ -115,7 +115,9 @@ def test_weights_are_found(exported):
                                    rtol=1e-4)
         pixels, kernels = (part[0] for part in parts)
         cropped = network.masks(pixels[:3, :2], kernels[1:])
-    torch.testing.assert_close(cropped, masks[0, 1:, :12, :8])
+    # a product of another size may round its last bits otherwise
+    torch.testing.assert_close(
+        cropped, masks[0, 1:, :12, :8], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize('batch', [1, 5, 100])

@@ -37,7 +37,7 @@ def test_logits(model):
     assert torch.equal(again, logits)
 
 
-def test_neighbours_in_the_batch_change_nothing(model):
+def test_neighbors_in_the_batch_change_nothing(model):
     """Sentences of 7, 1 and 5 words, so that two of them are padded."""
     together = run(model, 'tensor')
     data = batch()

@@ -43,6 +43,6 @@ def test_sizes():
 
 @pytest.mark.parametrize('norm, name', [('BN', 'BatchNorm2d'),
                                         ('SyncBN', 'SyncBatchNorm')])
-def test_normalisation(norm, name):
+def test_normalization(norm, name):
     head = build(norm_cfg=dict(type=norm))
     assert type(head.levels[0][0].bn).__name__ == name

@@ -56,7 +56,7 @@ def test_published_size():
                                                        for c in channels[:-1])
 
 
-def test_stage_outputs_are_normalised_fused_features():
+def test_stage_outputs_are_normalized_fused_features():
     model = build()
     fused = []
     model.fusions[1].register_forward_hook(

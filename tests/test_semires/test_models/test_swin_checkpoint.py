@@ -75,10 +75,10 @@ def test_patch_merging_of_the_original():
     norm, bias = torch.randn(2, 12)
     reduction = torch.randn(6, 12)
     x = torch.randn(2, 4, 6, 3)
-    neighbours = torch.cat([
+    neighbors = torch.cat([
         x[:, 0::2, 0::2], x[:, 1::2, 0::2], x[:, 0::2, 1::2], x[:, 1::2, 1::2]
     ], -1)
-    expected = torch.nn.functional.layer_norm(neighbours, (12, ), norm, bias)
+    expected = torch.nn.functional.layer_norm(neighbors, (12, ), norm, bias)
     expected = expected @ reduction.T
     merging.load_state_dict({
         name:

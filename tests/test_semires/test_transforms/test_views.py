@@ -53,7 +53,7 @@ class TestOperations:
     """Each operation against its definition, pixel by pixel."""
 
     @staticmethod
-    def grey(image):
+    def gray(image):
         return image @ np.array([0.2989, 0.587, 0.114])
 
     @pytest.fixture(params=['uint8', 'float'])
@@ -76,8 +76,8 @@ class TestOperations:
     @pytest.mark.parametrize('operation', [BRIGHTNESS, CONTRAST, SATURATION])
     def test_blends(self, change, image, operation, factor):
         pixels = image / 255
-        base = [0., self.grey(pixels).mean(),
-                self.grey(pixels)[..., None]][operation]
+        base = [0., self.gray(pixels).mean(),
+                self.gray(pixels)[..., None]][operation]
         expected = np.clip(factor * pixels + (1 - factor) * base, 0, 1)
         np.testing.assert_allclose(
             change(operation, factor), expected, atol=change.tolerance)
@@ -94,7 +94,7 @@ class TestOperations:
         tolerance = 18 / 255 if change.tolerance > 1e-3 else 1e-9
         np.testing.assert_allclose(change(HUE, turn), expected, atol=tolerance)
 
-    def test_grey_pixels_have_no_hue(self):
+    def test_gray_pixels_have_no_hue(self):
         image = np.full((2, 2, 3), 77, np.uint8)
         factors = [1, 1, 1, 0.2]
         assert (jitter_uint8(image, [HUE], factors) == 77).all()
@@ -152,7 +152,7 @@ class TestStrongView:
         assert len({order for order, _ in draws}) == 24
 
     @pytest.mark.parametrize('fires', [False, True])
-    def test_released_double_normalisation(self, image, fires):
+    def test_released_double_normalization(self, image, fires):
         """The preprocessor's normalization is the second one."""
         transform = RandomColorJitter(strong_from='normalised')
         order, factors = ([0, 1], [0.8, 1.1, 1, 0]) if fires else ((), ())
@@ -165,7 +165,7 @@ class TestStrongView:
         once = (image[..., ::-1] - MEAN) / STD  # RGB
         if fires:
             once = np.clip(0.8 * once, 0, 1)
-            mean = TestOperations.grey(once).mean()
+            mean = TestOperations.gray(once).mean()
             once = np.clip(1.1 * once - 0.1 * mean, 0, 1)
             assert (once == 0).mean() > 0.2  # what is lost
         twice = (once - MEAN / 255) / (STD / 255)

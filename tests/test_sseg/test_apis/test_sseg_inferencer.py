@@ -297,3 +297,27 @@ def test_classes_of_unknown_words_are_the_same(inferencer, picture):
     embeddings = inferencer.model.class_embeddings()
     assert torch.equal(embeddings[0], embeddings[2])
     assert not {2, 4} & set(np.unique(result.labels).tolist())
+
+
+def test_many_images(folder, inferencer, tmp_path):
+    """In batches of those that have one size after the pipeline."""
+    images = folder / 'data' / 'images'
+    paths = sorted(images.glob('*.png'))[:2]
+    tall = np.random.default_rng(0).integers(0, 256, (70, 30, 3), np.uint8)
+    Image.fromarray(tall).save(tmp_path / 'tall.png')
+    paths.insert(1, tmp_path / 'tall.png')
+    expected = [inferencer(path, 'cat,dog', threshold=0.4) for path in paths]
+    for batch_size in (1, 3):
+        found = inferencer(
+            paths,
+            'cat,dog',
+            threshold=0.4,
+            out_dir=tmp_path / 'out',
+            batch_size=batch_size)
+        for one, other in zip(found, expected):
+            assert one.names == other.names
+            assert one.labels.shape == other.labels.shape
+            assert (one.labels != other.labels).mean() < 1e-3
+            np.testing.assert_allclose(
+                one.confidence, other.confidence, atol=1e-4)
+    assert len(list((tmp_path / 'out').glob('*.json'))) == 3

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 from mmlangseg.apis import SSegInferencer
 from mmlangseg.prompted import public_config
@@ -311,7 +312,13 @@ def test_inferencer_by_name(folders, build, name):
         assert resize.scale == (352, 352)
     else:
         assert resize.scale == (2048, 448) and resize.keep_ratio
-    assert preprocessor.channel_conversion
+    # images come as BGR, and these networks take RGB
+    blue = torch.tensor([255, 0, 0], dtype=torch.uint8)[:, None, None]
+    fed = preprocessor(
+        dict(
+            inputs=[blue.expand(3, 32, 32)],
+            data_samples=[SegDataSample(metainfo=dict(img_shape=(32, 32)))]))
+    assert fed['inputs'][0, :, 0, 0].argmax() == 2
     with pytest.raises(ValueError, match='names no classes'):
         inferencer(pixels)
 

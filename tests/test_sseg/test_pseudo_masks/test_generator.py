@@ -25,7 +25,7 @@ def halves(height=32, width=48) -> torch.Tensor:
     return image
 
 
-def test_masks_follow_the_colours():
+def test_masks_follow_the_colors():
     generator = MODELS.build(
         dict(type='PseudoMaskGenerator', features=PIXELS, num_clusters=2))
     masks = generator(halves(), seeds=[0])

@@ -18,7 +18,7 @@ def test_numbers_of_an_image_come_from_its_seed():
     assert (together[0] != together[1]).any()
 
 
-def test_separate_groups_get_a_centre_each():
+def test_separate_groups_get_a_center_each():
     features = torch.randn(
         3, 60, 4, generator=torch.Generator().manual_seed(0))
     features += 1000. * torch.arange(60)[:, None].remainder(5)

@@ -56,7 +56,7 @@ def test_any_size(size, grid):
     assert features.isfinite().all()
 
 
-def test_colours_of_autocast_keep_their_digits():
+def test_colors_of_autocast_keep_their_digits():
     images = torch.rand(1, 3, 16, 16) * 255
     module = PixelFeatures()
     with torch.autocast('cpu', torch.bfloat16):

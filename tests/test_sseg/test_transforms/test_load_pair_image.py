@@ -42,7 +42,7 @@ def test_registered():
 
 
 @pytest.mark.parametrize('form', ['PNG', 'JPEG', 'WEBP'])
-def test_colour(form):
+def test_color(form):
     data = encode(RGB, form)
     expected = mmcv.imfrombytes(data, backend='pillow')
     assert np.array_equal(load(data), expected)
@@ -71,15 +71,15 @@ def test_exif(orientation):
     assert load(data).shape[0] == (10 if orientation < 5 else 14)
 
 
-def test_greyscale():
-    grey = RGB[..., 0]
-    for data in (encode(grey), encode(grey, 'JPEG', quality=100)):
+def test_grayscale():
+    gray = RGB[..., 0]
+    for data in (encode(gray), encode(gray, 'JPEG', quality=100)):
         loaded = load(data)
         assert (loaded == loaded[..., :1]).all()
-        assert np.abs(loaded[..., 0].astype(int) - grey).max() < 4
+        assert np.abs(loaded[..., 0].astype(int) - gray).max() < 4
 
 
-def test_deep_greyscale():
+def test_deep_grayscale():
     """16 bits keep their upper half; Pillow alone gives white."""
     deep = np.array([[0, 256, 32768, 65535]], np.uint16).repeat(8, 0)
     loaded = load(encode(deep), min_size=4)

@@ -52,7 +52,7 @@ def test_palette_gives_indices(load):
     assert load(image).tolist() == [[0, 1], [2, 3]]
 
 
-def test_colours(load):
+def test_colors(load):
     rgb = np.array([[[1, 2, 0], [0, 0, 1], [232, 3, 0]]], np.uint8)
     assert load(rgb, rgb=True).tolist() == [[513, 65536, 1000]]
     labels = load(rgb, rgb=True, ignore_ids=(1000, ), ignore_index=-1)
@@ -73,7 +73,7 @@ def test_ids_that_the_data_set_ignores(load):
 
 
 @pytest.mark.parametrize('depth', [1, 2, 4])
-def test_grey_of_few_bits(tmp_path, depth):
+def test_gray_of_few_bits(tmp_path, depth):
     """Decoders spread the values over 8 bits: 3 of 2 bits would be 255."""
     ids = np.arange(2**depth, dtype=np.uint8)[None]
     path = tmp_path / 'labels.png'

@@ -43,8 +43,8 @@ def test_background_and_ignored_pixels_are_not_painted(image, labels):
     expected = 0.4 * image + 0.6 * label_colors(4)[labels.clip(max=3)]
     inside = (slice(12, 28), slice(12, 28))
     np.testing.assert_allclose(out[inside], expected[inside], atol=0.51)
-    for grey in (out[2:9, 2:9], out[0]):
-        assert (grey == grey[..., :1]).all()
+    for gray in (out[2:9, 2:9], out[0]):
+        assert (gray == gray[..., :1]).all()
     # without a background label 0 is a class like others
     plain = paint_labels(image, labels, NAMES[1:]).astype(int)
     assert (plain[5, 2:9] != plain[5, 2:9, :1]).any()

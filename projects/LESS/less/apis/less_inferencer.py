@@ -4,20 +4,21 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import EllipsisType
+from typing import Any
 
 import numpy as np
-import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
+from mmengine.dataset import Compose
 
+from mmlangseg.apis.inferencer import Inferencer, check_sentences, is_many
 from mmlangseg.apis.model import load_model, open_model, test_dataset
-from mmlangseg.text import split_words, unknown_words
 from ..scans.frame import place_scan
-from ..scans.reader import as_points, read_scan
-from .scan_results import ScanResult, write_scan_results
+from ..scans.reader import READERS, as_points, read_scan
+from .open_scan import OpenScan
+from .scan_results import write_scan_results
 
 
-class LESSInferencer:
+class LESSInferencer(Inferencer):
     """Finds in a scan what sentences refer to.
 
     Points go through the test pipeline of the config, so that they are
@@ -25,8 +26,9 @@ class LESSInferencer:
     the scan alone. Results are in the coordinates of the scan as given.
 
     Args:
-        config: The config that the checkpoint was trained with, or its path;
-            or a model folder, or the name of one on the hub.
+        config: The config that the checkpoint was trained with, its path, or
+            its name in :meth:`list_models`; or a model folder, or the name of
+            one on the hub.
         checkpoint: File of the trained weights, or a URL; a model folder has
             its own. None keeps the initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
@@ -46,7 +48,13 @@ class LESSInferencer:
         ...     'configs/less/toy/less_toy.py', 'epoch_5.pth')
         >>> result, = inferencer('room.ply', 'the brown chair')
         >>> result.point_indices, result.score, result.box
+        >>> for (result, ) in inferencer('scans', 'the brown chair'):
+        ...     print(result.score)  # a list of results per scan
     """
+
+    system = 'less'
+    unit = 'scans'
+    suffixes = frozenset(READERS)
 
     def __init__(self,
                  config: str | os.PathLike | Config,
@@ -61,17 +69,19 @@ class LESSInferencer:
         self.center = center
 
     def __call__(self,
-                 scan: str | os.PathLike | np.ndarray,
+                 scan: Any,
                  texts: str | Sequence[str],
                  out_dir: str | os.PathLike | None = None,
                  html: bool = False,
                  scale: float = 1.0,
-                 align: np.ndarray | None = None) -> list[ScanResult]:
+                 align: np.ndarray | None = None) -> list:
         """Find what each sentence refers to.
 
         Args:
             scan: File that :func:`read_scan` reads, or points, (N, 6) or
-                (N, 3): x y z with z up, r g b.
+                (N, 3): x y z with z up, r g b. Or a list of them, or a
+                folder; scans are taken one by one, whose sentences share what
+                is computed.
             texts: One or several sentences.
             out_dir: Folder for pictures and files, see
                 :func:`write_scan_results`.
@@ -81,64 +91,57 @@ class LESSInferencer:
                 to x and y, see :func:`read_alignment`.
 
         Returns:
-            list[ScanResult]: One per sentence.
+            list[ScanResult]: One per sentence; of several scans a list of
+            these lists.
 
         Raises:
             ValueError: A sentence is empty, or the scan is not usable.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
-        expressions = [self._expression(i, t) for i, t in enumerate(texts)]
-        if not expressions:
-            raise ValueError('texts is empty: give at least one sentence')
+        if is_many(scan):
+            return self.all(
+                scan,
+                texts,
+                out_dir=out_dir,
+                html=html,
+                scale=scale,
+                align=align)
+        check_sentences(texts)  # before a scan is read
+        opened = self.open(scan, scale, align)
+        results = opened.find(texts)
+        if out_dir is not None:
+            write_scan_results(out_dir, opened.name, opened.points, results,
+                               html)
+        return results
+
+    def open(self,
+             scan: str | os.PathLike | np.ndarray,
+             scale: float = 1.0,
+             align: np.ndarray | None = None) -> OpenScan:
+        """Read a scan, for sentences that come one after the other.
+
+        Args:
+            scan: A file or points, as in a call.
+            scale: As in a call.
+            align: As in a call.
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: The scan is not usable.
+
+        Example:
+            >>> opened = inferencer.open('room.ply')
+            >>> chair, = opened.find('the brown chair')
+            >>> table, = opened.find('the table')  # takes less time
+        """
         source: str | os.PathLike
         if isinstance(scan, np.ndarray):
             source, points = 'scan', as_points(scan)
         else:
             source, points = scan, read_scan(scan)
-        name = Path(source).stem
         xyz, _ = place_scan(source, points[:, :3], scale, align, self.center)
-        placed = np.concatenate([xyz, points[:, 3:].astype(np.float32)], 1)
-        masks, scores = self._predict(name, placed, expressions)
-        results = []
-        for text, fed, mask, score in zip(texts, expressions, masks, scores):
-            found = points[mask, :3]
-            box = np.stack([found.min(0), found.max(0)
-                            ]) if len(found) else None
-            results.append(
-                ScanResult(text, mask, float(score), box,
-                           unknown_words(self.model, fed['text'])))
-        if out_dir is not None:
-            write_scan_results(out_dir, name, points, results, html)
-        return results
+        return OpenScan(self.model, self.pipeline, self.tokenized,
+                        Path(source).stem, points, xyz)
 
-    def _expression(self, index: int, text: str) -> dict:
-        if not isinstance(text, str) or not text.strip():
-            raise ValueError(f'Sentence {index + 1} is empty: {text!r}')
-        # in training the model read ScanRefer's tokens
-        fed = ' '.join(split_words(text)) if self.tokenized else text
-        return dict(
-            text=fed,
-            description=text,
-            object_ids=[],
-            object_name='',
-            ann_id=str(index),
-            groups=[])
-
-    def _predict(self, name: str, points: np.ndarray,
-                 expressions: list[dict]) -> tuple[np.ndarray, np.ndarray]:
-        """Masks, bool (E, N), and scores (E,)."""
-        packed = self.pipeline(
-            dict(
-                scene_id=name,
-                points=points,
-                axis_align_matrix=np.eye(4),
-                expressions=expressions))
-        if len(packed['inputs']['points']) != len(points):
-            raise ValueError(
-                f'The test pipeline made {len(packed["inputs"]["points"])} '
-                f'of {len(points)} points: take out the transforms that '
-                'sample or filter points')
-        with torch.no_grad():
-            output, = self.model.test_step(pseudo_collate([packed]))
-        pred = output.pred_instances_3d
-        return pred.masks.cpu().numpy(), pred.scores.cpu().numpy()
+    def check_query(self, query: Any, **options: Any) -> None:
+        """Refuse empty sentences."""
+        check_sentences(query)

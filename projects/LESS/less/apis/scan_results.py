@@ -1,5 +1,6 @@
 """What inference finds in a scan, and the files made of it."""
 from __future__ import annotations
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ class ScanResult:
         score: Mean probability of the mask's points, 0 to 1.
         box: (2, 3) lowest and highest x, y, z of the object, in the
             coordinates of the scan as given; None if nothing was found.
+        logits: float32 (N,), above 0 where the mask is.
         unknown_words: Those that the text encoder does not know.
     """
 
@@ -30,6 +32,7 @@ class ScanResult:
     mask: np.ndarray
     score: float
     box: np.ndarray | None
+    logits: np.ndarray
     unknown_words: list[str] = field(default_factory=list)
 
     @property
@@ -46,6 +49,18 @@ class ScanResult:
     def n_points(self) -> int:
         """Number of the object's points."""
         return int(self.mask.sum())
+
+    def mask_above(self, probability: float) -> np.ndarray:
+        """The mask by another threshold, bool (N,).
+
+        Args:
+            probability: Between 0 and 1; 0.5 gives :attr:`mask`.
+        """
+        if not 0 < probability < 1:
+            raise ValueError('probability must be between 0 and 1, got '
+                             f'{probability}')
+        # of logits, for probabilities near one half are rounded to it
+        return self.logits > math.log(probability / (1 - probability))
 
 
 def write_scan_results(out_dir: str | os.PathLike,

@@ -7,7 +7,7 @@ import numpy as np
 from mmlangseg.evaluation import Prediction, PredictionError
 
 OVERALL = 'overall'
-_FORM = 'boxes are (n, 6), minimum and maximum in metres of the aligned scan'
+_FORM = 'boxes are (n, 6), minimum and maximum in meters of the aligned scan'
 
 
 def prediction_boxes(prediction: Prediction) -> np.ndarray:

@@ -13,7 +13,7 @@ class PointContrast(nn.Module):
     """Point-to-point contrastive loss (L_p2p, Sec. 3.5, Eq. 9).
 
     Pulls the points of the target to their mean c and pushes them from every
-    other point j of the scene. With L2-normalised features f::
+    other point j of the scene. With L2-normalized features f::
 
         s_i = exp(f_i c / t) / (exp(f_i c / t) + sum_j exp(f_i f_j / t))
 

@@ -83,7 +83,8 @@ class LESS(BaseModel):
 
         Args:
             inputs (dict): ``scenes``: list of length B of
-                :class:`VoxelScene`.
+                :class:`VoxelScene`; for 'predict' maybe ``encoded``, see
+                :meth:`encode`.
             data_samples (Sequence[Det3DDataSample]): Of length B; metainfo
                 ``expressions`` holds E_i dicts with the key ``text``, and
                 ``gt_instances_3d.masks`` the targets (E_i, N_i) in training.
@@ -97,7 +98,7 @@ class LESS(BaseModel):
         if mode == 'loss':
             return self.loss(scenes, data_samples)
         if mode == 'predict':
-            return self.predict(scenes, data_samples)
+            return self.predict(scenes, data_samples, inputs.get('encoded'))
         if mode == 'tensor':
             return self.segment(
                 self.backbone.encode_scenes(scenes), scenes,
@@ -128,10 +129,34 @@ class LESS(BaseModel):
             for name, loss in self.losses.items()
         }
 
+    def encode(self, inputs: dict) -> dict:
+        """Do beforehand what a prediction does not need the sentences for.
+
+        Args:
+            inputs (dict): As of :meth:`forward`.
+
+        Returns:
+            dict: The same with ``encoded``, of length B, what the backbone
+            makes of each scene. For any number of predictions.
+        """
+        encoded = [
+            self.backbone.encode_scenes([scene]) for scene in inputs['scenes']
+        ]
+        return dict(inputs, encoded=encoded)
+
     def predict(
-            self, scenes: list[VoxelScene],
-            data_samples: Sequence[Det3DDataSample]) -> list[Det3DDataSample]:
+            self,
+            scenes: list[VoxelScene],
+            data_samples: Sequence[Det3DDataSample],
+            encoded: list[EncodedScenes] | None = None
+    ) -> list[Det3DDataSample]:
         """Segment every expression of every scene.
+
+        Args:
+            scenes (list[VoxelScene]): Of length B.
+            data_samples (Sequence[Det3DDataSample]): Of length B.
+            encoded (list[EncodedScenes], optional): Of length B, one scene
+                each. None encodes a scene when its turn comes.
 
         Returns:
             list[Det3DDataSample]: The given samples with
@@ -139,8 +164,11 @@ class LESS(BaseModel):
             float32 and ``scores`` (E,), the mean probability of the mask's
             points (0 for an empty mask).
         """
-        for scene, sample in zip(scenes, data_samples):
-            logits = self._segment_in_passes(scene, sample)
+        for i, (scene, sample) in enumerate(zip(scenes, data_samples)):
+            logits = self._segment_in_passes(
+                scene, sample,
+                self.backbone.encode_scenes([scene])
+                if encoded is None else encoded[i])
             logits = logits[:, scene.point_to_voxel]
             masks = logits > 0  # probability above one half
             inside = (logits.sigmoid() * masks).sum(1)
@@ -150,10 +178,9 @@ class LESS(BaseModel):
                 scores=inside / masks.sum(1).clamp(min=1))
         return list(data_samples)
 
-    def _segment_in_passes(self, scene: VoxelScene,
-                           sample: Det3DDataSample) -> Tensor:
+    def _segment_in_passes(self, scene: VoxelScene, sample: Det3DDataSample,
+                           encoded: EncodedScenes) -> Tensor:
         """Mask logits (E, M) of one scene, a few expressions at a time."""
-        encoded = self.backbone.encode_scenes([scene])
         text, (count, ) = self._encode_text([sample])
 
         def segment(sentences: slice) -> Tensor:

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-GREY = 127.5  # of points without colors
+GRAY = 127.5  # of points without colors
 
 
 def scale_colors(name: str | os.PathLike, colors: np.ndarray) -> np.ndarray:
@@ -23,13 +23,13 @@ def scale_colors(name: str | os.PathLike, colors: np.ndarray) -> np.ndarray:
     """
     low, high = colors.min(), colors.max()
     if not (low >= 0 and high <= 255):  # NaN fails, too
-        raise ValueError(f'{name}: colours go from {low:g} to {high:g}; they '
+        raise ValueError(f'{name}: colors go from {low:g} to {high:g}; they '
                          'must be in 0..255 or 0..1; convert them to 0..255')
     if np.issubdtype(colors.dtype, np.floating) and 0 < high <= 1:
         return colors * colors.dtype.type(255)
     return colors
 
 
-def grey_colors(count: int) -> np.ndarray:
+def gray_colors(count: int) -> np.ndarray:
     """Colors of points that have none, (count, 3)."""
-    return np.full((count, 3), GREY)
+    return np.full((count, 3), GRAY)

@@ -162,7 +162,7 @@ def read_points(path: PathLike) -> np.ndarray:
     if not finite.all():
         raise ValueError(
             f'{path}: {int((~finite).sum())} of {len(points)} points have '
-            'NaN or infinite coordinates or colours. Remove them from the '
+            'NaN or infinite coordinates or colors. Remove them from the '
             'scan and convert it again')
     return points
 

@@ -50,7 +50,7 @@ def place_scan(name: str | os.PathLike,
     if not SMALLEST <= extent <= LARGEST:
         raise ValueError(
             f'{name}: its extent is {extent:.4g}, which is not credible in '
-            'metres; for millimetres pass --scale 0.001, for centimetres '
+            'meters; for millimeters pass --scale 0.001, for centimeters '
             '--scale 0.01 (scale=0.001 in Python)')
     offset = np.zeros(3)
     if center:
@@ -64,7 +64,7 @@ def place_scan(name: str | os.PathLike,
             raise ValueError(
                 f'{name}: coordinates go up to {farthest:.7g}, where '
                 f'{stored.dtype} knows only steps of {step:.2g}. Write the '
-                'file in double precision and let the scan be centred, or '
+                'file in double precision and let the scan be centered, or '
                 'subtract an offset before it is written')
     return moved, offset
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mmlangseg.io.files import read_text, resolve_inside
-from .colors import grey_colors
+from .colors import gray_colors
 
 _Y_UP = ('.glb', '.gltf')  # by the specification of glTF; here z is up
 
@@ -50,7 +50,7 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     Parts of a scene are put where its transforms say. GLB and glTF, which have
     y up, are turned so that z is up; OBJ says nothing about it and stays as it
     is. Colors are those of vertices, or of textures and materials at them; a
-    part that has none is grey where others have some.
+    part that has none is gray where others have some.
 
     Args:
         path: ``.obj``, ``.glb`` or ``.gltf``. Files that it names must lie
@@ -96,7 +96,7 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if all(color is None for color in colors):
         return xyz, None
     return xyz, np.concatenate([
-        grey_colors(len(part)).astype(np.uint8) if color is None else color
+        gray_colors(len(part)).astype(np.uint8) if color is None else color
         for part, color in zip(points, colors)
     ])
 

@@ -2,9 +2,13 @@
 from __future__ import annotations
 import io
 import os
-from collections.abc import Sequence
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 from plyfile import PlyData, PlyParseError
@@ -14,10 +18,10 @@ COLORS = (('red', 'green', 'blue'), ('r', 'g', 'b'),
           ('diffuse_red', 'diffuse_green', 'diffuse_blue'))
 
 _HEADER_BYTES = 1 << 20  # far more than any header has
-_BYTES = dict(
-    char=1, uchar=1, int8=1, uint8=1, short=2, ushort=2, int16=2, uint16=2,
-    int=4, uint=4, int32=4, uint32=4, float=4, float32=4, double=8,
-    float64=8)  # yapf: disable
+_TYPES = dict(
+    char='i1', uchar='u1', int8='i1', uint8='u1', short='i2', ushort='u2',
+    int16='i2', uint16='u2', int='i4', uint='u4', int32='i4', uint32='u4',
+    float='f4', float32='f4', double='f8', float64='f8')  # yapf: disable
 
 # Triangles are read in one go; any other faces take plyfile's slow path.
 _TRIANGLES = {'face': {'vertex_indices': 3, 'vertex_index': 3}}
@@ -30,10 +34,12 @@ class _Element(NamedTuple):
         name: Its name.
         number: Of rows.
         row_bytes: Fewest bytes that a row can take, lists being empty.
+        fields: Names and types of its properties; None if there are lists.
     """
     name: str
     number: int
     row_bytes: int
+    fields: list[tuple[str, str]] | None
 
 
 def read_ply(path: str | os.PathLike) -> np.ndarray:
@@ -53,13 +59,12 @@ def read_ply(path: str | os.PathLike) -> np.ndarray:
     path = Path(path)
     try:
         with open(path, 'rb') as file:
-            _check_size(path, file)
-            header_bytes = file.tell()
-        try:
-            data = PlyData.read(
-                _readable(path, header_bytes), known_list_len=_TRIANGLES)
-        except PlyParseError:
-            data = PlyData.read(_readable(path, header_bytes))
+            text, elements = _check_size(path, file)
+            alone = len(elements) == 1 and elements[0].name == 'vertex'
+            if text and alone and elements[0].fields and elements[0].number:
+                vertices = _read_numbers(file, elements[0])
+            else:
+                vertices = _read(path, file.tell())
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} does not exist') from None
     except _BadPly as error:
@@ -70,9 +75,8 @@ def read_ply(path: str | os.PathLike) -> np.ndarray:
         raise ValueError(
             f'{path} is truncated, that is cut short, or '
             f'damaged: {error}. Export or download it again') from None
-    if 'vertex' not in data:
+    if vertices is None:
         raise ValueError(f'{path}: the PLY file has no element "vertex"')
-    vertices = np.array(data['vertex'].data)
     if len(vertices) == 0:
         raise ValueError(f'{path} has no points, its element "vertex" is '
                          'empty')
@@ -114,12 +118,41 @@ def name_missing_color(vertices: np.ndarray) -> str:
     return next(name for name in best if name not in present)
 
 
+def _read_numbers(file: BinaryIO, vertex: _Element) -> np.ndarray:
+    """Vertices as text, of which NumPy reads eight times more than plyfile."""
+    with warnings.catch_warnings():
+        # what does not fit an integer would be rounded, or taken modulo 256
+        warnings.simplefilter('error', DeprecationWarning)
+        rows = np.loadtxt(
+            io.TextIOWrapper(file, 'latin1'),
+            np.dtype(vertex.fields),
+            comments=None,
+            max_rows=vertex.number,
+            ndmin=1)
+    if len(rows) < vertex.number:
+        raise ValueError(f'row {len(rows)}: early end-of-file')
+    return rows
+
+
+def _read(path: Path, header_bytes: int) -> np.ndarray | None:
+    with _readable(path, header_bytes) as source:
+        try:
+            data = PlyData.read(source, known_list_len=_TRIANGLES)
+        except PlyParseError:
+            if not isinstance(source, str):
+                source.seek(0)
+            data = PlyData.read(source)
+        return np.array(data['vertex'].data) if 'vertex' in data else None
+
+
 class _BadPly(ValueError):
     """A PLY file that is not worth reading; the message says why."""
 
 
-def _check_size(path: Path, file: BinaryIO) -> None:
+def _check_size(path: Path, file: BinaryIO) -> tuple[bool, list[_Element]]:
     """Refuse a file that promises more rows than its bytes can hold.
+
+    Gives and leaves the file as :func:`_read_header` does.
 
     plyfile takes the memory for all rows, or counts through them, before it
     sees that the file ends.
@@ -139,22 +172,26 @@ def _check_size(path: Path, file: BinaryIO) -> None:
                 f'at least {element.row_bytes} bytes each, but only {left} '
                 'bytes are left. Export or download it again')
         left -= element.number * element.row_bytes
+    return text, elements
 
 
-def _readable(path: Path, header_bytes: int) -> str | BinaryIO:
+@contextmanager
+def _readable(path: Path, header_bytes: int) -> Iterator[str | BinaryIO]:
     """What plyfile reads of a file: it itself, or, as plyfile takes ASCII
     only, a copy without the other letters of its comments."""
-    with open(path, 'rb') as file:
+    with open(path, 'rb') as file, tempfile.TemporaryFile() as copy:
         header = file.read(header_bytes)
         if header.isascii():
-            return str(path)
-        body = file.read()
-    lines = [
-        line.decode('ascii', 'ignore').encode() if line.startswith(
-            (b'comment', b'obj_info')) else line
-        for line in header.splitlines(keepends=True)
-    ]
-    return io.BytesIO(b''.join(lines) + body)
+            yield str(path)
+            return
+        for line in header.splitlines(keepends=True):
+            if line.startswith((b'comment', b'obj_info')):
+                line = line.decode('ascii', 'ignore').encode()
+            copy.write(line)
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        # a file, as plyfile reads other streams row by row
+        yield cast(BinaryIO, copy)
 
 
 def _read_header(path: Path, file: BinaryIO) -> tuple[bool, list[_Element]]:
@@ -178,15 +215,20 @@ def _read_header(path: Path, file: BinaryIO) -> tuple[bool, list[_Element]]:
             text = True
         elif words[:1] == ['element'] and len(words) == 3:
             try:
-                elements.append(_Element(words[1], int(words[2]), 0))
+                elements.append(_Element(words[1], int(words[2]), 0, []))
             except ValueError:
                 raise _BadPly(f'{path}: "{" ".join(words)}" in its header is '
                               'no number of rows. It is damaged; export or '
                               'download it again') from None
         elif words[:1] == ['property'] and len(words) > 2 and elements:
             # As text a number takes a digit and what parts it from the next.
-            kind = words[2] if words[1] == 'list' else words[1]
-            least = 2 if text else _BYTES.get(kind, 1)
-            last = elements[-1]
-            elements[-1] = last._replace(row_bytes=last.row_bytes + least)
+            last, fields = elements[-1], elements[-1].fields
+            kind = _TYPES.get(words[2] if words[1] == 'list' else words[1])
+            least = 2 if text else int(kind[1]) if kind else 1
+            if words[1] == 'list' or kind is None or fields is None:
+                fields = None
+            else:
+                fields = [*fields, (words[2], kind)]
+            elements[-1] = last._replace(
+                row_bytes=last.row_bytes + least, fields=fields)
     return text, elements

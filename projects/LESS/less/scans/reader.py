@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .colors import grey_colors, scale_colors
+from .colors import gray_colors, scale_colors
+from .e57 import read_e57
 from .las import read_las
 from .meshes import read_mesh, read_obj
 from .pcd import read_pcd
@@ -20,9 +21,9 @@ def read_scan(path: str | os.PathLike) -> np.ndarray:
     ``.npz`` with ``points`` (N, 6), or with ``xyz`` and ``rgb``; ``.bin``,
     processed scans of MMDetection3D, float32 (N, 6); ``.obj``, ``.glb`` and
     ``.gltf``, of which the vertices are taken, see :func:`read_mesh`; ``.las``
-    and ``.laz``, see :func:`read_las`.
+    and ``.laz``, see :func:`read_las`; ``.e57``, see :func:`read_e57`.
 
-    Colors from 0 to 1 become 0 to 255. A scan without colors becomes grey,
+    Colors from 0 to 1 become 0 to 255. A scan without colors becomes gray,
     with a warning.
 
     Args:
@@ -61,9 +62,9 @@ def _check(name: str | Path, xyz: np.ndarray,
     if len(xyz) == 0:
         raise ValueError(f'{name} has no points')
     if rgb is None:
-        warnings.warn(f'{name} has no colours, all points become grey: expect '
-                      'poor results, for the model looks at colours')
-        rgb = grey_colors(len(xyz))
+        warnings.warn(f'{name} has no colors, all points become gray: expect '
+                      'poor results, for the model looks at colors')
+        rgb = gray_colors(len(xyz))
     exact = np.can_cast(xyz.dtype, np.float32)
     points = np.concatenate([xyz, rgb], 1)
     points = points.astype(np.float32 if exact else np.float64)
@@ -151,4 +152,5 @@ READERS = {
     '.gltf': read_mesh,
     '.las': read_las,
     '.laz': read_las,
+    '.e57': read_e57,
 }

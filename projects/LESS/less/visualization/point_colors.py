@@ -24,10 +24,10 @@ def highlight(rgb: np.ndarray,
         np.ndarray: uint8 (N, 3).
     """
     rgb = np.asarray(rgb, np.float32)
-    grey = rgb @ np.float32([0.299, 0.587, 0.114])
-    faded = 0.45 * rgb + 0.55 * grey[:, None]
+    gray = rgb @ np.float32([0.299, 0.587, 0.114])
+    faded = 0.45 * rgb + 0.55 * gray[:, None]
     faded = 255 - 0.8 * (255 - faded)
-    painted = np.float32(color) * (0.6 + 0.4 * grey[:, None] / 255)
+    painted = np.float32(color) * (0.6 + 0.4 * gray[:, None] / 255)
     out = np.where(np.asarray(mask, bool)[:, None], painted, faded)
     return out.clip(0, 255).astype(np.uint8)
 

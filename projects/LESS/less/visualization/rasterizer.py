@@ -128,12 +128,12 @@ def _disc(radius: int) -> np.ndarray:
     return offsets[(offsets**2).sum(1) <= (radius + 0.5)**2]
 
 
-def point_spacing(xyz: np.ndarray, neighbours: int = 5) -> np.ndarray:
+def point_spacing(xyz: np.ndarray, neighbors: int = 5) -> np.ndarray:
     """Distance of each point to its fifth neighbor, (N,).
 
     Discs of about this radius close a surface of any point density.
     """
-    k = min(neighbours + 1, len(xyz))
+    k = min(neighbors + 1, len(xyz))
     distance = cKDTree(xyz).query(xyz, k=[k])[0]
     return distance[:, 0]
 

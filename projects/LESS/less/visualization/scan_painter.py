@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mmlangseg.visualization.colors import GT_COLOR, PRED_COLOR
-from mmlangseg.visualization.header import GREY, MARGIN, add_header, load_font
+from mmlangseg.visualization.header import GRAY, MARGIN, add_header, load_font
 from .point_colors import highlight
 from .rasterizer import Camera, outline, point_spacing, shade, splat
 
@@ -166,7 +166,7 @@ class ScanPainter:
         picture = Image.fromarray(image.astype(np.uint8))
         ImageDraw.Draw(picture).text((MARGIN, height - 26),
                                      name,
-                                     GREY,
+                                     GRAY,
                                      font=load_font(14))
         return np.asarray(picture)
 

@@ -4,20 +4,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from types import EllipsisType
+from typing import Any
 
 import numpy as np
-import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
 
-from mmlangseg.apis.images import image_pipeline, open_image
+from mmlangseg.apis.image_inferencer import ImageInferencer, OpenImage
+from mmlangseg.apis.images import image_pipeline
+from mmlangseg.apis.inferencer import is_many
 from mmlangseg.apis.model import load_model, open_model
 from mmlangseg.apis.probability import require_probability
 from mmlangseg.engine.training_parts import drop_training_parts
 from .semantic_results import SemanticResult, write_semantic_result
 
 
-class SSegInferencer:
+class SSegInferencer(ImageInferencer):
     """Divides images into classes given by name.
 
     The image goes through the test pipeline of the config, so that it is
@@ -26,8 +27,9 @@ class SSegInferencer:
     built.
 
     Args:
-        config: The config, of S-Seg, that the checkpoint was trained with, or
-            its path; or a model folder, or the name of one on the hub.
+        config: The config, of S-Seg, that the checkpoint was trained with,
+            its path, or its name in :meth:`list_models`; or a model folder,
+            or the name of one on the hub.
         checkpoint: File of the trained weights, or a URL; a model folder has
             its own. None keeps the initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
@@ -43,7 +45,10 @@ class SSegInferencer:
         ...     'configs/sseg_swin-s_cc12m.py', 'epoch_30.pth')
         >>> result = inferencer('meadow.jpg', 'cow, grass, sky; clouds')
         >>> result.labels, result.classes[0].name, result.classes[0].share
+        >>> results = inferencer(['a.jpg', 'b.jpg'], 'cow, grass')
     """
+
+    system = 'sseg'
 
     def __init__(self,
                  config: str | os.PathLike | Config,
@@ -63,15 +68,17 @@ class SSegInferencer:
         self.pipeline = image_pipeline(config)
 
     def __call__(self,
-                 image: str | os.PathLike | np.ndarray,
+                 image: str | os.PathLike | np.ndarray | Sequence,
                  classes: str | Sequence[str] | dict | None = None,
                  *,
                  threshold: float | None = None,
-                 out_dir: str | os.PathLike | None = None) -> SemanticResult:
+                 out_dir: str | os.PathLike | None = None,
+                 batch_size: int = 1) -> Any:
         """Divide an image into classes.
 
         Args:
-            image: File of the image, or uint8 RGB (H, W, 3).
+            image: File of the image, or uint8 RGB (H, W, 3); or a list of
+                them, or a folder.
             classes: Their names: a list, ``'cat,dog,grass'``, a file with one
                 name per line, a benchmark such as ``'voc21'``, or anything
                 else that the model's ``set_vocabulary`` takes. Defaults to
@@ -82,26 +89,47 @@ class SSegInferencer:
                 classes do not have.
             out_dir: Folder for pictures and files, see
                 :func:`write_semantic_result`.
+            batch_size: Images at a time; only those that the test pipeline
+                gives one size are taken together.
+
+        Returns:
+            SemanticResult: The classes of the image; of several a list.
 
         Raises:
             FileNotFoundError: There is no such image or file of classes.
             ValueError: The image cannot be read, or there is something wrong
                 with the classes or the threshold.
         """
-        name, pixels = open_image(image)
-        self.choose(classes, threshold)
-        packed = self.pipeline(dict(img=pixels[..., ::-1]))  # BGR
-        with torch.no_grad():
-            output, = self.model.test_step(pseudo_collate([packed]))
-        result = SemanticResult(
-            labels=output.pred_sem_seg.data[0].cpu().numpy(),
-            confidence=output.seg_confidence.data[0].cpu().numpy(),
-            names=self.model.vocabulary.labels,
-            unknown_words=self.model.unknown_class_words(),
-            warning=self.model.describe_unknown_classes())
-        if out_dir is not None:
-            write_semantic_result(out_dir, name, pixels, result)
-        return result
+        run = self.all if is_many(image) else self.one
+        return run(
+            image,
+            classes,
+            threshold=threshold,
+            out_dir=out_dir,
+            batch_size=batch_size)
+
+    def check_query(self, query: Any, **options: Any) -> None:
+        """Choose classes and threshold for all images."""
+        self.choose(query, **options)
+
+    def find(self, images: Sequence[OpenImage], query: Any, batch_size: int,
+             **options: Any) -> list[SemanticResult]:
+        """A result per image, of the classes that were chosen."""
+        outputs = self.predict([image.packed for image in images], batch_size)
+        return [
+            SemanticResult(
+                labels=output.pred_sem_seg.data[0].cpu().numpy(),
+                confidence=output.seg_confidence.data[0].cpu().numpy(),
+                names=self.model.vocabulary.labels,
+                unknown_words=self.model.unknown_class_words(),
+                warning=self.model.describe_unknown_classes())
+            for output in outputs
+        ]
+
+    def write(self, out_dir: str | os.PathLike, image: OpenImage,
+              result: SemanticResult) -> None:
+        """Write the files of an image."""
+        write_semantic_result(out_dir, image.name, image.pixels, result)
 
     def choose(self,
                classes: str | Sequence[str] | dict | None = None,

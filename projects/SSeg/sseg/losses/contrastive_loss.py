@@ -62,7 +62,7 @@ class ImageTextContrastiveLoss(BaseModule):
 
         Args:
             images (Tensor): Projected image features, (b, C); they are
-                L2-normalised here.
+                L2-normalized here.
             texts (Tensor): Those of the captions, (b, C).
 
         Returns:

@@ -23,7 +23,7 @@ class MultiLabelContrastiveLoss(ImageTextContrastiveLoss):
 
         Args:
             images (Tensor): Projected image features, (b, C); they are
-                L2-normalised here.
+                L2-normalized here.
             prompts (Tensor): Those of the prompts, (b, M, C); M is the same
                 in all processes.
 

@@ -110,15 +110,15 @@ class LoadWideAnnotations(LoadAnnotations):
                 f'{path} has shape {image.shape}. It must be ' +
                 ('RGB' if self.rgb else
                  'of one channel: save the number of the class at each pixel '
-                 'as grey values of 8 or 16 bits, or with a palette') +
-                '; for ids in colours set LoadWideAnnotations(rgb=True)')
+                 'as gray values of 8 or 16 bits, or with a palette') +
+                '; for ids in colors set LoadWideAnnotations(rgb=True)')
         if image.dtype.kind == 'f':
             raise ValueError(f'{path} has fractions. The numbers of classes '
                              'must be saved as integers')
         if self.rgb:
             image = image.astype(np.int32)  # in the order BGR
             return image[..., 2] + 256 * image[..., 1] + 65536 * image[..., 0]
-        return image.astype(np.int32) // _grey_step(data)
+        return image.astype(np.int32) // _gray_step(data)
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(rgb={self.rgb}, '
@@ -127,9 +127,9 @@ class LoadWideAnnotations(LoadAnnotations):
                 f'backend_args={self.backend_args})')
 
 
-def _grey_step(data: bytes) -> int:
+def _gray_step(data: bytes) -> int:
     """By how much the values of an image are spread: Pillow makes 0, 85, 170
-    and 255 of the numbers 0 to 3 in a grey PNG of 2 bits."""
+    and 255 of the numbers 0 to 3 in a gray PNG of 2 bits."""
     if data[:4] != _PNG or data[_COLOR_TYPE] != 0:
         return 1
     return {2: 85, 4: 17}.get(data[_BIT_DEPTH], 1)

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import EllipsisType
+from typing import Any
 
 import numpy as np
-import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
+from mmseg.structures import SegDataSample
 
-from mmlangseg.apis.images import image_pipeline, open_image
+from mmlangseg.apis.image_inferencer import ImageInferencer, OpenImage
+from mmlangseg.apis.images import image_pipeline
+from mmlangseg.apis.inferencer import check_sentences, is_many
 from mmlangseg.apis.model import load_model, open_model
 from mmlangseg.io.files import write_json
 from mmlangseg.text import describe_unknown, unknown_words
@@ -42,7 +44,7 @@ class ImageResult:
         return describe_unknown(self.unknown_words)
 
 
-class SemiRESInferencer:
+class SemiRESInferencer(ImageInferencer):
     """Finds in an image what sentences refer to.
 
     The image goes through the test pipeline of the config, so that it is
@@ -50,8 +52,8 @@ class SemiRESInferencer:
 
     Args:
         config: The config, of LAVT or SemiRES, that the checkpoint was
-            trained with, or its path; or a model folder, or the name of one
-            on the hub.
+            trained with, its path, or its name in :meth:`list_models`; or a
+            model folder, or the name of one on the hub.
         checkpoint: File of the trained weights, or a URL; a model folder has
             its own. None keeps the initial weights, for trying things out.
         device: Such as ``cuda:0`` or ``cpu``. Defaults to a GPU if there is
@@ -67,7 +69,11 @@ class SemiRESInferencer:
         ...     'configs/semires_refcoco_iom_1pct.py', 'epoch_40.pth')
         >>> result, = inferencer('kitchen.jpg', 'the red cup on the left')
         >>> result.mask, result.score, result.box
+        >>> for (result, ) in inferencer('photos', 'the red cup'):
+        ...     print(result.score)  # a list of results per image
     """
+
+    system = 'semires'
 
     def __init__(self,
                  config: str | os.PathLike | Config,
@@ -85,45 +91,56 @@ class SemiRESInferencer:
         self.model = load_model(config, checkpoint, device)
         self.pipeline = image_pipeline(config)
 
-    def __call__(
-            self,
-            image: str | os.PathLike | np.ndarray,
-            texts: str | Sequence[str],
-            out_dir: str | os.PathLike | None = None) -> list[ImageResult]:
+    def __call__(self,
+                 image: str | os.PathLike | np.ndarray | Sequence,
+                 texts: str | Sequence[str],
+                 out_dir: str | os.PathLike | None = None,
+                 batch_size: int = 1) -> list:
         """Find what each sentence refers to.
 
         Args:
-            image: File of the image, or uint8 RGB (H, W, 3).
+            image: File of the image, or uint8 RGB (H, W, 3); or a list of
+                them, or a folder.
             texts: One or several sentences.
             out_dir: Folder for pictures and files, see
                 :func:`write_image_results`.
+            batch_size: How many sentences, each with its image, the model
+                gets at a time.
 
         Returns:
-            list[ImageResult]: One per sentence.
+            list[ImageResult]: One per sentence; of several images a list of
+            these lists.
 
         Raises:
             FileNotFoundError: There is no such image.
             ValueError: The image cannot be read, or a sentence is empty.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
-        if not texts:
-            raise ValueError('texts is empty: give at least one sentence')
-        for i, text in enumerate(texts):
-            if not isinstance(text, str) or not text.strip():
-                raise ValueError(f'Sentence {i + 1} is empty: {text!r}')
-        name, pixels = open_image(image)
-        packed = self.pipeline(dict(img=pixels[..., ::-1], text=''))  # BGR
-        results = [self._find(packed, text) for text in texts]
-        if out_dir is not None:
-            write_image_results(out_dir, name, pixels, results)
-        return results
+        run = self.all if is_many(image) else self.one
+        return run(image, texts, out_dir=out_dir, batch_size=batch_size)
 
-    @torch.no_grad()
-    def _find(self, packed: dict, text: str) -> ImageResult:
-        sample = packed['data_samples'].clone()
-        sample.set_metainfo(dict(text=text))
-        output, = self.model.test_step(
-            pseudo_collate([dict(packed, data_samples=sample)]))
+    def check_query(self, query: Any, **options: Any) -> None:
+        """Refuse empty sentences."""
+        check_sentences(query)
+
+    def find(self, images: Sequence[OpenImage], query: Any, batch_size: int,
+             **options: Any) -> list[list[ImageResult]]:
+        """A list of results per image."""
+        texts, pairs = check_sentences(query), []
+        for image in images:
+            for text in texts:
+                sample = image.packed['data_samples'].clone()
+                sample.set_metainfo(dict(text=text))
+                pairs.append(dict(image.packed, data_samples=sample))
+        outputs = iter(self.predict(pairs, batch_size))
+        return [[self._result(next(outputs), text) for text in texts]
+                for _ in images]
+
+    def write(self, out_dir: str | os.PathLike, image: OpenImage,
+              result: list[ImageResult]) -> None:
+        """Write the files of an image."""
+        write_image_results(out_dir, image.name, image.pixels, result)
+
+    def _result(self, output: SegDataSample, text: str) -> ImageResult:
         prob = output.seg_logits.data.float().softmax(0)[1].cpu().numpy()
         mask = output.pred_sem_seg.data[0].cpu().numpy() == 1
         unknown = unknown_words(self.model, text)

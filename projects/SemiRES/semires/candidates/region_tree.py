@@ -41,11 +41,11 @@ def build_region_tree(lab: np.ndarray, labels: np.ndarray) -> RegionTree:
     """
     count = int(labels.max()) + 1
     nodes = _Nodes(lab, labels, 2 * count - 1)
-    neighbours: list[set[int]] = [set() for _ in range(count)]
+    neighbors: list[set[int]] = [set() for _ in range(count)]
     queue = []
     for a, b in _adjacent(labels):
-        neighbours[a].add(b)
-        neighbours[b].add(a)
+        neighbors[a].add(b)
+        neighbors[b].add(a)
         queue.append((-nodes.similarity(a, b), a, b))
     heapq.heapify(queue)
     born = [0] * count
@@ -59,10 +59,10 @@ def build_region_tree(lab: np.ndarray, labels: np.ndarray) -> RegionTree:
         died[a] = died[b] = step
         born.append(step)
         nodes.merge(a, b, new)
-        around = {n for n in neighbours[a] | neighbours[b] if n not in died}
-        neighbours.append(around)
+        around = {n for n in neighbors[a] | neighbors[b] if n not in died}
+        neighbors.append(around)
         for other in sorted(around):
-            neighbours[other].add(new)
+            neighbors[other].add(new)
             heapq.heappush(queue, (-nodes.similarity(other, new), other, new))
     total = len(born)
     # how many regions there are when a region appears and disappears

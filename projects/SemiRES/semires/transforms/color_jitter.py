@@ -66,14 +66,14 @@ def jitter_float(image: Tensor, order: Sequence[int],
         if name == 'brightness':
             base = torch.zeros_like(image)
         elif name == 'contrast':
-            base = _grey(image).mean()
+            base = _gray(image).mean()
         else:
-            base = _grey(image)
+            base = _gray(image)
         image = (factor * image + (1 - factor) * base).clamp(0, 1)
     return image
 
 
-def _grey(image: Tensor) -> Tensor:
+def _gray(image: Tensor) -> Tensor:
     """Luma (1, H, W) with the weights of ITU-R 601."""
     red, green, blue = image
     return (0.2989 * red + 0.587 * green + 0.114 * blue).unsqueeze(0)
@@ -83,9 +83,9 @@ def _turn_hue(image: Tensor, factor: float) -> Tensor:
     """Add to the hue in HSV, where the value is the largest channel."""
     value, smallest = image.max(0).values, image.min(0).values
     spread = value - smallest
-    is_grey = spread == 0
-    saturation = spread / torch.where(is_grey, 1., value)
-    red, green, blue = (value - image) / torch.where(is_grey, 1., spread)
+    is_gray = spread == 0
+    saturation = spread / torch.where(is_gray, 1., value)
+    red, green, blue = (value - image) / torch.where(is_gray, 1., spread)
     # sixths of a turn, from the channel that is largest (red before green)
     hue = torch.where(
         image[0] == value, blue - green,

@@ -97,7 +97,7 @@ class Kind:
         words: Names used in sentences; the first one is the ScanNet label.
         nyu40: NYU40 id and class, as in ScanNet's label table.
         colors: Color names it may have; empty means any.
-        named_by_colour: Whether sentences may use its color.
+        named_by_color: Whether sentences may use its color.
         wall: Probability of standing with its back to a wall.
         solid: Hides the floor below it.
         carries: Kinds that may stand on it, with their scale.
@@ -107,8 +107,8 @@ class Kind:
     build: Callable[[float, float], list[Part]]
     words: tuple[str, ...]
     nyu40: tuple[int, str]
-    colours: tuple[str, ...] = ()
-    named_by_colour: bool = True
+    colors: tuple[str, ...] = ()
+    named_by_color: bool = True
     wall: float = 0.0
     solid: bool = False
     carries: tuple[tuple[str, float], ...] = ()
@@ -145,7 +145,7 @@ KINDS: dict[str, Kind] = {
     'plant':
     Kind(
         _plant, ('plant', ), (40, 'otherprop'),
-        named_by_colour=False,
+        named_by_color=False,
         wall=0.4,
         solid=True),
 }

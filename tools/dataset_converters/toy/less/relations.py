@@ -8,6 +8,7 @@ by ``lead`` meters; so no sentence hangs on a few centimeters.
 from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -151,8 +152,9 @@ def _extreme(x: float, y: float) -> Score:
     return score
 
 
-_SIDE = dict(anchors=1, holds=0.88, fails=0.45, view_dependent=True)
-_FAR = dict(anchors=0, lead=0.5, view_dependent=True)
+_SIDE: dict[str, Any] = dict(
+    anchors=1, holds=0.88, fails=0.45, view_dependent=True)
+_FAR: dict[str, Any] = dict(anchors=0, lead=0.5, view_dependent=True)
 
 RELATIONS: tuple[Relation, ...] = (
     Relation(

@@ -48,7 +48,7 @@ class ToyObject:
     """
 
     kind: str
-    colour: str
+    color: str
     scale: float
     center: np.ndarray
     size: np.ndarray
@@ -71,8 +71,8 @@ def make_room(rng: np.random.Generator) -> Room:
     extent = tuple(rng.uniform(3.2, 3.7, size=2))
     while True:
         objects: list[ToyObject] = []
-        for kind, colour, scale in _draw_furniture(rng):
-            _place_on_floor(objects, kind, colour, scale, extent, rng)
+        for kind, color, scale in _draw_furniture(rng):
+            _place_on_floor(objects, kind, color, scale, extent, rng)
         if len(objects) >= 5:
             break
     for index in range(len(objects)):
@@ -100,28 +100,28 @@ def _draw_furniture(rng: np.random.Generator) -> list[tuple[str, str, float]]:
         if name in ('bed', 'sofa'):
             number = min(number, 2)
         alike = rng.random() < 0.5
-        colours = [_draw_colour(name, rng) for _ in range(number)]
+        colors = [_draw_color(name, rng) for _ in range(number)]
         scales = [float(rng.choice(SCALES)) for _ in range(number)]
         if alike:
-            colours, scales = colours[:1] * number, scales[:1] * number
-        pieces += [(str(name), c, s) for c, s in zip(colours, scales)]
+            colors, scales = colors[:1] * number, scales[:1] * number
+        pieces += [(str(name), c, s) for c, s in zip(colors, scales)]
     # Large pieces first: they are the hardest to place.
     order = {'bed': 0, 'sofa': 1, 'table': 2, 'cabinet': 3}
     pieces = [pieces[i] for i in rng.permutation(len(pieces))][:9]
     return sorted(pieces, key=lambda piece: order.get(piece[0], 4))
 
 
-def _draw_colour(kind: str, rng: np.random.Generator) -> str:
-    return str(rng.choice(KINDS[kind].colours or list(PALETTE)))
+def _draw_color(kind: str, rng: np.random.Generator) -> str:
+    return str(rng.choice(KINDS[kind].colors or list(PALETTE)))
 
 
-def _build(kind: str, colour: str, scale: float, yaw: float,
+def _build(kind: str, color: str, scale: float, yaw: float,
            rng: np.random.Generator) -> ToyObject:
     """Make a piece around the origin, turned by ``yaw`` about z."""
     cos, sin = np.cos(yaw), np.sin(yaw)
     turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
     stretch = rng.uniform(0.95, 1.05, size=3)
-    base = np.array(PALETTE[colour]) + rng.uniform(-12, 12, size=3)
+    base = np.array(PALETTE[color]) + rng.uniform(-12, 12, size=3)
     parts = []
     for part in KINDS[kind].build(scale, POINT_SPACING):
         surface = part.surface
@@ -132,7 +132,7 @@ def _build(kind: str, colour: str, scale: float, yaw: float,
     points = np.concatenate([part.surface.vertices for part in parts])
     low, high = points.min(axis=0), points.max(axis=0)
     return ToyObject(
-        kind, colour, scale, (low + high) / 2, high - low, parts=parts)
+        kind, color, scale, (low + high) / 2, high - low, parts=parts)
 
 
 def _move(item: ToyObject, offset: np.ndarray) -> None:
@@ -141,7 +141,7 @@ def _move(item: ToyObject, offset: np.ndarray) -> None:
         part.surface.vertices = part.surface.vertices + offset
 
 
-def _place_on_floor(objects: list[ToyObject], kind: str, colour: str,
+def _place_on_floor(objects: list[ToyObject], kind: str, color: str,
                     scale: float, extent: tuple[float, float],
                     rng: np.random.Generator) -> None:
     """Append the piece at a free place; leave it out if there is none."""
@@ -149,7 +149,7 @@ def _place_on_floor(objects: list[ToyObject], kind: str, colour: str,
     for _ in range(40):
         side = int(rng.integers(4))
         yaw = side * np.pi / 2
-        item = _build(kind, colour, scale,
+        item = _build(kind, color, scale,
                       yaw + (0 if at_wall else rng.normal(0, 0.12)), rng)
         room = (np.array(extent) - item.size[:2]) / 2 - 0.06
         if (room < 0).any():
@@ -178,7 +178,7 @@ def _place_on_top(objects: list[ToyObject], index: int,
     if not carries or rng.random() > 0.5:
         return
     kind, scale = carries[int(rng.integers(len(carries)))]
-    item = _build(kind, _draw_colour(kind, rng), scale,
+    item = _build(kind, _draw_color(kind, rng), scale,
                   float(rng.normal(0, 0.2)), rng)
     room = (base.size - item.size)[:2] / 2
     if (room < 0).any():

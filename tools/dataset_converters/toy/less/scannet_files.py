@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-from mmengine.utils import track_iter_progress
 from plyfile import PlyData, PlyElement
 
+from mmlangseg.cli.progress import track
 from mmlangseg.io.files import PathLike, atomic_path, write_json, write_text
 from .furniture import KINDS, Part
 from .rooms import Room, make_room, render
@@ -42,7 +42,7 @@ def write_toy_scannet(root: PathLike,
     splits = dict(train=scenes[:num_train], val=scenes[num_train:])
     write_label_table(root / 'meta_data' / 'scannetv2-labels.combined.tsv')
     rows: dict[str, list[dict]] = {}
-    for index in track_iter_progress(range(len(scenes))):
+    for index in track(range(len(scenes)), 'scans', 'rooms'):
         rng = np.random.default_rng((seed, index))
         room = make_room(rng)
         ids = write_scan(root / 'scans', scenes[index], room, rng)
@@ -87,7 +87,7 @@ def write_scan(folder: PathLike, scene: str, room: Room,
     names = rng.choice(10 * num_segments, num_segments, replace=False)
     segment_names = iter(int(name) for name in names)
 
-    vertices, colours, faces, segments, annotations = [], [], [], [], []
+    vertices, colors, faces, segments, annotations = [], [], [], [], []
     start = 0
     for object_id, (label, parts) in zip([*ids, None],
                                          [*groups, ('', room.walls[:1])]):
@@ -96,7 +96,7 @@ def write_scan(folder: PathLike, scene: str, room: Room,
             xyz, rgb = render(part, rng)
             segment = next(segment_names)
             vertices.append(xyz)
-            colours.append(rgb)
+            colors.append(rgb)
             faces.append(part.surface.faces + start)
             segments.append(np.full(len(xyz), segment))
             own.append(segment)
@@ -113,7 +113,7 @@ def write_scan(folder: PathLike, scene: str, room: Room,
     # The scan is stored un-aligned: aligned = raw @ R.T + t.
     raw = (np.concatenate(vertices) - matrix[:3, 3]) @ matrix[:3, :3]
     scan = Path(folder) / scene
-    _write_mesh(scan / f'{scene}_vh_clean_2.ply', raw, np.concatenate(colours),
+    _write_mesh(scan / f'{scene}_vh_clean_2.ply', raw, np.concatenate(colors),
                 np.concatenate(faces))
     segs_name = f'{scene}_vh_clean_2.0.010000.segs.json'
     write_json(
@@ -145,7 +145,7 @@ def _axis_alignment(rng: np.random.Generator) -> np.ndarray:
     return np.round(matrix, 6)
 
 
-def _write_mesh(path: Path, vertices: np.ndarray, colours: np.ndarray,
+def _write_mesh(path: Path, vertices: np.ndarray, colors: np.ndarray,
                 faces: np.ndarray) -> None:
     vertex = np.empty(
         len(vertices),
@@ -154,7 +154,7 @@ def _write_mesh(path: Path, vertices: np.ndarray, colours: np.ndarray,
     for axis, name in enumerate('xyz'):
         vertex[name] = vertices[:, axis]
     for channel, name in enumerate(('red', 'green', 'blue')):
-        vertex[name] = colours[:, channel]
+        vertex[name] = colors[:, channel]
     vertex['alpha'] = 255
     face = np.empty(len(faces), [('count', 'u1'), ('indices', '<i4', (3, ))])
     face['count'] = 3
@@ -181,7 +181,8 @@ def scanrefer_rows(scene: str, room: Room, object_ids: list[int],
 
     The extra key ``groups`` holds the type of the sentence.
     """
-    rows, counts = [], {}
+    rows: list[dict] = []
+    counts: dict[int, int] = {}
     for sentence in describe_room(room, rng):
         target = sentence['target']
         ann_id = counts.get(target, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,9 +33,9 @@ SUPERLATIVE = ('the {np} .', 'this is the {np} .', 'it is the {np} .',
                'the {np} in the room .', 'find the {np} .')
 SUPERLATIVE_PLACED = ('the {np} {where} .', 'the {np} . it is {where} .',
                       'this is the {np} . it is {where} .')
-COLOURED = ('the {noun} is {colour} .', 'this {noun} is {colour} .',
-            'the {noun} that is {colour} .') + PLAIN
-COLOUR_WORDS = {'gray': ('gray', 'grey')}
+COLORED = ('the {noun} is {color} .', 'this {noun} is {color} .',
+           'the {noun} that is {color} .') + PLAIN
+COLOR_WORDS = {'gray': ('gray', 'grey')}
 SIZES = {
     (True, True): ('bigger', 'larger'),
     (True, False): ('biggest', 'largest'),
@@ -55,7 +56,7 @@ class Reference:
     """
 
     kind: str
-    colour: str | None = None
+    color: str | None = None
     largest: bool | None = None
     relation: Relation | None = None
     anchors: tuple[int, ...] = ()
@@ -64,14 +65,14 @@ class Reference:
         """Other objects that fit kind and color."""
         return [
             i for i, item in enumerate(room.objects)
-            if i != target and item.kind == self.kind and self.colour in (
-                None, item.colour)
+            if i != target and item.kind == self.kind and self.color in (
+                None, item.color)
         ]
 
     def singles_out(self, room: Room, target: int) -> bool:
         """Whether the claim holds for ``target`` and for nothing else."""
         item = room.objects[target]
-        if item.kind != self.kind or self.colour not in (None, item.colour):
+        if item.kind != self.kind or self.color not in (None, item.color):
             return False
         rivals = [room.objects[i] for i in self.rivals(room, target)]
         if self.largest is not None:
@@ -84,7 +85,7 @@ class Reference:
         return not rivals
 
 
-Sentence = dict[str, object]
+Sentence = dict[str, Any]
 
 
 def describe_room(room: Room,
@@ -108,7 +109,7 @@ def describe_room(room: Room,
         open_types = [name for name in SHARES if queues[name]]
         if len(sentences) >= count or not open_types:
             break
-        name = max(open_types, key=quota.get)
+        name = max(open_types, key=quota.__getitem__)
         target, reference = queues[name].pop(0)
         if name != 'relation':
             # May be worded again later, in another way.
@@ -160,17 +161,17 @@ def _claims(room: Room) -> dict[str, list[tuple[int, Reference]]]:
         if alone.singles_out(room, target):
             claims['kind'].append((target, alone))
             continue
-        coloured = Reference(item.kind, item.colour)
-        named = KINDS[item.kind].named_by_colour
-        if named and coloured.singles_out(room, target):
-            claims['colour'].append((target, coloured))
+        colored = Reference(item.kind, item.color)
+        named = KINDS[item.kind].named_by_color
+        if named and colored.singles_out(room, target):
+            claims['colour'].append((target, colored))
         for largest in (True, False):
             sized = Reference(item.kind, largest=largest)
             if sized.singles_out(room, target):
                 claims['size'].append((target, sized))
         bases = [alone]
-        if named and coloured.rivals(room, target):
-            bases.append(coloured)
+        if named and colored.rivals(room, target):
+            bases.append(colored)
         for base in bases:
             claims['relation'] += [
                 (target, reference)
@@ -199,7 +200,7 @@ def _relational(room: Room, target: int, base: Reference) -> list[Reference]:
         else:
             groups = [(i, j) for i in allowed for j in allowed if i < j]
         references += [
-            Reference(base.kind, base.colour, None, relation, group)
+            Reference(base.kind, base.color, None, relation, group)
             for group in groups
         ]
     return references
@@ -211,9 +212,9 @@ def _name(room: Room, index: int) -> Reference | None:
     alone = Reference(item.kind)
     if alone.singles_out(room, index):
         return alone
-    coloured = Reference(item.kind, item.colour)
-    if KINDS[item.kind].named_by_colour and coloured.singles_out(room, index):
-        return coloured
+    colored = Reference(item.kind, item.color)
+    if KINDS[item.kind].named_by_color and colored.singles_out(room, index):
+        return colored
     return None
 
 
@@ -226,34 +227,35 @@ def _word(room: Room, target: int, reference: Reference,
 
     item = room.objects[target]
     noun = pick(KINDS[item.kind].words)
-    colour, relation, anchors = (reference.colour, reference.relation,
-                                 reference.anchors)
+    color, relation, anchors = (reference.color, reference.relation,
+                                reference.anchors)
     if relation is None:
         # True of the object but not needed: people say it all the same.
-        if colour is None and rng.random() < 0.5:
-            colour = item.colour if KINDS[item.kind].named_by_colour else None
+        if color is None and rng.random() < 0.5:
+            color = item.color if KINDS[item.kind].named_by_color else None
         if rng.random() < DECORATED:
             relation, anchors = _true_relation(room, target, rng)
     adjectives = []
     if reference.largest is not None:
         pair = len(reference.rivals(room, target)) == 1
         adjectives.append(pick(SIZES[reference.largest, pair]))
-    if colour is not None:
-        colour = pick(COLOUR_WORDS.get(colour, (colour, )))
-        adjectives.append(colour)
+    if color is not None:
+        color = pick(COLOR_WORDS.get(color, (color, )))
+        adjectives.append(color)
     where = ''
     if relation is not None:
         where = pick(relation.phrases).format(*(_anchor(room, i, pick)
                                                 for i in anchors))
+    frames: tuple[str, ...]
     if reference.largest is not None:
         frames = SUPERLATIVE_PLACED if where else SUPERLATIVE
     elif where:
         frames = PLACED
     else:
-        frames = PLAIN if reference.colour is None else COLOURED
+        frames = PLAIN if reference.color is None else COLORED
     np_ = ' '.join([*adjectives, noun])
     return pick(frames).format(
-        np=np_, a_np=f'a {np_}', noun=noun, colour=colour, where=where)
+        np=np_, a_np=f'a {np_}', noun=noun, color=color, where=where)
 
 
 def _true_relation(
@@ -275,8 +277,8 @@ def _anchor(room: Room, index: int, pick: Callable[[Sequence[str]],
                                                    str]) -> str:
     name = _name(room, index)
     words = ['the']
-    if name.colour is not None:
-        words.append(pick(COLOUR_WORDS.get(name.colour, (name.colour, ))))
+    if name.color is not None:
+        words.append(pick(COLOR_WORDS.get(name.color, (name.color, ))))
     return ' '.join([*words, pick(KINDS[room.objects[index].kind].words)])
 
 

@@ -25,14 +25,14 @@ PALETTE: dict[str, tuple[int, int, int]] = {
 # What is drawn in SemiRES's pictures: few enough to be learned from scratch in
 # minutes.
 KINDS = ('disc', 'square', 'triangle', 'ring', 'cross')
-COLOURS = ('red', 'yellow', 'green', 'blue', 'white', 'black')
+COLORS = ('red', 'yellow', 'green', 'blue', 'white', 'black')
 # Radii as shares of the picture's side; nothing lies between the two sizes.
 RADII = {False: (0.13, 0.15), True: (0.2, 0.24)}
 SHADE = 40  # largest deviation of an object from its color
 SPLITS = ('train', 'val', 'testA')
 LEAST_VISIBLE = 0.3  # no object is hidden further
 REFERABLE = 0.4  # visible share of objects that sentences may mean
-NEIGHBOUR = 0.3  # share of objects put close to another one
+NEIGHBOR = 0.3  # share of objects put close to another one
 REPEATED = 0.25  # share of pictures with two objects of one color
 
 
@@ -54,7 +54,7 @@ class ClutterObject:
     """
 
     kind: str
-    colour: str
+    color: str
     large: bool
     center: tuple[float, float]
     radius: float
@@ -169,17 +169,16 @@ def make_scene(rng: np.random.Generator, size: int = 128) -> Scene:
         kinds = rng.choice(KINDS, rng.integers(2, 5), replace=False)
         # Colors are what a small network learns: mostly one is enough to
         # single out an object.
-        colours = rng.choice(COLOURS, rng.integers(3, 6), replace=False)
+        colors = rng.choice(COLORS, rng.integers(3, 6), replace=False)
         if rng.random() < REPEATED:
-            colours[-1] = colours[0]
-        for colour in colours:
-            scene = _add_object(scene, str(rng.choice(kinds)), str(colour),
-                                rng)
+            colors[-1] = colors[0]
+        for color in colors:
+            scene = _add_object(scene, str(rng.choice(kinds)), str(color), rng)
         if len(scene.objects) >= 3:
             return scene
 
 
-def _add_object(scene: Scene, kind: str, colour: str,
+def _add_object(scene: Scene, kind: str, color: str,
                 rng: np.random.Generator) -> Scene:
     """Put an object in front; leave it out if it would hide too much."""
     size = scene.size
@@ -187,7 +186,7 @@ def _add_object(scene: Scene, kind: str, colour: str,
     radius = size * rng.uniform(*RADII[large])
     look = dict(
         kind=kind,
-        colour=colour,
+        color=color,
         large=large,
         radius=radius,
         angle=rng.uniform(-0.4, 0.4),
@@ -195,7 +194,7 @@ def _add_object(scene: Scene, kind: str, colour: str,
         period=size * rng.uniform(0.045, 0.065),
         phases=tuple(rng.uniform(0, 2 * np.pi, 4)),
         rgb=tuple(
-            np.clip(PALETTE[colour] + rng.uniform(-SHADE, SHADE, 3), 0, 255)))
+            np.clip(PALETTE[color] + rng.uniform(-SHADE, SHADE, 3), 0, 255)))
     for _ in range(12):
         center = _draw_center(scene, radius, rng)
         more = scene.with_object(
@@ -209,7 +208,7 @@ def _draw_center(scene: Scene, radius: float,
                  rng: np.random.Generator) -> np.ndarray:
     """Anywhere, a little over the border at most, or beside another one."""
     low, high = 0.7 * radius, scene.size - 0.7 * radius
-    if scene.objects and rng.random() < NEIGHBOUR:
+    if scene.objects and rng.random() < NEIGHBOR:
         other = scene.objects[int(rng.integers(len(scene.objects)))]
         way = rng.uniform(0, 2 * np.pi)
         far = rng.uniform(0.55, 0.95) * (radius + other.radius)

@@ -9,6 +9,7 @@ picture's side.
 from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -187,7 +188,7 @@ def _side(name: str, phrases: tuple[str, ...], x: float, y: float) -> Relation:
         fails=0.4)
 
 
-_OVERLAP = dict(group='relation', holds=0.08, fails=0.005)
+_OVERLAP: dict[str, Any] = dict(group='relation', holds=0.08, fails=0.005)
 
 RELATIONS: tuple[Relation, ...] = (
     _superlative('leftmost', 'leftmost', 'on the far left', -1, 0),

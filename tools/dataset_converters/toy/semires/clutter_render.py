@@ -74,9 +74,9 @@ def _paint(item: ClutterObject, behind: np.ndarray, x: np.ndarray,
     # Dark things show their pattern by lighter marks, bright ones by darker.
     offset = 1 if sum(item.rgb) < 150 else -0.4
     marks = 20 * (item.pattern(x, y) + offset)
-    colour = (item.rgb + marks[..., None]) * shade[..., None]
+    color = (item.rgb + marks[..., None]) * shade[..., None]
     cover = np.clip(0.5 - distance / SOFTNESS, 0, 1)[..., None]
-    return cover * np.clip(colour, 0, 255) + (1 - cover) * behind
+    return cover * np.clip(color, 0, 255) + (1 - cover) * behind
 
 
 def _ground(x: np.ndarray, y: np.ndarray, size: int,

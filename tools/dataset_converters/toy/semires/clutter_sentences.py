@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Optional
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Reference:
     """
 
     kind: str | None = None
-    colour: str | None = None
+    color: str | None = None
     large: bool | None = None
     relation: Relation | None = None
     anchor: int | None = None
@@ -54,19 +54,17 @@ class Reference:
             return self.relation.group
         if self.large is not None:
             return 'size'
-        return 'kind' if self.colour is None else 'colour'
+        return 'kind' if self.color is None else 'colour'
 
     def fits(self, scene: Scene) -> np.ndarray:
         """(N,) bool, the objects of this kind, color and size."""
         return np.array([
-            self.kind in (None, item.kind)
-            and self.colour in (None, item.colour)
+            self.kind in (None, item.kind) and self.color in (None, item.color)
             and self.large in (None, item.large) for item in scene.objects
         ])
 
 
-Sentence = dict[str, object]
-_Looks = tuple[Optional[str], Optional[str], Optional[bool]]
+Sentence = dict[str, Any]
 
 
 def describe_scene(scene: Scene,
@@ -122,8 +120,8 @@ def _draw_claim(claims: list[Reference],
         by_type.setdefault(claim.group, {}).setdefault(name, []).append(claim)
     weights = np.array([WEIGHTS[group] for group in by_type])
     group = str(rng.choice(list(by_type), p=weights / weights.sum()))
-    choices = by_type[group]
-    choices = choices[str(rng.choice(list(choices)))]
+    relations = by_type[group]
+    choices = relations[str(rng.choice(list(relations)))]
     return choices[int(rng.integers(len(choices)))]
 
 
@@ -134,11 +132,11 @@ def _claims(scene: Scene, anchors: Sequence[int]) -> list[list[Reference]]:
     looks = dict.fromkeys(
         look for item in scene.objects
         for look in product((None, item.kind), (None,
-                                                item.colour), (None,
-                                                               item.large)))
+                                                item.color), (None,
+                                                              item.large)))
     # winners[look][c]: who is singled out by the look and column c; column 0
     # is the look alone.
-    winners: dict[_Looks, np.ndarray] = {}
+    winners: dict[tuple, np.ndarray] = {}
     for look in looks:
         fits = Reference(*look).fits(scene)
         alone = int(fits.argmax()) if fits.sum() == 1 else -1
@@ -168,8 +166,8 @@ def _anchor_names(scene: Scene) -> dict[int, str]:
             continue
         if Reference(item.kind).fits(scene).sum() == 1:
             names[index] = item.kind
-        elif Reference(item.kind, item.colour).fits(scene).sum() == 1:
-            names[index] = f'{item.colour} {item.kind}'
+        elif Reference(item.kind, item.color).fits(scene).sum() == 1:
+            names[index] = f'{item.color} {item.kind}'
     return names
 
 
@@ -180,9 +178,14 @@ def _decorate(scene: Scene, target: int, reference: Reference,
     if reference.kind is None and rng.random() < NAMED:
         reference = replace(reference, kind=item.kind)
     if rng.random() < DECORATED:
-        extra = 'colour' if rng.random() < 0.6 else 'large'
+        extra = 'color' if rng.random() < 0.6 else 'large'
         reference = replace(reference, **{extra: getattr(item, extra)})
     return reference
+
+
+def say(reference: Reference, rng: np.random.Generator) -> str:
+    """Put a claim that points from no other object into words."""
+    return _word(reference, {}, rng)
 
 
 def _word(spoken: Reference, anchors: dict[int, str],
@@ -195,8 +198,8 @@ def _word(spoken: Reference, anchors: dict[int, str],
     words = []
     if spoken.large is not None:
         words.append(pick(SIZES[spoken.large]))
-    if spoken.colour is not None:
-        words.append(spoken.colour)
+    if spoken.color is not None:
+        words.append(spoken.color)
     words.append(spoken.kind or 'one')
     text = ' '.join(words)
     if spoken.relation is not None:

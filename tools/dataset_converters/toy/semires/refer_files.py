@@ -3,15 +3,16 @@ from __future__ import annotations
 import io
 import pickle
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.utils import ProgressBar
 from PIL import Image
 from pycocotools import mask as coco_mask
 from scipy.ndimage import binary_fill_holes
 from skimage.measure import find_contours
 
+from mmlangseg.cli.progress import Progress
 from mmlangseg.io.files import (PathLike, load_pickle_restricted, write_bytes,
                                 write_json)
 from .clutter import Scene, iter_scenes
@@ -51,7 +52,7 @@ def write_toy_refer(root: PathLike,
         seed: Seed of the whole set.
     """
     root = Path(root)
-    instances = dict(
+    instances: dict[str, Any] = dict(
         info=dict(description='MMLangSeg toy pictures', version='1.0'),
         licenses=[dict(id=1, name='Apache-2.0', url='')],
         images=[],
@@ -61,7 +62,7 @@ def write_toy_refer(root: PathLike,
             for kind, index in CATEGORY_IDS.items()
         ])
     refs: list[dict] = []
-    bar = ProgressBar(num_train + 2 * num_val)
+    progress = Progress('referring', num_train + 2 * num_val, 'pictures')
     for image_id, split, scene, rng in iter_scenes(num_train, num_val, size,
                                                    seed):
         name = f'COCO_train2014_{image_id:012d}.jpg'
@@ -78,8 +79,7 @@ def write_toy_refer(root: PathLike,
         annotations = _annotations(scene, image_id, first, rng)
         instances['annotations'] += annotations
         _append_refs(refs, scene, split, annotations, rng)
-        bar.update()
-    print()
+        progress.advance()
     folder = root / DATASET
     write_json(folder / 'instances.json', instances)
     # The protocol of the released files.

@@ -9,7 +9,7 @@ from .web_pictures import WebPicture
 
 OMITTED = 0.12  # share of the kinds that a caption leaves out
 WRONG = 0.04  # share of the captions that belong to another picture
-WITH_COLOUR = 0.25
+WITH_COLOR = 0.25
 WITH_GROUND = 0.3
 WITH_CHATTER = 0.6
 
@@ -55,13 +55,13 @@ def _phrase(picture: WebPicture, name: str, count: int,
             rng: np.random.Generator) -> str:
     """The objects of one kind, in words."""
     words = [name if count == 1 else PLURALS.get(name, f'{name}s')]
-    colours = {
-        item.colour
+    colors = {
+        item.color
         for item, other in zip(picture.scene.objects, picture.names)
         if other == name
     }
-    if len(colours) == 1 and rng.random() < WITH_COLOUR:
-        words.insert(0, next(iter(colours)))
+    if len(colors) == 1 and rng.random() < WITH_COLOR:
+        words.insert(0, next(iter(colors)))
     if count > 1:
         words.insert(0, NUMBERS[count] if rng.random() < 0.7 else 'some')
     else:

@@ -6,9 +6,9 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-from mmengine.utils import ProgressBar
 from PIL import Image
 
+from mmlangseg.cli.progress import Progress
 from mmlangseg.io.files import PathLike, atomic_path, write_bytes, write_text
 from .web_captions import WRONG, describe_picture
 from .web_pictures import THINGS, iter_pictures
@@ -46,7 +46,7 @@ def write_toy_pairs(root: PathLike,
     texts = list(captions)
     for place, other in zip(moved, np.roll(moved, 1)):
         texts[place] = captions[other]
-    bar = ProgressBar(count)
+    progress = Progress('pairs', count, 'pictures')
     for shard, first in enumerate(range(0, count, PAIRS_PER_TAR)):
         with atomic_path(root / f'toy-{shard:06d}.tar') as path:
             with tarfile.open(path, 'w') as tar:
@@ -54,8 +54,7 @@ def write_toy_pairs(root: PathLike,
                     picture, rng = pictures[place]
                     _add_pair(tar, f'{shard:05d}{place - first:04d}',
                               picture.render(rng), texts[place])
-                    bar.update()
-    print()
+                    progress.advance()
     return texts
 
 
@@ -96,15 +95,14 @@ def write_toy_eval(root: PathLike,
     names = ['background', *THINGS]
     write_text(root / 'classes.txt',
                ''.join(f'{i} {name}\n' for i, name in enumerate(names)))
-    bar = ProgressBar(count)
+    progress = Progress(split, count, 'pictures')
     for index, (picture,
                 rng) in enumerate(iter_pictures(split, count, size, seed)):
         write_bytes(root / 'images' / split / f'{index:05d}.jpg',
                     _encode(picture.render(rng), 'JPEG'))
         write_bytes(root / 'labels' / split / f'{index:05d}.png',
                     _encode(picture.label_map, 'PNG'))
-        bar.update()
-    print()
+        progress.advance()
 
 
 def _encode(image: np.ndarray, file_format: str) -> bytes:

@@ -19,7 +19,7 @@ class Thing(NamedTuple):
     """How the objects of a class look."""
 
     shape: str
-    colours: tuple[str, ...]
+    colors: tuple[str, ...]
     textures: tuple[str, ...]
 
 
@@ -121,17 +121,17 @@ def _add_object(scene: Scene, name: str,
     """Put an object in front; None if it would hide too much."""
     thing, size = THINGS[name], scene.size
     radius = size * rng.uniform(*RADIUS)
-    colour = str(rng.choice(thing.colours))
+    color = str(rng.choice(thing.colors))
     look = dict(
         kind=thing.shape,
-        colour=colour,
+        color=color,
         large=False,
         radius=radius,
         angle=rng.uniform(-0.5, 0.5),
         texture=str(rng.choice(thing.textures)),
         period=size * rng.uniform(0.06, 0.09),
         phases=tuple(rng.uniform(0, 2 * np.pi, 4)),
-        rgb=tuple(np.clip(PALETTE[colour] + rng.uniform(-14, 14, 3), 0, 255)))
+        rgb=tuple(np.clip(PALETTE[color] + rng.uniform(-14, 14, 3), 0, 255)))
     for _ in range(12):
         center = rng.uniform(0.8 * radius, size - 0.8 * radius, 2)
         more = scene.with_object(
