@@ -76,7 +76,8 @@ toy-semires: env
 
 # the table of docs/untrusted_files.md
 mutations: test-env
-	@PYTHONPATH=.:tests $(VENV)/bin/python -m mutation --cases 100
+	@PYTHONPATH=.:tests:tools/dataset_converters $(VENV)/bin/python -m \
+		mutation --cases 100
 
 # a file's tests share what is costly to make, so they stay in one process
 test: lint

@@ -42,7 +42,9 @@ def walk(title: str) -> Iterator[None]:
         name = frame.f_code.co_filename
         if event != 'call' or name in names or not name.startswith(str(CODE)):
             return
-        if '.venv' in name or name == __file__ or imported(frame, outside):
+        # environments lie in the checkout, too
+        if 'site-packages' in name or name == __file__ or imported(
+                frame, outside):
             return
         names[name] = None
 

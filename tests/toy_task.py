@@ -61,8 +61,8 @@ class ToyLineDataset(SeededSampleMixin, BaseDataset):
 class ToyLineModel(BaseModel):
     """Logistic regression with dropout, so that training draws numbers."""
 
-    def __init__(self, hidden: int = 8) -> None:
-        super().__init__()
+    def __init__(self, hidden: int = 8, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
         self.up = torch.nn.Linear(1, hidden)
         self.dropout = torch.nn.Dropout(0.5)
         self.down = torch.nn.Linear(hidden, 1)

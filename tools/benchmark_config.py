@@ -4,10 +4,10 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmark_options import Options
 from mmengine.config import Config, ConfigDict
 from mmseg.registry import DATASETS
 
@@ -17,41 +17,7 @@ from mmlangseg.sseg.vocabulary.class_file import BACKGROUND
 from mmlangseg.sseg.vocabulary.vocabulary import Vocabulary
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
-# In the order of the papers: three with background, five without, two large.
-BENCHMARKS = ('voc21', 'context60', 'coco_object', 'voc20', 'cityscapes',
-              'context59', 'ade20k', 'coco_stuff', 'ade847', 'pc459')
 _LONGEST = 2048  # pixels of the long side, as in GroupViT and its successors
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a paper's protocol may ask for; None is what the config says.
-
-    Attributes:
-        data: Folder of the data sets.
-        short_side: Pixels to which the short side of images is brought.
-        window: Side of square crops; 0 for whole images.
-        stride: From crop to crop.
-        templates: See :class:`Vocabulary`.
-        synonyms: See :class:`Vocabulary`.
-        names: Folder with one class file per benchmark, ``voc21.txt`` or, as
-            in SCLIP, ``cls_voc21.txt``.
-        background_words: What the background is called, in place of a
-            threshold.
-        threshold: Probability below which a pixel is background.
-        thresholds: The same for single benchmarks.
-    """
-
-    data: str = 'data'
-    short_side: int | None = None
-    window: int | None = None
-    stride: int | None = None
-    templates: str = 'simple'
-    synonyms: str = 'mean'
-    names: str | None = None
-    background_words: tuple[str, ...] = ()
-    threshold: float | None = None
-    thresholds: dict[str, float] = field(default_factory=dict)
 
 
 def benchmark_config(model_config: Config, benchmark: str,
@@ -60,7 +26,7 @@ def benchmark_config(model_config: Config, benchmark: str,
 
     Args:
         model_config: Of any S-Seg; its model is tested.
-        benchmark: One of :data:`BENCHMARKS`.
+        benchmark: One of :data:`benchmark_options.BENCHMARKS`.
         options: The protocol.
 
     Returns:

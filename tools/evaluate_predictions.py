@@ -27,29 +27,12 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cli.console import hold_warnings
-
-if __name__ == '__main__':  # before the libraries warn on import
-    hold_warnings()
-
-from mmlangseg.cli.table import format_rows
-from mmlangseg.evaluation import Protocol, ReferringSums, format_table
-from mmlangseg.io.files import write_json
-
 SCANS = ('scanrefer', 'nr3d', 'sr3d', 'multi3drefer', 'own_scans')
 BOXES = ('m3dref_boxes', )
 IMAGES = ('refcoco', 'grefcoco')
 LABELS = ('voc21', 'context60', 'coco_object', 'voc20', 'cityscapes',
           'context59', 'ade20k', 'coco_stuff', 'coco_object80', 'ade847',
           'pc459')
-# Groups of which the annotations must have some; the converters add them.
-_DISTRACTORS = {'zt_w_d', 'zt_wo_d', 'st_w_d', 'st_wo_d', 'mt'}
-GROUPS = dict(
-    scanrefer={'unique', 'multiple'},
-    nr3d={'easy', 'hard', 'view_dependent', 'view_independent'},
-    sr3d={'easy', 'hard', 'view_dependent', 'view_independent'},
-    multi3drefer=_DISTRACTORS,
-    m3dref_boxes=_DISTRACTORS)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -121,6 +104,28 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.out is not None and not args.out.endswith('.json'):
         parser.error(f'--out {args.out} must end in .json')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+from mmlangseg.cli.console import hold_warnings
+
+if __name__ == '__main__':  # before the libraries warn on import
+    hold_warnings()
+
+from mmlangseg.cli.table import format_rows
+from mmlangseg.evaluation import Protocol, ReferringSums, format_table
+from mmlangseg.io.files import write_json
+
+# Groups of which the annotations must have some; the converters add them.
+_DISTRACTORS = {'zt_w_d', 'zt_wo_d', 'st_w_d', 'st_wo_d', 'mt'}
+GROUPS = dict(
+    scanrefer={'unique', 'multiple'},
+    nr3d={'easy', 'hard', 'view_dependent', 'view_independent'},
+    sr3d={'easy', 'hard', 'view_dependent', 'view_independent'},
+    multi3drefer=_DISTRACTORS,
+    m3dref_boxes=_DISTRACTORS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -21,13 +21,38 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-from pycocotools import mask as mask_utils
-
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('form', choices=('coco', 'mmseg', 'ply', 'glb'))
+    add('predictions', help='file, or folder of files')
+    add('out', help='file (coco) or folder to write')
+    add('--folder', help='images: folder of instances.json and the refs')
+    add('--split', default='val', help='images: of the annotations')
+    add('--split-by', default='unc', help='images: unc, umd or google')
+    add('--data-root', default='data/scannet', help='scans: their root')
+    add('--info-file',
+        default='scannet_infos_val.pkl',
+        help='scans: info file in the root')
+    args = parser.parse_args(argv)
+    if args.form in ('coco', 'mmseg') and not args.folder:
+        parser.error(f'{args.form} needs --folder')
+    return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+import numpy as np
+from PIL import Image
+from pycocotools import mask as mask_utils
 
 from mmlangseg.cli.console import hold_warnings
 
@@ -144,27 +169,6 @@ def write_scans(args: argparse.Namespace) -> int:
             write_glb(path, points[:, :3], highlight(points[:, 3:], mask))
         count += 1
     return count
-
-
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add('form', choices=('coco', 'mmseg', 'ply', 'glb'))
-    add('predictions', help='file, or folder of files')
-    add('out', help='file (coco) or folder to write')
-    add('--folder', help='images: folder of instances.json and the refs')
-    add('--split', default='val', help='images: of the annotations')
-    add('--split-by', default='unc', help='images: unc, umd or google')
-    add('--data-root', default='data/scannet', help='scans: their root')
-    add('--info-file',
-        default='scannet_infos_val.pkl',
-        help='scans: info file in the root')
-    args = parser.parse_args(argv)
-    if args.form in ('coco', 'mmseg') and not args.folder:
-        parser.error(f'{args.form} needs --folder')
-    return args
 
 
 def main(argv: Sequence[str] | None = None) -> int:

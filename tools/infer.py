@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
@@ -18,6 +18,9 @@ from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import add_model, check_model
 from mmlangseg.compat.light_imports import import_hosts
 
+if TYPE_CHECKING:
+    from mmlangseg.apis import ImageResult, ScanResult
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -30,7 +33,7 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         metavar='FILE',
         help='scans with z up: .ply, .pcd, .npy, .npz, .bin, .obj, .glb, '
-        '.las or .laz; or folders of them')
+        '.las, .laz or .e57; or folders of them')
     data.add_argument(
         '--image',
         nargs='+',
@@ -122,8 +125,7 @@ def infer_scans(args: argparse.Namespace) -> int:
 
     def show(results: list) -> None:
         for result in results:
-            print(f'{result.n_points:8,} points, score {result.score:.2f}: '
-                  f'{result.text}')
+            print(describe(result, result.n_points, 'points'))
             warn(result.warning)
 
     options = dict(html=args.html, scale=args.scale, align=align)
@@ -138,8 +140,7 @@ def infer_images(args: argparse.Namespace) -> int:
 
     def show(results: list) -> None:
         for result in results:
-            print(f'{result.mask.sum():8,} pixels, score {result.score:.2f}: '
-                  f'{result.text}')
+            print(describe(result, result.mask.sum(), 'pixels'))
             warn(result.warning)
 
     return run(args, inferencer, args.image, args.text, show)
@@ -202,6 +203,13 @@ def run(args: argparse.Namespace, inferencer: Any, inputs: list[str],
             sep='\n  ',
             file=sys.stderr)
     return len(failures)
+
+
+def describe(result: ImageResult | ScanResult, count: int, unit: str) -> str:
+    """A line on what a sentence refers to."""
+    if not count:
+        return f'nothing found: {result.text}'
+    return f'{count:8,} {unit}, score {result.score:.2f}: {result.text}'
 
 
 def warn(text: str) -> None:

@@ -9,25 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cli.console import hold_warnings, show_held_warnings
-
-if __name__ == '__main__':  # before the libraries warn on import
-    hold_warnings()
-
-from mmengine.config import Config, ConfigDict
-
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import add_model, check_launcher, check_model
-from mmlangseg.compat.loading import repair_checkpoint_loading
-from mmlangseg.engine import CheckpointError
-from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
-                                     load_config)
-from mmlangseg.engine.model_source import open_model
-from mmlangseg.engine.required_inputs import require_inputs
-from mmlangseg.text import use_saved_words
-
-RECORDING_METRICS = ('ReferringSegMetric', 'GeneralizedSegMetric',
-                     'WideIoUMetric')
 
 
 def parse_args() -> argparse.Namespace:
@@ -87,6 +70,28 @@ def parse_args() -> argparse.Namespace:
             parser.error(f'--out {args.out} cannot be written')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+from mmlangseg.cli.console import hold_warnings, show_held_warnings
+
+if __name__ == '__main__':  # before the libraries warn on import
+    hold_warnings()
+
+from mmengine.config import Config, ConfigDict
+
+from mmlangseg.compat.loading import repair_checkpoint_loading
+from mmlangseg.engine import CheckpointError
+from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
+                                     load_config)
+from mmlangseg.engine.model_source import open_model
+from mmlangseg.engine.required_inputs import require_inputs
+from mmlangseg.text import use_saved_words
+
+RECORDING_METRICS = ('ReferringSegMetric', 'GeneralizedSegMetric',
+                     'WideIoUMetric')
 
 
 def set_out_file(cfg: Config, path: str) -> None:

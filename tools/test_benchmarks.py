@@ -26,29 +26,11 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / 'tools'))
 
-from mmlangseg.cli.console import hold_warnings
-
-if __name__ == '__main__':  # before the libraries warn on import
-    hold_warnings()
-
-import mmlangseg.sseg  # noqa: F401  isort:skip  before its submodules
-from benchmark_config import BENCHMARKS, Options, benchmark_config, fingerprint
-from mmengine.registry import init_default_scope
+from benchmark_options import BENCHMARKS, Options
 
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import check_checkpoint
-from mmlangseg.cli.table import format_rows
-from mmlangseg.compat.loading import repair_checkpoint_loading
-from mmlangseg.engine import CheckpointError
-from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
-                                     load_config)
-from mmlangseg.engine.required_inputs import require_inputs
-from mmlangseg.io.annotations import AnnotationError, load_json
-from mmlangseg.io.files import stale_temporaries, write_json, write_text
-from mmlangseg.text import use_saved_words
-
-SCORES = ('mIoU', 'mAcc', 'aAcc')
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -148,6 +130,31 @@ def _options(parser: argparse.ArgumentParser,
         background_words=tuple(w.strip() for w in words if w.strip()),
         threshold=common,
         thresholds=single)
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+from mmlangseg.cli.console import hold_warnings
+
+if __name__ == '__main__':  # before the libraries warn on import
+    hold_warnings()
+
+import mmlangseg.sseg  # noqa: F401  isort:skip  before its submodules
+from benchmark_config import benchmark_config, fingerprint
+from mmengine.registry import init_default_scope
+
+from mmlangseg.cli.table import format_rows
+from mmlangseg.compat.loading import repair_checkpoint_loading
+from mmlangseg.engine import CheckpointError
+from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
+                                     load_config)
+from mmlangseg.engine.required_inputs import require_inputs
+from mmlangseg.io.annotations import AnnotationError, load_json
+from mmlangseg.io.files import stale_temporaries, write_json, write_text
+from mmlangseg.text import use_saved_words
+
+SCORES = ('mIoU', 'mAcc', 'aAcc')
 
 
 def main(argv: Sequence[str] | None = None) -> int:

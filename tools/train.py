@@ -10,28 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cli.console import hold_warnings, show_held_warnings
-
-if __name__ == '__main__':  # before the libraries warn on import
-    hold_warnings()
-
-from mmengine.config import Config, ConfigDict
-from mmengine.device import get_device
-from mmengine.logging import print_log
-from mmengine.optim import AmpOptimWrapper, OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
-
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import check_checkpoint, check_launcher
 from mmlangseg.cli.config_path import check_config
-from mmlangseg.compat.loading import repair_checkpoint_loading
-from mmlangseg.engine import (CheckpointError, find_resume_checkpoint,
-                              watch_load_from, watch_pretrained)
-from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
-                                     load_config, require_gpus_for_sync_bn,
-                                     warn_of_idle_keys)
-from mmlangseg.engine.required_inputs import require_inputs
-from mmlangseg.text import use_saved_words
 
 
 def parse_args() -> argparse.Namespace:
@@ -79,6 +60,31 @@ def parse_args() -> argparse.Namespace:
                                        args.resume)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+from mmlangseg.cli.console import hold_warnings, show_held_warnings
+
+if __name__ == '__main__':  # before the libraries warn on import
+    hold_warnings()
+
+from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
+
+from mmlangseg.compat.loading import (repair_checkpoint_loading,
+                                      require_readable)
+from mmlangseg.engine import (CheckpointError, find_resume_checkpoint,
+                              watch_load_from, watch_pretrained)
+from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
+                                     load_config, require_gpus_for_sync_bn,
+                                     warn_of_idle_keys)
+from mmlangseg.engine.required_inputs import require_inputs
+from mmlangseg.text import use_saved_words
 
 
 def enable_amp(cfg: Config) -> None:
@@ -143,17 +149,6 @@ def set_resume(cfg: Config, resume: str) -> None:
     ]
 
 
-def require_start(cfg: Config) -> None:
-    """Fail before the data are read if the file to start from is missing."""
-    path = cfg.get('load_from')
-    if path and '://' not in path and not os.path.isfile(
-            os.path.expanduser(path)):
-        raise SystemExit(
-            f'load_from: {path} does not exist. Make it as the README of the '
-            'system says, or name another checkpoint with --cfg-options '
-            'load_from=FILE')
-
-
 def main() -> None:
     args = parse_args()
     if args.verbose:
@@ -177,9 +172,9 @@ def main() -> None:
         *cfg.get('custom_hooks', []),
         dict(type='ResumeScheduleHook')
     ]
-    require_start(cfg)
     require_inputs(cfg, ('train', 'val'))
     require_gpus_for_sync_bn(cfg)
+    require_readable(cfg.get('load_from'))  # it is read behind the data
     runner = build_runner(cfg, verbose=args.verbose)
     if cfg.get('resume'):
         check_checkpoint_file(runner)  # before the data are read
@@ -187,7 +182,13 @@ def main() -> None:
     watch_pretrained(runner.model)
     if cfg.get('load_from') and not cfg.get('resume'):
         watch_load_from(runner.model, cfg.load_from)
-    runner.train()
+    try:
+        runner.train()
+    except CheckpointError as error:  # of a model that loads it in its way
+        if cfg.get('load_from') and cfg.load_from not in str(error):
+            raise CheckpointError(
+                f'load_from={cfg.load_from}: {error}') from None
+        raise
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
 """Where a config is, whatever folder it was in before."""
 from __future__ import annotations
 import argparse
+import functools
 import os
 from pathlib import Path
 
@@ -61,5 +62,12 @@ def check_config(parser: argparse.ArgumentParser, path: str) -> str:
     if not os.path.isfile(found):
         parser.error(f'config {path} does not exist')
     if found != path:
-        print(f'{path} is {found}' + ' by now' * path.endswith('.py'))
+        _say(f'{path} is {found}' + ' by now' * path.endswith('.py'))
     return found
+
+
+@functools.cache
+def _say(text: str) -> None:
+    """Print it once: programs check their options before and after they
+    import the libraries."""
+    print(text)

@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from mmlangseg.engine.local_device import is_device_fault
-from mmlangseg.engine.sharding import launched
 from .progress import Progress
+from .sharding import launched
 
 Item = TypeVar('Item', int, Path)
 _LISTED = 20  # failures
@@ -61,6 +60,8 @@ def make_missing(args: argparse.Namespace, names: Mapping[Item, str],
     Returns:
         list[str]: One line per failure.
     """
+    # needs torch, which the options above do without
+    from mmlangseg.engine.local_device import is_device_fault
     mine = sorted(names)[args.shard::args.num_shards]
     missing = [item for item in mine if not exists(item)]
     progress, failures = start_shard(args, len(mine), len(missing),

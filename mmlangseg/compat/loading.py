@@ -5,6 +5,7 @@ call what they need when they are imported.
 """
 from __future__ import annotations
 import functools
+import logging
 import os
 from urllib.parse import urlparse
 
@@ -14,7 +15,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
-_UNSAFE_ENV = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
+from mmlangseg.io.checkpoint_damage import (CheckpointError, describe_damage,
+                                            require_weights)
 
 
 def repair_checkpoint_loading() -> None:
@@ -69,6 +71,22 @@ def repair_kernel_loading() -> None:
     SparseModule._load_from_state_dict = by_shape
 
 
+def silence_fx_tracing() -> None:
+    """Keep a warning of torch for its programmers off the console.
+
+    Reason: spconv makes its tensors by ``torch.fx.ProxyableClassMeta``, which
+    (torch 2.13) asks its own ``is_fx_tracing`` and so warns, once, that
+    another function should be asked. Users can do nothing about it.
+
+    Unnecessary with: a torch whose metaclass does not warn.
+    """
+    logging.getLogger('torch.fx._symbolic_trace').addFilter(_not_of_tracing)
+
+
+def _not_of_tracing(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith('is_fx_tracing will return')
+
+
 def load_from_local(filename: str, map_location=None) -> dict:
     """Load a checkpoint file without running code from it.
 
@@ -79,24 +97,35 @@ def load_from_local(filename: str, map_location=None) -> dict:
 
     Raises:
         FileNotFoundError: There is no such file.
-        RuntimeError: The file is damaged, or holds types that are not
-            allowed.
+        CheckpointError: The file is damaged, is no checkpoint, or holds
+            types that are not allowed.
     """
     filename = os.path.expanduser(filename)
     if not os.path.isfile(filename):
         raise FileNotFoundError(f'checkpoint {filename} does not exist')
     try:
         if _is_safetensors(filename):
-            return _load_safetensors(filename, map_location)
-        with torch.serialization.safe_globals(_checkpoint_types()):
-            return torch.load(filename, map_location=map_location)
+            content = _load_safetensors(filename, map_location)
+        else:
+            with torch.serialization.safe_globals(_checkpoint_types()):
+                content = torch.load(filename, map_location=map_location)
     except Exception as error:  # torch raises almost anything here
-        reason = str(error).split('\n', 1)[0]
-        raise RuntimeError(
-            f'cannot load checkpoint {filename}: '
-            f'{type(error).__name__}: {reason}. Either the file is damaged, '
-            'or it holds more than tensors and plain data; if you trust it, '
-            f'set {_UNSAFE_ENV}=1') from error
+        raise CheckpointError(describe_damage(filename, error)) from error
+    require_weights(filename, content)
+    return content
+
+
+def require_readable(path: str | None) -> None:
+    """Read a checkpoint that is needed later, to know that it can be read.
+
+    Args:
+        path: A file; a URL, and None, are passed over.
+
+    Raises:
+        CheckpointError: See :func:`load_from_local`.
+    """
+    if path and os.path.isfile(os.path.expanduser(path)):
+        load_from_local(path, 'cpu')
 
 
 def _is_safetensors(filename: str) -> bool:
@@ -127,12 +156,20 @@ def load_from_url(url: str,
             name, that of ``torch.hub``.
         map_location: Same as :func:`torch.load`.
         progress: Whether to show a bar.
+
+    Raises:
+        CheckpointError: It cannot be downloaded; or see there.
     """
     folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
     path = os.path.join(folder, os.path.basename(urlparse(url).path))
     if not os.path.isfile(path):
         os.makedirs(folder, exist_ok=True)
-        torch.hub.download_url_to_file(url, path, progress=progress)
+        try:
+            torch.hub.download_url_to_file(url, path, progress=progress)
+        except (OSError, ValueError) as error:  # no connection, no such URL
+            raise CheckpointError(
+                f'cannot download checkpoint {url}: {error}; download it '
+                'elsewhere, and name the file') from error
     return load_from_local(path, map_location)
 
 

@@ -1,8 +1,8 @@
 """What makes training resumable and independent of the number of workers."""
+from mmlangseg.io.checkpoint_damage import CheckpointError
 from .checkpoint_backend import AtomicBackend
 from .checkpoint_check import (CheckpointMatchHook, plain_state,
                                require_matching_checkpoint)
-from .checkpoint_origin import CheckpointError
 from .epoch_sampler import EpochSampler
 from .iteration_seed_hook import IterationSeedHook
 from .multi_source import MultiSourceDataset, MultiSourceEpochSampler

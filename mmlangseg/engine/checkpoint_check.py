@@ -9,8 +9,8 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from .checkpoint_origin import (CheckpointError, describe_differences,
-                                describe_origin)
+from mmlangseg.io.checkpoint_damage import CheckpointError
+from .checkpoint_origin import describe_differences, describe_origin
 from .checkpoint_values import (is_weight, require_sound_weights,
                                 require_training_state, same_size)
 
@@ -106,8 +106,8 @@ def plain_state(checkpoint: dict, source: str = 'the checkpoint') -> dict:
     if not isinstance(state, dict) or not all(
             isinstance(name, str) for name in state):
         raise CheckpointError(
-            f'{source} has no weights by name: it must be a dict of them,'
-            f' or have one as `state_dict`, but is {type(state).__name__}')
+            f'{source} has no weights by name: it must be a dict of them, or '
+            f'have one as `state_dict`, but that is a {type(state).__name__}')
     plain = OrderedDict(
         (name.removeprefix('module.'), value) for name, value in state.items())
     # the versions of the modules, by name without a dot at the end

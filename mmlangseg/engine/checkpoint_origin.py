@@ -8,13 +8,6 @@ from torch import Tensor
 _SHOWN = 3
 
 
-class CheckpointError(ValueError):
-    """A checkpoint is of another model, or is damaged.
-
-    The message is for users: tools print it without a traceback.
-    """
-
-
 def describe_origin(checkpoint: object) -> str:
     """Say what wrote a checkpoint, for a message.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .checkpoint_origin import CheckpointError
+from mmlangseg.io.checkpoint_damage import CheckpointError
 
 _REMEDY = ('the file is damaged, was not written by a training, or that '
            'training diverged: take another checkpoint')

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import torch
 
-from .sharding import launched
+from mmlangseg.cli.sharding import launched
 
 
 def local_device() -> str:

@@ -11,8 +11,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from .checkpoint_origin import (CheckpointError, describe_differences,
-                                describe_origin)
+from mmlangseg.compat.loading import load_from_local
+from mmlangseg.io.checkpoint_damage import CheckpointError
+from .checkpoint_origin import describe_differences, describe_origin
 from .checkpoint_values import is_weight, require_sound_weights, same_size
 from .swin_names import convert_swin, fit_windows, is_original_swin
 
@@ -33,13 +34,20 @@ def watch_pretrained(model: nn.Module) -> None:
     Args:
         model: May be watched already. A part whose class sets
             ``checks_pretrained`` sees to its own weights.
+
+    Raises:
+        CheckpointError: A file is damaged, no checkpoint, or of another
+            network.
     """
     for name, module in model.named_modules():
-        source = _pretrained(module)
-        if source is None or getattr(module, 'checks_pretrained', False):
+        config = _pretrained(module)
+        if config is None:
             continue
+        source = str(config.get('checkpoint'))
         key = f'{name}.init_cfg.checkpoint'.lstrip('.')
-        _check_once(module, functools.partial(_fill, key, source))
+        _require_readable(key, source, config.get('prefix'))
+        if not getattr(module, 'checks_pretrained', False):
+            _check_once(module, functools.partial(_fill, key, source))
 
 
 def watch_load_from(model: nn.Module, source: str) -> None:
@@ -57,14 +65,28 @@ def watch_load_from(model: nn.Module, source: str) -> None:
     _check_once(model, functools.partial(_begin_with, source))
 
 
-def _pretrained(module: nn.Module) -> str | None:
-    """The checkpoint that the init_cfg of a module names."""
+def _require_readable(key: str, source: str, prefix: str | None) -> None:
+    """Read a file now, which MMEngine does behind the data."""
+    if not os.path.isfile(os.path.expanduser(source)):  # a URL, for example
+        return
+    content = load_from_local(source, 'cpu')
+    names = content.get('state_dict', content)
+    if prefix and not any(name.startswith(prefix) for name in names):
+        raise CheckpointError(
+            f'{key}={source}: none of its {len(names)} weights has a name '
+            f'that begins with {prefix}, the prefix of the config, but '
+            f'{next(iter(names))} is one; it is of another network, so name '
+            'another checkpoint, or the prefix of this one')
+
+
+def _pretrained(module: nn.Module) -> dict | None:
+    """The init_cfg of a module that names a checkpoint."""
     configs = getattr(module, 'init_cfg', None) or []
     if isinstance(configs, dict):
         configs = [configs]
     for config in configs:
         if isinstance(config, dict) and config.get('type') == 'Pretrained':
-            return str(config.get('checkpoint'))
+            return config
     return None
 
 

@@ -19,12 +19,12 @@ from torch import nn
 
 from mmlangseg.compat.loading import repair_checkpoint_loading
 from mmlangseg.io.atomic_folder import atomic_folder
+from mmlangseg.io.checkpoint_damage import CheckpointError
 from mmlangseg.io.files import write_json
 from mmlangseg.text import use_pretrained_encoders, use_saved_words
 from mmlangseg.text.huggingface_config import use_own_tokenizer
 from mmlangseg.version import __version__
 from .checkpoint_check import plain_state, require_matching_checkpoint
-from .checkpoint_origin import CheckpointError
 from .model_folder import (CONFIG, FORMAT, MANIFEST, WEIGHTS, describe_file,
                            is_model_folder, pack_config, read_model_folder)
 from .plain_config import FOLDER_KEYS, require_no_code

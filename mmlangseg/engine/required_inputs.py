@@ -8,7 +8,12 @@ from mmengine.config import Config
 from mmlangseg.text.words import describe_source
 
 # Of data sets; the first is also what the others are relative to.
-_FILES = ('data_root', 'ann_file', 'info_file', 'image_ids', 'classes_file')
+_FILES = ('data_root', 'ann_folder', 'ann_file', 'info_file', 'image_ids',
+          'classes_file')
+# What makes the caches of transforms.
+_CACHES = dict(
+    LoadMaskCandidates='tools/semires/generate_candidates.py',
+    LoadPseudoMasks='tools/sseg/generate_pseudo_masks.py')
 _NETWORKS = ('HuggingFaceTextEncoder', 'DINOFeatures')
 _HUB_SECONDS = 10
 
@@ -24,21 +29,52 @@ def require_inputs(cfg: Config, splits: Sequence[str]) -> None:
         splits: Of ``train``, ``val`` and ``test``, those that are read.
 
     Raises:
-        SystemExit: Names all that is missing, by its key, and the remedies.
+        SystemExit: Names all that is missing, by its key, and the remedies,
+            the data first, from which the rest is often made.
     """
-    missing: list[str] = []
+    data: list[str] = []
     for split in splits:
         key = f'{split}_dataloader'
-        missing += _missing_files(cfg.get(key), key)
-    missing += _missing_networks(cfg.get('model'), 'model')
-    missing += _missing_words(cfg.get('model'), 'model')
-    if missing:
+        data += _missing_files(cfg.get(key), key)
+    weights = [
+        *_missing_start(cfg), *_missing_pretrained(cfg.get('model'), 'model'),
+        *_missing_networks(cfg.get('model'), 'model'),
+        *_missing_words(cfg.get('model'), 'model')
+    ]
+    if data:
+        data.append('How the data are made says the README of the system, '
+                    'under Data')
+    if data or weights:
         raise SystemExit('\n'.join([
             f'error: {cfg.filename} reads what is not there:',
-            *(f'  {line}' for line in missing),
-            'How the data are made says the README of the system, under Data; '
-            'what lies elsewhere: --cfg-options KEY=PATH'
+            *(f'  {line}' for line in data + weights),
+            'What lies elsewhere: --cfg-options KEY=PATH'
         ]))
+
+
+def _missing_start(cfg: Config) -> Iterator[str]:
+    path = cfg.get('load_from')
+    if path and '://' not in path and not os.path.isfile(
+            os.path.expanduser(path)):
+        yield (f'load_from: {path}, the checkpoint to begin with; train it '
+               'first, as the README of the system says')
+
+
+def _missing_pretrained(node: object, key: str) -> Iterator[str]:
+    """Yield a line for each file that an ``init_cfg`` names in vain."""
+    if isinstance(node, (list, tuple)):
+        for index, child in enumerate(node):
+            yield from _missing_pretrained(child, f'{key}.{index}')
+    if not isinstance(node, dict):
+        return
+    path = node.get('checkpoint')
+    if str(node.get('type')).split('.')[-1] == 'Pretrained' \
+            and isinstance(path, str) and ':' not in path \
+            and not os.path.isfile(os.path.expanduser(path)):
+        yield (f'{key}.checkpoint: {path}, pretrained weights; download them, '
+               'as the README of the system says')
+    for name, child in node.items():
+        yield from _missing_pretrained(child, f'{key}.{name}')
 
 
 def _missing_files(node: object, key: str) -> Iterator[str]:
@@ -59,6 +95,10 @@ def _missing_files(node: object, key: str) -> Iterator[str]:
             yield f'{key}.{name}: {path}'
             if name == 'data_root':  # nothing in it is there, either
                 return
+    cache = node.get('cache')
+    tool = _CACHES.get(str(node.get('type')).split('.')[-1])
+    if tool and isinstance(cache, str) and not os.path.exists(cache):
+        yield f'{key}.cache: {cache}; make it with {tool}'
     for name, child in node.items():
         yield from _missing_files(child, f'{key}.{name}')
 

@@ -94,7 +94,9 @@ def _check_indices(value: Any, num_points: int) -> np.ndarray:
     return indices
 
 
-def _indices_of_runs(value: dict, num_points: int) -> np.ndarray:
+def _indices_of_runs(value: Any, num_points: int) -> np.ndarray:
+    if not isinstance(value, dict):
+        raise ValueError(f'it is {value!r:.40}, not a run-length code')
     if 'length' in value:  # of SPFormer, 3D-STMN and MDIN
         starts, lengths = _numbered_runs(value, num_points)
     else:
@@ -129,7 +131,9 @@ def _numbered_runs(value: dict,
     return starts, lengths
 
 
-def _image_runs(value: dict, height: int, width: int) -> dict:
+def _image_runs(value: Any, height: int, width: int) -> dict:
+    if not isinstance(value, dict):
+        raise ValueError(f'it is {value!r:.40}, not "size" and "counts"')
     if value.get('size') != [height, width]:
         raise ValueError(f'"size" is {value.get("size")!r:.40}')
     counts = value.get('counts')

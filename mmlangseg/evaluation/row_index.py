@@ -126,4 +126,4 @@ class RowIndex:
 
 
 def _text(value: Any) -> str:
-    return str(value).strip()
+    return (value if type(value) is str else str(value)).strip()

@@ -1,7 +1,7 @@
 """Print how the readers take damaged files, as the table of the README.
 
 Example:
-    PYTHONPATH=.:tests python -m mutation --cases 200
+    PYTHONPATH=.:tests:tools/dataset_converters python -m mutation --cases 200
 """
 from __future__ import annotations
 import argparse

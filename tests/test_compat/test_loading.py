@@ -11,8 +11,10 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, checkpoint
 from mmengine.runner.checkpoint import load_from_local as original_loader
 
-from mmlangseg.compat.loading import repair_checkpoint_loading
+from mmlangseg.compat.loading import (repair_checkpoint_loading,
+                                      silence_fx_tracing)
 from mmlangseg.compat.onedl import has_onedl
+from mmlangseg.io.checkpoint_damage import CheckpointError
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +124,7 @@ class Escape:
 def test_code_is_refused(tmp_path):
     path, marker = tmp_path / 'attack.pth', tmp_path / 'attacked'
     torch.save(dict(state_dict=Attack(marker)), path)
-    with pytest.raises(RuntimeError) as error:
+    with pytest.raises(CheckpointError) as error:
         CheckpointLoader.load_checkpoint(str(path), 'cpu')
     assert 'attack.pth' in str(error.value)
     assert 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1' in str(error.value)
@@ -133,14 +135,14 @@ def test_code_is_refused(tmp_path):
                                          (np.dtype, 'mean')])
 def test_getattr_is_narrow(tmp_path, owner, name):
     torch.save(dict(state_dict=Escape(owner, name)), tmp_path / 'a.pth')
-    with pytest.raises(RuntimeError, match=f'{name} of .*not allowed'):
+    with pytest.raises(CheckpointError, match=f'{name} of .*not allowed'):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'), 'cpu')
 
 
 def test_trusted_files_can_be_forced(tmp_path, monkeypatch):
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
     path, marker = tmp_path / 'trusted.pth', tmp_path / 'ran'
-    torch.save(dict(state_dict=Attack(marker)), path)
+    torch.save(dict(a=torch.ones(1), extra=Attack(marker)), path)
     CheckpointLoader.load_checkpoint(str(path), 'cpu')
     assert marker.exists()
 
@@ -170,7 +172,7 @@ def test_urls_are_read_like_files(web, tmp_path):
             'https://example.org/zoo/good.pth', 'cpu')
         torch.testing.assert_close(loaded['state_dict'], saved['state_dict'])
     assert downloads == ['https://example.org/zoo/good.pth']
-    with pytest.raises(RuntimeError, match='bad.pth.*trust'):
+    with pytest.raises(CheckpointError, match='bad.pth.*trust'):
         CheckpointLoader.load_checkpoint('http://example.org/bad.pth', 'cpu')
     assert not marker.exists()
 
@@ -179,10 +181,22 @@ def test_truncated_file(tmp_path):
     path = tmp_path / 'cut.pth'
     torch.save(training_checkpoint(), path)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(RuntimeError, match=r'cut\.pth.*damaged'):
+    with pytest.raises(CheckpointError, match=r'cut\.pth.*cut off'):
         CheckpointLoader.load_checkpoint(str(path), 'cpu')
 
 
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'no\.pth does not exist'):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'no.pth'), 'cpu')
+
+
+def test_fx_warning_is_not_shown(caplog):
+    """spconv asks torch for it whenever the first tensor is made."""
+    import torch.fx._symbolic_trace as trace
+    silence_fx_tracing()
+    silence_fx_tracing()  # more than once is allowed
+    warn = trace.is_fx_tracing_warning.__wrapped__  # it is shown only once
+    with caplog.at_level('WARNING', logger=trace.__name__):
+        warn()
+        trace.log.warning('something else')
+    assert [record.message for record in caplog.records] == ['something else']

@@ -6,6 +6,8 @@ from mmengine.config import Config
 
 from mmlangseg.engine.required_inputs import require_inputs
 
+HOW = '  How the data are made says the README of the system, under Data'
+
 
 def config(root, pretrained=None, **dataset) -> Config:
     encoder = dict(type='HuggingFaceTextEncoder', pretrained=pretrained)
@@ -22,7 +24,8 @@ def config(root, pretrained=None, **dataset) -> Config:
 def lines(cfg: Config) -> list[str]:
     with pytest.raises(SystemExit) as error:
         require_inputs(cfg, ('train', 'val'))
-    return str(error.value).splitlines()[1:-1]
+    _, *found, _ = str(error.value).splitlines()
+    return [line for line in found if line != HOW]
 
 
 KEY = 'train_dataloader.dataset.sources.labelled'
@@ -43,6 +46,42 @@ def test_all_that_is_missing_is_named(tmp_path):
     gone = tmp_path / 'gone'  # one line, not one for each file in it
     assert [line.strip() for line in lines(config(gone, **files))
             ] == [f'{KEY}.data_root: {gone}']
+
+
+def test_data_before_what_is_made_from_them(tmp_path):
+    """A burn-in is trained, and words and candidates are made, on the data."""
+    cfg = config(
+        tmp_path,
+        ann_file='a.json',
+        pipeline=[dict(type='LoadMaskCandidates', cache='no/candidates')])
+    cfg.load_from = 'work_dirs/burnin/best.pth'
+    cfg.model.backbone = dict(
+        type='Swin', init_cfg=dict(type='Pretrained', checkpoint='swin.pth'))
+    cfg.model.words = dict(type='GRUTextEncoder', vocabulary='words.txt')
+    with pytest.raises(SystemExit) as error:
+        require_inputs(cfg, ['train'])
+    first, *found, last = str(error.value).splitlines()
+    assert first.endswith('reads what is not there:')
+    assert found[:3] == [
+        f'  {KEY}.ann_file: {tmp_path}/a.json',
+        f'  {KEY}.pipeline.0.cache: no/candidates; make it with '
+        'tools/semires/generate_candidates.py', HOW
+    ]
+    assert [line.split(':')[0].strip() for line in found[3:]] == [
+        'load_from', 'model.backbone.init_cfg.checkpoint',
+        'model.words.vocabulary'
+    ]
+    assert 'train it first' in found[3] and 'download them' in found[4]
+    assert last == 'What lies elsewhere: --cfg-options KEY=PATH'
+
+
+def test_checkpoint_to_begin_with(tmp_path):
+    there = tmp_path / 'burnin.pth'
+    there.touch()
+    for found in (None, str(there), 'https://x.y/burnin.pth'):
+        require_inputs(Config(dict(load_from=found)), ['train'])
+    line, = lines(Config(dict(load_from='none.pth')))
+    assert 'load_from: none.pth' in line
 
 
 def test_network_that_is_nowhere(tmp_path, monkeypatch):

@@ -193,6 +193,7 @@ def test_whom_it_listens_to_and_how_it_ends(demo_app, pages, monkeypatch,
         str(TOOLS), '--host', '0.0.0.0', '--port',
         free_port()
     ])
+    monkeypatch.setattr(demo_app, 'find_spec', lambda name: True)
     monkeypatch.setattr(demo_app, 'load', lambda args: dict(refer=1))
     monkeypatch.setattr(demo_app.threading.Event, 'wait', wait)
     before = signal.getsignal(signal.SIGTERM)
@@ -206,8 +207,16 @@ def test_whom_it_listens_to_and_how_it_ends(demo_app, pages, monkeypatch,
     assert said.err.startswith('warning: --host 0.0.0.0: whoever reaches')
 
 
+@pytest.fixture
+def heeded_interrupts():
+    """Shells have what they start in the background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(find_spec('gradio') is None, reason='gradio not installed')
-def test_from_start_to_end(tmp_path):
+def test_from_start_to_end(tmp_path, heeded_interrupts):
     """A public model for both tabs, in a process of its own."""
     model = tiny_public.write_clipseg(tmp_path / 'clipseg')
     temporary = tmp_path / 'temporary'

@@ -43,15 +43,18 @@ class TestReading:
         found = checkpoint_io.load_weights(tmp_path / 'a.pth')
         assert torch.equal(found.pop('a.weight'), torch.ones(2)) and not found
 
-    @pytest.mark.parametrize('content', [[1], {}, dict(epoch=3)])
+    @pytest.mark.parametrize(
+        'content',
+        [[1], {}, dict(epoch=3),
+         dict(a=torch.ones(1), epoch=3)])
     def test_other_content(self, tmp_path, content):
         torch.save(content, tmp_path / 'model.pth')
-        with pytest.raises(ValueError, match='no model weights found'):
+        with pytest.raises(ValueError, match='no.* weights'):
             checkpoint_io.load_weights(tmp_path / 'model.pth')
 
     def test_code_is_not_run(self, tmp_path):
         torch.save(dict(net=Harmful()), tmp_path / 'model.pth')
-        with pytest.raises(RuntimeError, match='more than tensors'):
+        with pytest.raises(ValueError, match='more than tensors'):
             checkpoint_io.load_weights(tmp_path / 'model.pth')
         assert not Harmful.ran
 

@@ -289,16 +289,3 @@ class TestArguments:
     def test_resume(self, args, expected, monkeypatch):
         monkeypatch.setattr(sys, 'argv', ['train', __file__, *args])
         assert train.parse_args().resume == expected
-
-
-class TestStart:
-
-    def test_missing_checkpoint(self, tmp_path):
-        there = tmp_path / 'burnin.pth'
-        there.touch()
-        train.require_start(Config(dict(load_from=None)))
-        train.require_start(Config(dict()))
-        train.require_start(Config(dict(load_from=str(there))))
-        train.require_start(Config(dict(load_from='https://x.y/burnin.pth')))
-        with pytest.raises(SystemExit, match='none.pth does not exist'):
-            train.require_start(Config(dict(load_from='none.pth')))

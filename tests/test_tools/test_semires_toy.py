@@ -16,6 +16,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmlangseg.compat.onedl import has_onedl
+
 BURN_IN = ROOT / 'configs/semires/toy/semires_toy_supervised_5pct.py'
 BASES = ('models/semires_toy.py', 'datasets/semires_toy.py',
          'schedules/semires_toy.py', 'runtime.py')
@@ -36,9 +38,9 @@ default_hooks = dict(
 """
 DATA = 'data/semires_toy'
 EPOCH = 3  # iterations
-# what training and testing do not need
+# what training and testing do not need; OneDL's MMDetection needs skimage
 BLOCKED = ('mmdet3d', 'spconv', 'open3d', 'plyfile', 'segment_anything',
-           'torchvision', 'skimage')
+           'torchvision', *([] if has_onedl() else ['skimage']))
 # small enough for seconds: a narrow Swin, few iterations and pictures
 SMALL = {
     'model.segmentor.backbone.embed_dims': 8,

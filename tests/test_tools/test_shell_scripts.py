@@ -58,10 +58,24 @@ def test_dist_test(script):
         'test.py c.py c.pth --launcher pytorch --out r.json')
 
 
+def test_model_folder_alone(script):
+    out = script('dist_test.sh', 'my model', '2', '--out', '3.json').stdout
+    assert '--nproc_per_node=2' in out
+    assert out.rstrip().endswith(
+        'test.py my model --launcher pytorch --out 3.json')
+    out = script('slurm_test.sh', 'gpu', 'job', 'my model', '--tta').stdout
+    assert out.rstrip().endswith('test.py my model --tta --launcher slurm')
+
+
+def test_the_checkpoint_is_no_number_of_processes(script):
+    done = script('dist_test.sh', 'c.py', 'c.pth')
+    assert done.returncode != 0 and 'usage:' in done.stderr
+
+
 @pytest.mark.parametrize('name, last, expected', [
     ('slurm_train.sh', 'work',
      'train.py c.py --work-dir work --launcher slurm --resume'),
-    ('slurm_test.sh', 'c.pth', 'test.py c.py c.pth --launcher slurm --resume')
+    ('slurm_test.sh', 'c.pth', 'test.py c.py c.pth --resume --launcher slurm')
 ])  # yapf: disable
 def test_slurm(script, name, last, expected):
     out = script(

@@ -9,8 +9,11 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from toy.semires.clutter import iter_scenes
+from toy.semires.grefs import write_grefs
 from toy.semires.refer_files import (CATEGORY_IDS, encode_mask,
                                      read_train_texts, write_toy_refer)
+
+from mmlangseg.semires.datasets import read_refs
 
 NUMBERS = dict(num_train=12, num_val=3, size=96, seed=2)
 
@@ -154,3 +157,25 @@ def test_seeded(root, tmp_path):
         if path.is_file():
             other = tmp_path / path.relative_to(root)
             assert other.read_bytes() == path.read_bytes(), path
+
+
+def test_sentences_that_mean_nothing(root):
+    """They fit no object, and the others are those of the set."""
+    write_grefs(root, **NUMBERS)
+    folder = root / 'grefcoco_toy'
+    rows = json.loads((folder / 'grefs(unc).json').read_text())
+    nothing = [row for row in rows if row['no_target']]
+    pictures = NUMBERS['num_train'] + 2 * NUMBERS['num_val']
+    assert len(nothing) == 3 * pictures
+    scenes = {number: scene for number, _, scene, _ in iter_scenes(**NUMBERS)}
+    for row in nothing:
+        words = set(row['sentences'][0]['tokens']) - {'the', 'one'}
+        assert row['ann_id'] == [-1] and 1 <= len(words) <= 2
+        for item in scenes[row['image_id']].objects:
+            assert not words <= {item.kind, item.color}
+    refs = pickle.loads((root / 'refcoco_toy' / 'refs(unc).p').read_bytes())
+    assert [row['ann_id'] for row in rows
+            if not row['no_target']] == [[ref['ann_id']] for ref in refs]
+    assert [row['ref_id'] for row in rows] == list(range(len(rows)))
+    read = read_refs(folder / 'grefs(unc).json')
+    assert sum(not ref['ann_ids'] for ref in read) == len(nothing)

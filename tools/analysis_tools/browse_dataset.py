@@ -6,21 +6,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from mmengine.registry import DATASETS, init_default_scope
-from mmengine.structures import BaseDataElement
-from torch.utils.data import Dataset
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.cli.cfg_options import add_cfg_options
-from mmlangseg.cli.config_keys import read_config
 from mmlangseg.cli.config_path import check_config
-from mmlangseg.cli.progress import track
-from mmlangseg.visualization import (draw_expressions, safe_name,
-                                     transforms_of, write_png)
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,6 +34,20 @@ def parse_args() -> argparse.Namespace:
     if args.number < 1:
         parser.error(f'--number {args.number} must be at least 1')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+from mmengine.registry import DATASETS, init_default_scope
+from mmengine.structures import BaseDataElement
+from torch.utils.data import Dataset
+
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.progress import track
+from mmlangseg.visualization import (draw_expressions, safe_name,
+                                     transforms_of, write_png)
 
 
 def views(packed: dict) -> Iterator[tuple[str, np.ndarray, BaseDataElement]]:

@@ -19,33 +19,11 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmengine.utils import import_modules_from_strings
-from torch.utils.data import DataLoader, Dataset
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmseg.registry import DATASETS, MODELS
-
 from mmlangseg.cli.cfg_options import add_cfg_options
-from mmlangseg.cli.config_keys import read_config
-from mmlangseg.cli.table import format_rows
-from mmlangseg.cpu.memory import keep_freed_memory
-from mmlangseg.io.nearest import resize_nearest
-from mmlangseg.sseg.evaluation import check_coverage
-from mmlangseg.sseg.pseudo_masks import find_generator_config, stretch_image
-from mmlangseg.sseg.visualization import label_colors, paint_labels
-from mmlangseg.sseg.visualization.semantic_overlay import BACKGROUND
-from mmlangseg.visualization import write_png
-from mmlangseg.visualization.header import add_header
-
-PANEL = 240  # height of a picture on the sheet
-WIDTH = 6 * PANEL  # of the sheet, at least
 
 
 def parse_args() -> argparse.Namespace:
@@ -80,6 +58,32 @@ def parse_args() -> argparse.Namespace:
     if any(given) and not all(given):
         parser.error('--images, --labels and --classes belong together')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.utils import import_modules_from_strings
+from mmseg.registry import DATASETS, MODELS
+from torch.utils.data import DataLoader, Dataset
+
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.table import format_rows
+from mmlangseg.cpu.memory import keep_freed_memory
+from mmlangseg.io.nearest import resize_nearest
+from mmlangseg.sseg.evaluation import check_coverage
+from mmlangseg.sseg.pseudo_masks import find_generator_config, stretch_image
+from mmlangseg.sseg.visualization import label_colors, paint_labels
+from mmlangseg.sseg.visualization.semantic_overlay import BACKGROUND
+from mmlangseg.visualization import write_png
+from mmlangseg.visualization.header import add_header
+
+PANEL = 240  # height of a picture on the sheet
+WIDTH = 6 * PANEL  # of the sheet, at least
 
 
 def build_dataset(args: argparse.Namespace, cfg: Config) -> Dataset:

@@ -21,6 +21,25 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', type=Path, help='JSON or text with names')
+    parser.add_argument('out', type=Path, help='classes.txt to write')
+    parser.add_argument(
+        '--synonyms-behind',
+        default='',
+        metavar='MARK',
+        help='what parts a name from its synonyms, such as a comma; by '
+        'default names are whole')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
 from mmlangseg.io.annotations import AnnotationError, load_json
 from mmlangseg.io.files import read_text
 from mmlangseg.sseg.vocabulary import ClassNames, write_class_names
@@ -88,18 +107,7 @@ def split_synonyms(names: Sequence[str], mark: str) -> list[tuple[str, ...]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the converter; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', type=Path, help='JSON or text with names')
-    parser.add_argument('out', type=Path, help='classes.txt to write')
-    parser.add_argument(
-        '--synonyms-behind',
-        default='',
-        metavar='MARK',
-        help='what parts a name from its synonyms, such as a comma; by '
-        'default names are whole')
-    args = parser.parse_args(argv)
+    args = parse_args(argv)
     try:
         names = split_synonyms(read_names(args.source), args.synonyms_behind)
         write_class_names(args.out, ClassNames(tuple(names), False))

@@ -22,15 +22,46 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('root', type=Path, help='folder with validation/')
+    parser.add_argument(
+        '--names',
+        type=Path,
+        required=True,
+        help='lines "synset name, synonym" of all synsets of the data set')
+    parser.add_argument(
+        '--categories',
+        type=Path,
+        help='list of the synsets, by default the folders of '
+        'validation-segmentation')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        default=['validation'],
+        help='splits to check, by default validation')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=os.cpu_count() or 1,
+        help='number of processes, by default one per core')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+import numpy as np
 from convert_files import report, run_jobs
+from PIL import Image
 
 from mmlangseg.io.files import read_text
 from mmlangseg.sseg.vocabulary import ClassNames, write_class_names
@@ -157,34 +188,6 @@ def sample_jobs(root: Path, split: str, num_classes: int) -> dict:
         labels = root / f'{split}-segmentation' / image.relative_to(folder)
         jobs[str(image)] = image, labels.with_suffix('.png'), num_classes
     return jobs
-
-
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('root', type=Path, help='folder with validation/')
-    parser.add_argument(
-        '--names',
-        type=Path,
-        required=True,
-        help='lines "synset name, synonym" of all synsets of the data set')
-    parser.add_argument(
-        '--categories',
-        type=Path,
-        help='list of the synsets, by default the folders of '
-        'validation-segmentation')
-    parser.add_argument(
-        '--splits',
-        nargs='+',
-        default=['validation'],
-        help='splits to check, by default validation')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=os.cpu_count() or 1,
-        help='number of processes, by default one per core')
-    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:

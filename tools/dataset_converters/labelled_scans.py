@@ -15,7 +15,7 @@ from mmlangseg.less.scans.ply import (COORDINATES, find_colors,
                                       name_missing_color, read_ply,
                                       stack_properties)
 
-SUFFIXES = ('.ply', '.obj', '.glb', '.las', '.laz', '.pcd')
+SUFFIXES = ('.ply', '.obj', '.glb', '.las', '.laz', '.e57', '.pcd')
 
 
 class ScanError(ValueError):

@@ -27,13 +27,35 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'annotations', type=Path, help='lvis_v1_val.json or lvis_v1_train')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help="where to write, by default the parent of the annotations' "
+        'folder')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=os.cpu_count() or 1,
+        help='number of processes, by default one per core')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+import numpy as np
 from coco_object import write_png
 from convert_files import report, run_jobs
 from instance_maps import Instance, draw_instances, take, take_list
@@ -145,25 +167,6 @@ def save_names(path: Path, names: ClassNames) -> None:
     elif read_class_names(path) != names:
         raise ValueError(f'{path} has other classes than the annotations. '
                          'Delete it, or write to another folder')
-
-
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        'annotations', type=Path, help='lvis_v1_val.json or lvis_v1_train')
-    parser.add_argument(
-        '--out',
-        type=Path,
-        help="where to write, by default the parent of the annotations' "
-        'folder')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=os.cpu_count() or 1,
-        help='number of processes, by default one per core')
-    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:

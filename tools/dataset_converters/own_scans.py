@@ -7,8 +7,8 @@ reads from ``my_scans``
 
 - ``<scene>.ply``: vertices x, y, z in meters (z up), red, green, blue and an
   integer label per point, 0 = background, otherwise the object; or
-  ``<scene>.obj``, ``.glb``, ``.las``, ``.laz`` or ``.pcd`` with the labels in
-  ``<scene>.labels.npy``;
+  ``<scene>.obj``, ``.glb``, ``.las``, ``.laz``, ``.e57`` (valid points) or
+  ``.pcd`` with the labels in ``<scene>.labels.npy``;
 - ``referring.json``: list of rows in ScanRefer's schema with ``scene_id``,
   ``object_id`` (the label; or ``object_ids``, a list), ``ann_id``,
   ``description`` and maybe ``object_name``, ``token``, ``kind``;
@@ -33,13 +33,50 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', type=Path, help='folder of the scans')
+    parser.add_argument('out', type=Path, help='data root to write')
+    parser.add_argument(
+        '--annotations', type=Path, help='by default SOURCE/referring.json')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        help='names of lists SOURCE/<split>.txt, by default those of train, '
+        'val and test that exist')
+    parser.add_argument('--name', help='name of the data set')
+    parser.add_argument(
+        '--label',
+        default='label',
+        help='vertex property that holds the object')
+    parser.add_argument(
+        '--scale', type=float, default=1.0, help='factor to meters')
+    parser.add_argument(
+        '--grey', action='store_true', help='accept scans without colors')
+    parser.add_argument(
+        '--no-center',
+        dest='center',
+        action='store_false',
+        help='leave the scans where they are')
+    parser.add_argument(
+        '--drop-invalid',
+        action='store_true',
+        help='drop points with NaN or infinite coordinates')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+import numpy as np
 from labelled_scans import find_scans, read_scan
 
 from mmlangseg.cli.progress import track
@@ -191,40 +228,6 @@ def write_splits(out: Path, name: str, splits: dict[str, list[str]],
             f'{split}: {len(scenes)} scans, {len(rows)} sentences',
             *[f'{group} {count}' for group, count in groups.items()],
             sep=', ')
-
-
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', type=Path, help='folder of the scans')
-    parser.add_argument('out', type=Path, help='data root to write')
-    parser.add_argument(
-        '--annotations', type=Path, help='by default SOURCE/referring.json')
-    parser.add_argument(
-        '--splits',
-        nargs='+',
-        help='names of lists SOURCE/<split>.txt, by default those of train, '
-        'val and test that exist')
-    parser.add_argument('--name', help='name of the data set')
-    parser.add_argument(
-        '--label',
-        default='label',
-        help='vertex property that holds the object')
-    parser.add_argument(
-        '--scale', type=float, default=1.0, help='factor to meters')
-    parser.add_argument(
-        '--grey', action='store_true', help='accept scans without colors')
-    parser.add_argument(
-        '--no-center',
-        dest='center',
-        action='store_false',
-        help='leave the scans where they are')
-    parser.add_argument(
-        '--drop-invalid',
-        action='store_true',
-        help='drop points with NaN or infinite coordinates')
-    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:

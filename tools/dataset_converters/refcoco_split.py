@@ -26,6 +26,45 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'folder', type=Path, help='folder of refs(<split_by>).p')
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        '--percent',
+        type=float,
+        nargs='+',
+        help='share of the images that is labelled, one or several')
+    which.add_argument(
+        '--annotated',
+        action='store_true',
+        help='label the images of which all sentences have "ann_id"')
+    parser.add_argument(
+        '--seeds', type=int, nargs='+', default=[0], help='by default 0')
+    parser.add_argument(
+        '--split-by', default='unc', help='unc (default), umd or google')
+    parser.add_argument('--split', default='train', help='by default train')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='folder to write to, by default FOLDER/splits')
+    parser.add_argument(
+        '--words',
+        action='store_true',
+        help='write the words of the sentences to FOLDER/SPLIT.words.txt')
+    args = parser.parse_args(argv)
+    args.name = args.folder.resolve().name
+    args.out = args.out or args.folder / 'splits'
+    return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
 from mmlangseg.semires.datasets import (find_refs_file, read_refs,
                                         select_split, write_image_ids)
 from mmlangseg.text import write_vocabulary
@@ -146,41 +185,6 @@ def write_split(refs: Sequence[dict], labelled: set[int], name: str,
         write_image_ids(path, metainfo, sorted({r['image_id']
                                                 for r in chosen}))
         print(f'  {side}: {describe(chosen)} -> {path}')
-
-
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        'folder', type=Path, help='folder of refs(<split_by>).p')
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument(
-        '--percent',
-        type=float,
-        nargs='+',
-        help='share of the images that is labelled, one or several')
-    which.add_argument(
-        '--annotated',
-        action='store_true',
-        help='label the images of which all sentences have "ann_id"')
-    parser.add_argument(
-        '--seeds', type=int, nargs='+', default=[0], help='by default 0')
-    parser.add_argument(
-        '--split-by', default='unc', help='unc (default), umd or google')
-    parser.add_argument('--split', default='train', help='by default train')
-    parser.add_argument(
-        '--out',
-        type=Path,
-        help='folder to write to, by default FOLDER/splits')
-    parser.add_argument(
-        '--words',
-        action='store_true',
-        help='write the words of the sentences to FOLDER/SPLIT.words.txt')
-    args = parser.parse_args(argv)
-    args.name = args.folder.resolve().name
-    args.out = args.out or args.folder / 'splits'
-    return args
 
 
 def main(argv: Sequence[str] | None = None) -> int:

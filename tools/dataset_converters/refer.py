@@ -24,6 +24,22 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'sources', nargs='+', metavar='[SPLIT=]FILE', help='JSON or Parquet')
+    parser.add_argument('out', type=Path, help='folder to write')
+    parser.add_argument(
+        '--split-by', default='unc', help='name of the splits: unc, umd, ...')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
 import mmlangseg.semires  # noqa: F401  before its submodules
 from mmlangseg.semires.datasets.refer_dialects import (read_dialects,
                                                        write_refer)
@@ -36,15 +52,7 @@ def _with_split(source: str) -> tuple[str, str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the converter; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        'sources', nargs='+', metavar='[SPLIT=]FILE', help='JSON or Parquet')
-    parser.add_argument('out', type=Path, help='folder to write')
-    parser.add_argument(
-        '--split-by', default='unc', help='name of the splits: unc, umd, ...')
-    args = parser.parse_args(argv)
+    args = parse_args(argv)
     try:
         refs, instances = read_dialects(
             [_with_split(source) for source in args.sources])

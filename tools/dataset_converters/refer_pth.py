@@ -16,11 +16,27 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', type=Path, help='folder of the scans')
+    parser.add_argument('data_root', type=Path, help='folder to write')
+    parser.add_argument('--split', required=True, help='train, val or test')
+    parser.add_argument(
+        '--scans', type=Path, help='scans/ of ScanNet, for the alignment')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+import numpy as np
 
 from mmlangseg.apis import read_alignment
 from mmlangseg.cli.progress import track
@@ -57,15 +73,7 @@ def convert(source: Path, root: Path, split: str, scans: Path | None) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the converter; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', type=Path, help='folder of the scans')
-    parser.add_argument('data_root', type=Path, help='folder to write')
-    parser.add_argument('--split', required=True, help='train, val or test')
-    parser.add_argument(
-        '--scans', type=Path, help='scans/ of ScanNet, for the alignment')
-    args = parser.parse_args(argv)
+    args = parse_args(argv)
     try:
         count = convert(args.source, args.data_root, args.split, args.scans)
     except (OSError, ValueError) as error:

@@ -21,13 +21,41 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'raw', type=Path, help='folder with scans/ and meta_data/')
+    parser.add_argument(
+        '--out', type=Path, help='where to write, by default RAW')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        default=['train', 'val'],
+        help='splits; "test" may have scans without labels')
+    parser.add_argument(
+        '--present-only',
+        action='store_true',
+        help='leave out scans that have not been downloaded')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=os.cpu_count() or 1,
+        help='number of processes, by default one per core')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
+import numpy as np
 from convert_files import run_jobs
 from label_table import read_nyu40_ids
 from scannet_labels import label_vertices, read_objects, read_segments
@@ -204,31 +232,6 @@ def read_split(raw: Path, split: str, present_only: bool) -> list[str]:
     if not scans:
         raise ValueError(f'{path}: none of its scans is in {raw / "scans"}')
     return scans
-
-
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        'raw', type=Path, help='folder with scans/ and meta_data/')
-    parser.add_argument(
-        '--out', type=Path, help='where to write, by default RAW')
-    parser.add_argument(
-        '--splits',
-        nargs='+',
-        default=['train', 'val'],
-        help='splits; "test" may have scans without labels')
-    parser.add_argument(
-        '--present-only',
-        action='store_true',
-        help='leave out scans that have not been downloaded')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=os.cpu_count() or 1,
-        help='number of processes, by default one per core')
-    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -22,9 +22,46 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from referring_formats import FORMATS, as_scanrefer, guess_format, read_rows
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', type=Path, help='JSON or CSV file')
+    parser.add_argument(
+        'data_root', type=Path, help='root of the processed scans')
+    parser.add_argument('--split', required=True, help='train or val')
+    parser.add_argument(
+        '--format',
+        choices=sorted(FORMATS),
+        help='format of the source, by default told by its content')
+    parser.add_argument(
+        '--name', help='name of the data set, by default that of the format')
+    parser.add_argument('--out', type=Path, help='annotation file to write')
+    parser.add_argument(
+        '--info-file',
+        type=Path,
+        help='by default DATA_ROOT/scannet_infos_SPLIT.pkl')
+    parser.add_argument(
+        '--label-table',
+        type=Path,
+        help='by default DATA_ROOT/meta_data/scannetv2-labels.combined.tsv')
+    parser.add_argument(
+        '--all-rows',
+        action='store_true',
+        help='Nr3D, Sr3D: keep utterances that do not name the class')
+    args = parser.parse_args(argv)
+    args.error = parser.error
+    return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args(None)
+
 from label_table import OTHERS, read_scanrefer_classes
 from referit3d import clean_referit3d
-from referring_formats import FORMATS, as_scanrefer, guess_format, read_rows
 
 from mmlangseg.io.annotations import raise_faults
 from mmlangseg.less.datasets import annotations as referring
@@ -171,38 +208,6 @@ def report(name: str, split: str, rows: list[dict]) -> list[str]:
                      ', '.join(differences)
                      if differences else '  equals the published set')
     return lines
-
-
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', type=Path, help='JSON or CSV file')
-    parser.add_argument(
-        'data_root', type=Path, help='root of the processed scans')
-    parser.add_argument('--split', required=True, help='train or val')
-    parser.add_argument(
-        '--format',
-        choices=sorted(FORMATS),
-        help='format of the source, by default told by its content')
-    parser.add_argument(
-        '--name', help='name of the data set, by default that of the format')
-    parser.add_argument('--out', type=Path, help='annotation file to write')
-    parser.add_argument(
-        '--info-file',
-        type=Path,
-        help='by default DATA_ROOT/scannet_infos_SPLIT.pkl')
-    parser.add_argument(
-        '--label-table',
-        type=Path,
-        help='by default DATA_ROOT/meta_data/scannetv2-labels.combined.tsv')
-    parser.add_argument(
-        '--all-rows',
-        action='store_true',
-        help='Nr3D, Sr3D: keep utterances that do not name the class')
-    args = parser.parse_args(argv)
-    args.error = parser.error
-    return args
 
 
 def convert(args: argparse.Namespace) -> None:

@@ -12,16 +12,30 @@ import sys
 import warnings
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 HERE = Path(__file__).resolve().parent
 if (HERE.parents[1] / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(HERE.parents[1]))
 sys.path.insert(0, str(HERE))
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
+    parser.add_argument('checkpoint', help='file of the released code (.pth)')
+    parser.add_argument('output', help='checkpoint to write')
+    parser.add_argument(
+        '--keep-index',
+        action='store_true',
+        help='keep damaged tables of relative positions')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import torch
 from checkpoint_io import find_weights, report, save_checkpoint
 from mmseg.models.backbones.swin import WindowMSA
+from torch import Tensor
 
 from mmlangseg.compat.loading import load_from_local
 from mmlangseg.engine.swin_names import rename_swin, reorder_swin
@@ -166,20 +180,13 @@ def load_released(path: str | Path) -> dict[str, Tensor]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
-    parser.add_argument('checkpoint', help='file of the released code (.pth)')
-    parser.add_argument('output', help='checkpoint to write')
-    parser.add_argument(
-        '--keep-index',
-        action='store_true',
-        help='keep damaged tables of relative positions')
-    args = parser.parse_args()
+    args = parse_args()
     try:
         weights = convert(load_released(args.checkpoint), args.keep_index)
     except KeyError as error:
-        parser.exit(1, f'error: {args.checkpoint}: {error.args[0]}\n')
+        sys.exit(f'error: {args.checkpoint}: {error.args[0]}')
     except (OSError, RuntimeError, ValueError) as error:
-        parser.exit(1, f'error: {error}\n')
+        sys.exit(f'error: {error}')
     save_checkpoint(args.output, weights,
                     dict(source='LAVT', checkpoint=Path(args.checkpoint).name))
     print(f'{args.output}: {len(weights)} tensors')

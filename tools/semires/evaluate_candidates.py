@@ -22,41 +22,6 @@ if (HERE.parents[1] / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(HERE.parents[1]))
 sys.path.insert(0, str(HERE))
 
-import cv2
-import numpy as np
-from evaluate_refinement import read_refiner
-from mask_noise import NOISE
-from mmseg.registry import MODELS
-
-from mmlangseg.cli.table import format_rows
-from mmlangseg.io.coco_segmentation import decode_segmentation
-from mmlangseg.io.files import write_json
-from mmlangseg.io.nearest import resize_nearest
-from mmlangseg.semires.candidates import CandidateCache, Candidates
-from mmlangseg.semires.datasets import (find_refs_file, read_instances,
-                                        read_refs, select_split)
-from mmlangseg.semires.refiners import IOM
-from mmlangseg.visualization.overlay import mask_iou
-
-RECALL = (0.5, 0.75, 0.9)
-# share of the image that an object covers, up to
-SIZES = {'below 3 %': 0.03, '3 to 10 %': 0.1, 'above 10 %': 1.}
-
-
-class Object(NamedTuple):
-    """An object that a sentence refers to.
-
-    Attributes:
-        ref_id (int): Of the sentence.
-        mask (np.ndarray): True mask at the size of the candidates, bool.
-        candidates (dict[str, Candidates]): Those of its image, by cache.
-    """
-
-    ref_id: int
-    image_id: int
-    mask: np.ndarray
-    candidates: dict[str, Candidates]
-
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -93,6 +58,45 @@ def parse_args() -> argparse.Namespace:
     if min(args.band) < 0 or args.seeds < 1:
         parser.error('--band must not be negative, --seeds must be positive')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import cv2
+import numpy as np
+from evaluate_refinement import read_refiner
+from mask_noise import NOISE
+from mmseg.registry import MODELS
+
+from mmlangseg.cli.table import format_rows
+from mmlangseg.io.coco_segmentation import decode_segmentation
+from mmlangseg.io.files import write_json
+from mmlangseg.io.nearest import resize_nearest
+from mmlangseg.semires.candidates import CandidateCache, Candidates
+from mmlangseg.semires.datasets import (find_refs_file, read_instances,
+                                        read_refs, select_split)
+from mmlangseg.semires.refiners import IOM
+from mmlangseg.visualization.overlay import mask_iou
+
+RECALL = (0.5, 0.75, 0.9)
+# share of the image that an object covers, up to
+SIZES = {'below 3 %': 0.03, '3 to 10 %': 0.1, 'above 10 %': 1.}
+
+
+class Object(NamedTuple):
+    """An object that a sentence refers to.
+
+    Attributes:
+        ref_id (int): Of the sentence.
+        mask (np.ndarray): True mask at the size of the candidates, bool.
+        candidates (dict[str, Candidates]): Those of its image, by cache.
+    """
+
+    ref_id: int
+    image_id: int
+    mask: np.ndarray
+    candidates: dict[str, Candidates]
 
 
 def open_caches(words: list[str]) -> dict[str, CandidateCache]:

@@ -19,22 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.runner import Runner
-from mmseg.registry import DATASETS, MODELS
-
-from mmlangseg.apis.model import load_config, load_model
 from mmlangseg.cli.cfg_options import CfgOptions, split_option
-from mmlangseg.cli.config_keys import read_config
-from mmlangseg.cli.progress import track
-from mmlangseg.cli.table import format_rows
-from mmlangseg.engine.subset import keep_evenly_spaced
-from mmlangseg.io.files import write_json
-from mmlangseg.semires.candidates import Candidates
-from mmlangseg.semires.models.lavt import stack_targets
-from mmlangseg.visualization.overlay import mask_iou
 
 
 def parse_args() -> argparse.Namespace:
@@ -62,6 +47,26 @@ def parse_args() -> argparse.Namespace:
     add('--out', type=Path, help='JSON with the numbers')
     add('--cfg-options', nargs='+', action=CfgOptions, default={})
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS, MODELS
+
+from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.progress import track
+from mmlangseg.cli.table import format_rows
+from mmlangseg.engine.subset import keep_evenly_spaced
+from mmlangseg.io.files import write_json
+from mmlangseg.semires.candidates import Candidates
+from mmlangseg.semires.models.lavt import stack_targets
+from mmlangseg.visualization.overlay import mask_iou
 
 
 def read_refiner(words: list[str]) -> dict:

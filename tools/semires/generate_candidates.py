@@ -27,27 +27,13 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-import numpy as np
-from mmengine.utils import import_modules_from_strings
-
 from mmlangseg.cli.cfg_options import CfgOptions
 from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
                                   report_failures)
-from mmlangseg.cpu.memory import keep_freed_memory
-from mmlangseg.engine.local_device import local_device
-from mmlangseg.engine.sharding import exit_code
-from mmlangseg.io.folder_files import list_files
-from mmlangseg.io.images import SUFFIXES, read_image
-from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, RESIZE_RULES,
-                                          CandidateCache, Candidates,
-                                          draw_candidates, read_released)
-from mmlangseg.semires.datasets import (find_images, find_refs_file,
-                                        read_instances, read_refs,
-                                        select_split)
-from mmlangseg.visualization import write_png
 
-MAX_DIGITS = 18  # of an id in a file of the cache
-_SOURCES = sorted(CANDIDATE_SOURCES.module_dict)
+# of this package; named here, as importing them takes seconds
+SOURCES = ('huggingface', 'onnx-sam', 'prompted', 'regions',
+           'segment-anything')
 
 
 def parse_args() -> argparse.Namespace:
@@ -71,7 +57,7 @@ def parse_args() -> argparse.Namespace:
         metavar=('H', 'W'),
         help='of the masks: that of the training images')
     add('--resize',
-        choices=sorted(RESIZE_RULES),
+        choices=['center', 'corner'],
         help='which pixel of a mask is the nearest at another size: center, '
         'as for true masks, or corner, as in the released code; center if '
         'left, but corner for --import-released')
@@ -81,7 +67,7 @@ def parse_args() -> argparse.Namespace:
         'for a config whose LoadImage does that')
     add('--source',
         default='regions',
-        help=f'what proposes the masks: {", ".join(_SOURCES)}, or a class of '
+        help=f'what proposes the masks: {", ".join(SOURCES)}, or a class of '
         'your own that --custom-imports registers')
     add('--custom-imports',
         nargs='+',
@@ -118,6 +104,28 @@ def parse_args() -> argparse.Namespace:
     if not (args.images or args.import_released or args.inspect):
         parser.error('--images is missing')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+from mmengine.utils import import_modules_from_strings
+
+from mmlangseg.cli.sharding import exit_code
+from mmlangseg.cpu.memory import keep_freed_memory
+from mmlangseg.engine.local_device import local_device
+from mmlangseg.io.folder_files import list_files
+from mmlangseg.io.images import SUFFIXES, read_image
+from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, CandidateCache,
+                                          Candidates, draw_candidates,
+                                          read_released)
+from mmlangseg.semires.datasets import (find_images, find_refs_file,
+                                        read_instances, read_refs,
+                                        select_split)
+from mmlangseg.visualization import write_png
+
+MAX_DIGITS = 18  # of an id in a file of the cache
 
 
 def list_images(

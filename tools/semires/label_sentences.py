@@ -29,24 +29,10 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from pycocotools import mask as mask_utils
-
-from mmlangseg.apis import ImageResult, SemiRESInferencer
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.command_line import add_model, check_model
 from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
                                   report_failures)
-from mmlangseg.engine.local_device import local_device
-from mmlangseg.engine.model_source import open_model
-from mmlangseg.engine.sharding import exit_code
-from mmlangseg.io.annotations import load_json
-from mmlangseg.io.files import write_json
-from mmlangseg.semires.candidates.rle import encode
-from mmlangseg.semires.datasets import (find_images, find_refs_file,
-                                        read_image_ids, read_instances,
-                                        read_refs, select_split)
-
-PARTS, SPLIT_BY = 'parts', 'labels'
 
 
 def parse_args() -> argparse.Namespace:
@@ -79,6 +65,25 @@ def parse_args() -> argparse.Namespace:
         parser.error('--out would replace the annotations: name another one')
     check_model(parser, args)
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+from pycocotools import mask as mask_utils
+
+from mmlangseg.apis import ImageResult, SemiRESInferencer
+from mmlangseg.cli.sharding import exit_code
+from mmlangseg.engine.local_device import local_device
+from mmlangseg.engine.model_source import open_model
+from mmlangseg.io.annotations import load_json
+from mmlangseg.io.files import write_json
+from mmlangseg.semires.candidates.rle import encode
+from mmlangseg.semires.datasets import (find_images, find_refs_file,
+                                        read_image_ids, read_instances,
+                                        read_refs, select_split)
+
+PARTS, SPLIT_BY = 'parts', 'labels'
 
 
 def read_sentences(

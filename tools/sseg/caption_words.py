@@ -21,16 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS
-
 from mmlangseg.cli.cfg_options import CfgOptions
-from mmlangseg.cli.config_keys import read_config
-from mmlangseg.sseg.datasets import ImageTextDataset
-from mmlangseg.sseg.datasets.pair_source import BrokenPairError
-from mmlangseg.sseg.vocabulary.build_vocabulary import build_vocabulary
-from mmlangseg.text import split_words, write_vocabulary
 
 
 def parse_args() -> argparse.Namespace:
@@ -54,6 +45,20 @@ def parse_args() -> argparse.Namespace:
     if args.min_count < 1:
         parser.error(f'--min-count {args.min_count} must be at least 1')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.sseg.datasets import ImageTextDataset
+from mmlangseg.sseg.datasets.pair_source import BrokenPairError
+from mmlangseg.sseg.vocabulary.build_vocabulary import build_vocabulary
+from mmlangseg.text import split_words, write_vocabulary
 
 
 def build_dataset(cfg: Config) -> ImageTextDataset:

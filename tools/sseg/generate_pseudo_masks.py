@@ -26,29 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmengine.utils import import_modules_from_strings
-from mmseg.registry import MODELS
-from torch.utils.data import DataLoader, Dataset
-
 from mmlangseg.cli.cfg_options import add_cfg_options
-from mmlangseg.cli.config_keys import read_config
 from mmlangseg.cli.shards import (add_shards, check_shards, report_failures,
                                   start_shard)
-from mmlangseg.cpu.memory import keep_freed_memory
-from mmlangseg.engine.local_device import local_device
-from mmlangseg.engine.sharding import exit_code
-from mmlangseg.io.files import write_text
-from mmlangseg.io.images import read_image
-from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache,
-                                         find_generator_config, stretch_image)
-from mmlangseg.sseg.pseudo_masks.whole_images import (WholeImage, WholeImages,
-                                                      build_whole_images)
-from mmlangseg.sseg.visualization import draw_labels
-from mmlangseg.visualization import write_png
 
 
 def parse_args() -> argparse.Namespace:
@@ -87,6 +67,31 @@ def parse_args() -> argparse.Namespace:
             or args.workers < 0:
         parser.error('sizes must be positive')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.utils import import_modules_from_strings
+from mmseg.registry import MODELS
+from torch.utils.data import DataLoader, Dataset
+
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.sharding import exit_code
+from mmlangseg.cpu.memory import keep_freed_memory
+from mmlangseg.engine.local_device import local_device
+from mmlangseg.io.files import write_text
+from mmlangseg.io.images import read_image
+from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache,
+                                         find_generator_config, stretch_image)
+from mmlangseg.sseg.pseudo_masks.whole_images import (WholeImage, WholeImages,
+                                                      build_whole_images)
+from mmlangseg.sseg.visualization import draw_labels
+from mmlangseg.visualization import write_png
 
 
 def prepare_config(args: argparse.Namespace) -> Config:

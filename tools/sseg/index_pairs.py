@@ -20,10 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cli.progress import Progress
-from mmlangseg.sseg.datasets import (IndexedTar, find_tars, index_tars,
-                                     sum_counts)
-
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -48,6 +44,14 @@ def parse_args() -> argparse.Namespace:
     if args.processes < 1:
         parser.error(f'--processes {args.processes} must be at least 1')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+from mmlangseg.cli.progress import Progress
+from mmlangseg.sseg.datasets import (IndexedTar, find_tars, index_tars,
+                                     sum_counts)
 
 
 class Report:

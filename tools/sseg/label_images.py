@@ -30,24 +30,10 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-import numpy as np
-
-from mmlangseg.apis import SemanticResult, SSegInferencer
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.command_line import check_model
 from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
                                   report_failures)
-from mmlangseg.engine.local_device import local_device
-from mmlangseg.engine.model_source import open_model
-from mmlangseg.engine.sharding import exit_code
-from mmlangseg.io.annotations import load_json
-from mmlangseg.io.digest import sha256_of
-from mmlangseg.io.files import read_text, resolve_inside, write_json
-from mmlangseg.io.folder_files import list_files
-from mmlangseg.io.images import SUFFIXES
-from mmlangseg.sseg.datasets import WIDE_IGNORE_INDEX
-from mmlangseg.sseg.vocabulary import ClassNames, write_class_names
-from mmlangseg.visualization import write_png
 
 
 def parse_args() -> argparse.Namespace:
@@ -90,6 +76,25 @@ def parse_args() -> argparse.Namespace:
     check_shards(parser, args)
     check_model(parser, args)
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+
+from mmlangseg.apis import SemanticResult, SSegInferencer
+from mmlangseg.cli.sharding import exit_code
+from mmlangseg.engine.local_device import local_device
+from mmlangseg.engine.model_source import open_model
+from mmlangseg.io.annotations import load_json
+from mmlangseg.io.digest import sha256_of
+from mmlangseg.io.files import read_text, resolve_inside, write_json
+from mmlangseg.io.folder_files import list_files
+from mmlangseg.io.images import SUFFIXES
+from mmlangseg.sseg.datasets import WIDE_IGNORE_INDEX
+from mmlangseg.sseg.vocabulary import ClassNames, write_class_names
+from mmlangseg.visualization import write_png
 
 
 def list_images(args: argparse.Namespace) -> dict[Path, Path]:

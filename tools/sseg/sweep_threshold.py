@@ -19,29 +19,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.registry import DATASETS
-from torch import Tensor
-
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmengine.runner import Runner
-
-from mmlangseg.apis.model import load_config, load_model
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.cfg_options import CfgOptions
 from mmlangseg.cli.command_line import add_model, check_model
-from mmlangseg.cli.config_keys import read_config
-from mmlangseg.cli.progress import track
-from mmlangseg.cli.table import format_rows
-from mmlangseg.engine.model_source import open_model
-from mmlangseg.engine.subset import keep_evenly_spaced
-from mmlangseg.io.files import write_json
-from mmlangseg.sseg.evaluation import check_coverage
 
 
 def parse_args() -> argparse.Namespace:
@@ -86,6 +70,26 @@ def parse_args() -> argparse.Namespace:
             'training images by --ann-file, or by --img-path and '
             '--seg-map-path, or another --dataloader')
     return args
+
+
+if __name__ == '__main__':  # help and mistakes need no libraries
+    parse_args()
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmlangseg.apis.model import load_config, load_model
+from mmlangseg.cli.config_keys import read_config
+from mmlangseg.cli.progress import track
+from mmlangseg.cli.table import format_rows
+from mmlangseg.engine.model_source import open_model
+from mmlangseg.engine.subset import keep_evenly_spaced
+from mmlangseg.io.files import write_json
+from mmlangseg.sseg.evaluation import check_coverage
 
 
 class ThresholdSweep:

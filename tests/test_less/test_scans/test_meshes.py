@@ -162,3 +162,25 @@ def test_damaged_las(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ValueError, match='not a LAS file that can'):
             read_scan(path)
+
+
+def test_chunks_that_a_laz_cannot_hold(tmp_path):
+    """lazrs would ask for 70 GB, and end the program."""
+    laspy = pytest.importorskip('laspy')
+    pytest.importorskip('lazrs')
+    path = tmp_path / 'a.laz'
+    las = laspy.LasData(laspy.LasHeader(version='1.2', point_format=0))
+    las.x = las.y = las.z = np.arange(9.)
+    las.write(path)
+    data = path.read_bytes()
+    start = laspy.open(path).header.offset_to_point_data
+    table = int.from_bytes(data[start:start + 8], 'little')
+    for content, message in (
+        (data[:table + 4] + b'\xff' * 4 + data[table + 8:],
+         'promises 4294967295 chunks'),
+        (data[:start] + b'\xff' * 7 + b'\x7f' + data[start + 8:],
+         'table of chunks is outside'),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            read_scan(path)

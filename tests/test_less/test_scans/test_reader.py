@@ -234,7 +234,7 @@ def test_bad_files(tmp_path, cloud):
 
     with pytest.raises(FileNotFoundError, match='none.ply does not exist'):
         read_scan(tmp_path / 'none.ply')
-    refuse(tmp_path / 'a.e57', 'convert it to one of .ply')
+    refuse(tmp_path / 'a.xyz', 'convert it to one of .ply')
 
     path = write_ply(tmp_path / 'a.ply', xyz, rgb)
     path.write_bytes(path.read_bytes()[:-20])

@@ -228,3 +228,19 @@ def test_a_bad_image_in_a_batch(folder, inferencer, tmp_path):
                                     batch_size=2)
     assert first.result is None and 'not an image' in str(first.error)
     assert second.error is None and second.result[0].mask.shape == (50, 70)
+
+
+def test_nothing_found_by_the_head(folder):
+    """The mask and the box are empty, as where no pixel is found."""
+    cfg = Config.fromfile(folder / 'tiny.py')
+    cfg.model.no_target = dict(channels=8)
+    model = lavt_model.build(
+        lavt_model.model_config(folder, no_target=dict(channels=8)))
+    model.no_target.layers[-1].bias.data = torch.tensor([-9., 9.])
+    path = folder / 'no_target.pth'
+    lavt_model.save_checkpoint(path, model)
+    inferencer = SemiRESInferencer(cfg, str(path), device='cpu')
+    result, = inferencer(folder / 'street.png', TEXT, folder / 'nothing')
+    assert result.box is None and not result.mask.any() and result.score == 0
+    row, = json.loads((folder / 'nothing/street.json').read_text())['results']
+    assert row['n_pixels'] == 0 and row['box'] is None

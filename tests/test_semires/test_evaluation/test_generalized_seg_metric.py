@@ -53,6 +53,23 @@ def test_scores(tmp_path):
     assert scores['T_acc'] == 100 and scores['N_acc'] == 0
 
 
+def test_a_head_decides(tmp_path):
+    """Masks count in the union, whatever their size, as in ReLA's code."""
+    kept = sample(20, 20, 18), sample(1, 0, 0, ())
+    rejected = sample(20, 20, 18), sample(9, 0, 0, ())
+    for each, says_none in [(s, False) for s in kept] + [(s, True)
+                                                         for s in rejected]:
+        each.any_sem_seg = each.pred_sem_seg
+        each.set_metainfo(dict(says_none=says_none))
+        if says_none:
+            each.pred_sem_seg = PixelData(
+                data=torch.zeros_like(each.any_sem_seg.data))
+    scores = evaluate([*kept, *rejected], no_target_pixels=5)
+    assert scores['N_acc'] == 50 and scores['T_acc'] == 50
+    assert scores['gIoU'] == pytest.approx(100 * (18 / 22 + 0 + 0 + 1) / 4)
+    assert scores['cIoU'] == pytest.approx(100 * 18 / (22 + 1 + 22))
+
+
 def test_bad_use():
     with pytest.raises(ValueError, match='no_target_pixels=0 must be'):
         GeneralizedSegMetric(no_target_pixels=0)

@@ -36,8 +36,11 @@ class ScanTruth:
         if labels.max() >= _MAX_TABLE:  # numbered anew
             known, labels = np.unique(labels, return_inverse=True)
             self._number_of = dict(zip(known.tolist(), range(len(known))))
-        self._numbers = labels.astype(np.int32)
-        self._sizes = np.bincount(self._numbers)
+        # of half the size where that holds them: masks are read out of it
+        kind = np.uint16 if labels.max() < 1 << 16 else np.int32
+        self._numbers = labels.astype(kind)
+        # as a list, for single numbers are asked for
+        self._sizes = np.bincount(labels).tolist()
 
     @property
     def num_points(self) -> int:
@@ -55,10 +58,11 @@ class ScanTruth:
         Returns:
             tuple[int, int, int]: Intersection, union, points of the objects.
         """
-        targets = self._find(object_ids)
-        found = np.bincount(self._numbers[indices], minlength=len(self._sizes))
-        inter = int(found[targets].sum())
-        size = int(self._sizes[targets].sum())
+        found = self._numbers[indices]
+        inter = size = 0
+        for target in self._find(object_ids):
+            inter += np.count_nonzero(found == target)
+            size += self._sizes[target]
         return inter, len(indices) + size - inter, size
 
     def boxes(self, object_ids: Sequence[int]) -> np.ndarray:
@@ -75,9 +79,10 @@ class ScanTruth:
         points = read_points(self._info.points_path)[:, :3].astype(np.float64)
         points = points @ matrix[:3, :3].T + matrix[:3, 3]
         points = points[np.argsort(self._numbers, kind='stable')]
-        present = np.flatnonzero(self._sizes)
-        starts = (self._sizes.cumsum() - self._sizes)[present]
-        boxes = np.full((len(self._sizes), 2, 3), np.nan)
+        sizes = np.array(self._sizes)
+        present = np.flatnonzero(sizes)
+        starts = (sizes.cumsum() - sizes)[present]
+        boxes = np.full((len(sizes), 2, 3), np.nan)
         boxes[present, 0] = np.minimum.reduceat(points, starts)
         boxes[present, 1] = np.maximum.reduceat(points, starts)
         return boxes

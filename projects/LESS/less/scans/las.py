@@ -1,5 +1,6 @@
 """Scans of surveyors: LAS, and LAZ, which is compressed."""
 from __future__ import annotations
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,8 @@ def read_las(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
             least = file.header.point_count // 1000
             if least > path.stat().st_size:
                 raise ValueError('it is shorter than its header says')
+            if file.header.are_points_compressed:
+                _require_chunks(path, file.header.offset_to_point_data)
             las = file.read()
         xyz = np.stack([np.asarray(las[name]) for name in 'xyz'], 1)
         names = set(las.point_format.dimension_names)
@@ -53,3 +56,22 @@ def read_las(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if not rgb.any():  # of scanners without a camera
         return xyz, None
     return xyz, rgb / 257. if rgb.max() > 255 else rgb
+
+
+def _require_chunks(path: Path, start: int) -> None:
+    """Refuse a LAZ whose table of chunks promises more than the file holds:
+    lazrs asks for memory for all of them at once, and ends the program where
+    there is none."""
+    size = path.stat().st_size
+    with open(path, 'rb') as file:
+        file.seek(start)
+        table, = struct.unpack('<q', file.read(8))
+        if table == -1:  # of a program that wrote it at the end
+            file.seek(-8, 2)
+            table, = struct.unpack('<q', file.read(8))
+        if not start < table <= size - 8:
+            raise ValueError('its table of chunks is outside the file')
+        file.seek(table)
+        _, count = struct.unpack('<II', file.read(8))
+    if count > size:
+        raise ValueError(f'it promises {count} chunks, but has {size} bytes')

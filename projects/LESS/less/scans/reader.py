@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .colors import gray_colors, scale_colors
+from .e57 import read_e57
 from .las import read_las
 from .meshes import read_mesh, read_obj
 from .pcd import read_pcd
@@ -20,7 +21,7 @@ def read_scan(path: str | os.PathLike) -> np.ndarray:
     ``.npz`` with ``points`` (N, 6), or with ``xyz`` and ``rgb``; ``.bin``,
     processed scans of MMDetection3D, float32 (N, 6); ``.obj``, ``.glb`` and
     ``.gltf``, of which the vertices are taken, see :func:`read_mesh`; ``.las``
-    and ``.laz``, see :func:`read_las`.
+    and ``.laz``, see :func:`read_las`; ``.e57``, see :func:`read_e57`.
 
     Colors from 0 to 1 become 0 to 255. A scan without colors becomes gray,
     with a warning.
@@ -151,4 +152,5 @@ READERS = {
     '.gltf': read_mesh,
     '.las': read_las,
     '.laz': read_las,
+    '.e57': read_e57,
 }

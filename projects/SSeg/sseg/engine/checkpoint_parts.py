@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from mmlangseg.engine import require_matching_checkpoint
+from mmlangseg.engine import CheckpointError, require_matching_checkpoint
 
 # what makes the space of images and texts
 _PARTS = ('text_encoder', 'text_projection', 'visual_projection')
@@ -22,8 +22,8 @@ def require_own_parts(model: nn.Module, state_dict: dict, prefix: str) -> None:
         prefix (str): Of the model's names in it.
 
     Raises:
-        ValueError: A weight of a part is missing, has another size, or has
-            no place in the model.
+        CheckpointError: A weight of a part is missing, has another size, or
+            has no place in the model.
     """
     for part in _PARTS:
         module = getattr(model, part, None)
@@ -36,8 +36,8 @@ def require_own_parts(model: nn.Module, state_dict: dict, prefix: str) -> None:
             continue
         try:
             require_matching_checkpoint(module, saved)
-        except ValueError as error:
-            raise ValueError(
+        except CheckpointError as error:
+            raise CheckpointError(
                 f'model.{part}: {error}. To begin with its backbone only: '
                 "model.backbone.init_cfg=dict(type='Pretrained', "
                 "checkpoint=FILE, prefix='backbone.')") from None

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from mmlangseg.compat.loading import load_from_local
 from mmlangseg.io.digest import sha256_of
 from .layer_prompts import points_per_layer
 from .source import CANDIDATE_SOURCES, CandidateSource
@@ -95,7 +95,7 @@ class SegmentAnything(CandidateSource):
             checkpoint=Path(checkpoint).name,
             sha256=sha256_of(checkpoint))
         model = sam_model_registry[model_type](checkpoint=None)
-        weights = torch.load(checkpoint, map_location='cpu', weights_only=True)
+        weights = load_from_local(str(checkpoint), 'cpu')
         try:
             model.load_state_dict(weights)
         except RuntimeError as error:

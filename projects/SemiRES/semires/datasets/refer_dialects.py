@@ -1,11 +1,13 @@
 """Referring expressions in the files of others, brought into REFER's form."""
 from __future__ import annotations
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmlangseg.io.annotations import AnnotationError, load_json, raise_faults
+from mmlangseg.io.coco_segmentation import check_segmentation
 from mmlangseg.io.files import PathLike, write_json, write_pickle
 from mmlangseg.text import split_words
 from .refer_files import read_instances, read_refs
@@ -110,18 +112,36 @@ def _clean_row(row: Any, split: str) -> dict:
     ]
     if not sentences:
         raise ValueError('it has no sentence')
+    height, width = _integer(row, 'height'), _integer(row, 'width')
+    sides = range(1, 1 << 16)  # of an image
+    if height not in sides or width not in sides:
+        raise ValueError(f'an image has no {height} x {width} pixels')
+    try:  # now: the files that are written would be named
+        check_segmentation(row['segmentation'], int(height or 0),
+                           int(width or 0))
+    except ValueError as error:
+        raise ValueError(f'"segmentation": {error}') from None
     return dict(
         image_id=image_id,
-        height=_integer(row, 'height'),
-        width=_integer(row, 'width'),
+        height=height,
+        width=width,
         file_name=str(row.get('file_name') or _COCO_2014.format(image_id)),
         ann_id=_integer(row, 'ann_id', required=False),
         ref_id=_integer(row, 'ref_id', required=False),
         category_id=_integer(row, 'category_id', required=False) or 1,
         split=str(row.get('split') or split),
-        bbox=row.get('bbox') or [],
+        bbox=_box(row.get('bbox') or []),
         segmentation=row['segmentation'],
         sentences=sentences)
+
+
+def _box(value: Any) -> list[float]:
+    """A box of COCO, or nothing."""
+    if not isinstance(value, list) or len(value) not in (0, 4) or not all(
+            type(number) in (int, float) and math.isfinite(number)
+            for number in value):
+        raise ValueError(f'"bbox" is {value!r:.40}, not four numbers')
+    return value
 
 
 def _as_refer(rows: Sequence[dict]) -> tuple[list[dict], dict]:
@@ -215,16 +235,18 @@ def _coco_rows(path: Path, content: dict) -> Iterator[dict]:
                               'and "annotations"')
     by_id = {
         image['id']: image
-        for image in images if isinstance(image, dict) and 'id' in image
+        for image in images
+        if isinstance(image, dict) and isinstance(image.get('id'), (int, str))
     }
     for row in content['annotations']:
-        if not isinstance(row, dict) or row.get('image_id') not in by_id:
+        number = row.get('image_id') if isinstance(row, dict) else None
+        if not isinstance(number, (int, str)) or number not in by_id:
             raise AnnotationError(f'{path}: an annotation is of an image that '
                                   'is not in "images"')
         key = next((k for k in SENTENCE_KEYS if row.get(k)), None)
         if key is None:
             continue  # an object without a sentence
-        image = by_id[row['image_id']]
+        image = by_id[number]
         yield dict(
             {
                 k: image.get(k)
@@ -277,7 +299,8 @@ def _parquet_row(path: Path, row: dict) -> dict:
             width=image['width'],
             bbox=annotation.get('bbox'),
             segmentation=annotation['segmentation'])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError,
+            RecursionError) as error:
         raise AnnotationError(
             f'{path}, ref_id {row.get("ref_id")}: "raw_anns" or '
             f'"raw_image_info" is not usable ({error!r:.60})') from None

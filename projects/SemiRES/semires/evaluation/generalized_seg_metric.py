@@ -20,7 +20,7 @@ class GeneralizedSegMetric(ReferringSegMetric):
             is meant, for models without a head that says so (50 is the
             rule of several evaluations of gRefCOCO; 1 takes every pixel
             seriously). It depends on the size of the masks, which the table
-            names.
+            names. Of a model with :class:`NoTargetHead` only the head counts.
         thresholds: Of ``Pr@t``.
         inclusive: Whether an IoU equal to the threshold counts.
         kwargs: ``out_file``, ``collect_device``, ``prefix`` and
@@ -42,6 +42,14 @@ class GeneralizedSegMetric(ReferringSegMetric):
             zero_target_min_points=no_target_pixels,
             **kwargs)
 
+    def _process_image(self, sample: dict) -> list[dict]:
+        if 'says_none' not in sample:
+            return super()._process_image(sample)
+        # the mask counts in the union even where nothing is said to be meant
+        record, = super()._process_image(
+            dict(sample, pred_sem_seg=sample['any_sem_seg']))
+        return [dict(record, says_none=sample['says_none'])]
+
     def compute_metrics(self, results: list) -> dict:
         """Add the records up, print the table, write ``out_file``.
 
@@ -56,7 +64,8 @@ class GeneralizedSegMetric(ReferringSegMetric):
         limit = self.zero_target_min_points
         for record in records:
             sums.add(record['inter'], record['n_pred'], record['n_target'],
-                     not record['zero_target'], record['n_pred'] < limit)
+                     not record['zero_target'],
+                     record.get('says_none', record['n_pred'] < limit))
         scores = sums.summary()
         sizes = sorted({tuple(r['mask_size']) for r in records})
         shown = ' x '.join(map(str, sizes[0])) if len(sizes) == 1 else \
@@ -65,8 +74,9 @@ class GeneralizedSegMetric(ReferringSegMetric):
             str(value) if name == 'count' else f'{value:.2f}'
             for name, value in scores.items()
         ]
-        title = f'masks compared at {shown}; no target: fewer than {limit} ' \
-            'pixels'
+        rule = 'said by a head' if 'says_none' in records[0] else \
+            f'fewer than {limit} pixels'
+        title = f'masks compared at {shown}; no target: {rule}'
         print_log('\n' + format_rows([['', *scores], ['all', *cells]], title),
                   'current')
         count = scores.pop('count')

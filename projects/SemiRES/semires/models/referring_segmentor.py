@@ -66,7 +66,11 @@ class ReferringSegmentor(BaseSegmentor):
             (1, H, W) int64, 1 inside the target, and ``seg_logits.data``
             (2, H, W), at the size ``eval_size``.
         """
-        logits = self.logits(inputs, data_samples)
+        return self.put_masks(self.logits(inputs, data_samples), data_samples)
+
+    def put_masks(self, logits: Tensor,
+                  data_samples: list[SegDataSample]) -> list[SegDataSample]:
+        """Put what logits (B, 2, H, W) say into the data samples."""
         if self.eval_size == 'original':
             return self.postprocess_result(logits, data_samples)
         # mmseg's post-processing resizes to `ori_shape`.

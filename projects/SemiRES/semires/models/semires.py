@@ -90,6 +90,10 @@ class SemiRES(BaseSegmentor):
         super().__init__(data_preprocessor, init_cfg)
         self.student = MODELS.build(segmentor)
         require_trainable(self.student)
+        if getattr(self.student, 'no_target', None) is not None:
+            raise ValueError('segmentor.no_target: only LAVT alone trains '
+                             'that head, SemiRES would leave it random; set '
+                             'it to None')
         self.teacher = MODELS.build(segmentor)
         self.teacher.requires_grad_(False)
         self.refiner = MODELS.build(refiner)

@@ -4,8 +4,9 @@ import re
 
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
-from torch import nn
+from torch import Tensor, nn
 
+from mmlangseg.engine import CheckpointError
 from mmlangseg.engine.checkpoint_values import require_sound_weights
 from mmlangseg.engine.swin_names import (convert_swin, fit_windows,
                                          is_original_swin)
@@ -25,14 +26,14 @@ def load_swin_checkpoint(backbone: nn.Module, checkpoint: str) -> None:
         checkpoint (str): Path or URL, as MMEngine takes it.
 
     Raises:
-        ValueError: The checkpoint is no Swin, or one of another size.
+        CheckpointError: The checkpoint is no Swin, or one of another size.
     """
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     for name in ('state_dict', 'model'):
         content = content.get(name, content)
     weights = {
         re.sub(r'^(module\.)?(backbone\.)?', '', name): value
-        for name, value in content.items()
+        for name, value in content.items() if isinstance(value, Tensor)
     }
     if is_original_swin(weights):
         weights = convert_swin(weights)
@@ -43,7 +44,7 @@ def load_swin_checkpoint(backbone: nn.Module, checkpoint: str) -> None:
         if name.startswith(_IMAGE_PARTS) and name not in weights
     ]
     if missing:
-        raise ValueError(
+        raise CheckpointError(
             f'{checkpoint} lacks {len(missing)} weights of the backbone, '
             f'such as {missing[0]}: it is no Swin Transformer, or one with '
             'fewer blocks; check `depths`')
@@ -51,7 +52,7 @@ def load_swin_checkpoint(backbone: nn.Module, checkpoint: str) -> None:
     for name in expected.keys() & weights.keys():
         value, shape = weights[name], expected[name].shape
         if value.shape != shape:
-            raise ValueError(
+            raise CheckpointError(
                 f'{checkpoint}: {name} has shape {tuple(value.shape)}, the '
                 f'backbone needs {tuple(shape)}; check `embed_dims`, '
                 '`num_heads` and `patch_size`')

@@ -183,6 +183,11 @@ def _decorate(scene: Scene, target: int, reference: Reference,
     return reference
 
 
+def say(reference: Reference, rng: np.random.Generator) -> str:
+    """Put a claim that points from no other object into words."""
+    return _word(reference, {}, rng)
+
+
 def _word(spoken: Reference, anchors: dict[int, str],
           rng: np.random.Generator) -> str:
     """Put a claim into words."""

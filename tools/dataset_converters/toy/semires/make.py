@@ -13,7 +13,7 @@ from mmlangseg.semires.candidates import CandidateCache, Candidates
 from mmlangseg.text import write_vocabulary
 from mmlangseg.version import __version__
 from ..text_model import write_text_model
-from . import clutter_candidates, refer_files
+from . import clutter_candidates, grefs, refer_files
 
 PERCENTAGES = (1, 5, 10)
 SPLIT_SEEDS = (0, 1, 2)
@@ -24,6 +24,7 @@ def make(root: Path, num_train: int, num_val: int, size: int,
     """Make the toy set of SemiRES; returns the exit status."""
     print(f'writing {num_train} + 2 x {num_val} pictures to {root}')
     refer_files.write_toy_refer(root, num_train, num_val, size, seed)
+    grefs.write_grefs(root, num_train, num_val, size, seed)
     print('writing their mask candidates')
     write_candidates(root / 'candidates', num_train, num_val, size, seed)
 

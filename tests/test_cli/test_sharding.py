@@ -1,6 +1,6 @@
 import pytest
 
-from mmlangseg.engine.sharding import exit_code, launched
+from mmlangseg.cli.sharding import exit_code, launched
 
 
 @pytest.fixture(autouse=True)
