@@ -33,7 +33,7 @@ def expected(stem: str) -> dict[str, tuple[float, float]]:
     if stem.startswith('less'):
         decay = 0.2
         rate = dict(less_toy=5., less_own=1.).get(stem[:8], 0.2)
-    elif stem.startswith(('semires_toy', 'semires_own')):
+    elif stem.startswith(('semires_toy', 'semires_own', 'lavt_toy')):
         rate = 3.
     elif stem.startswith(('semires', 'lavt')):
         free = 'backbone.norm1.weight', 'backbone.relative_position_bias_table'

@@ -28,7 +28,7 @@ TINY_BERT = dict(
     num_attention_heads=2,
     intermediate_size=32)
 SETS = dict(refcoco='unc', refcocog='umd', refcoco_toy='unc', mine='me')
-SETS.update({'refcoco+': 'unc', 'grefcoco': 'unc'})
+SETS.update({'refcoco+': 'unc', 'grefcoco': 'unc', 'grefcoco_toy': 'unc'})
 TRAIN_IDS = [100, 101, 102, 103]  # of refer_data
 
 
@@ -55,7 +55,7 @@ def roots(tmp_path_factory):
                 generator=dict(name='none', parameters={})))
         for image in TRAIN_IDS[:-1]:
             cache.save(image, Candidates.from_masks([], (size, size)))
-        for folder in ('refcoco_toy', 'mine'):
+        for folder in ('refcoco_toy', 'grefcoco_toy', 'mine'):
             (root / folder / 'train.words.txt').write_text('object\nleft')
         roots[name] = f'{root}/'
     return roots
