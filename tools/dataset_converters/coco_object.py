@@ -19,7 +19,6 @@ repeated.
 from __future__ import annotations
 import argparse
 import io
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +31,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from convert_files import report, run_jobs
+from convert_files import add_workers, report, run_jobs
 from instance_maps import Instance, draw_instances, take, take_list
 
 from mmlangseg.io.annotations import load_json
@@ -167,11 +166,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         type=Path,
         help='annotations to draw instead of converting COCO-Stuff; of the '
         'one split')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=os.cpu_count() or 1,
-        help='number of processes, by default one per core')
+    add_workers(parser)
     args = parser.parse_args(argv)
     if args.instances and (args.ignore_unlabelled or len(args.splits) > 1):
         parser.error('--instances is for one split, and knows no unlabelled '

@@ -1,5 +1,7 @@
 """Work on many files in several processes, with a bar and a report."""
 from __future__ import annotations
+import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -8,6 +10,15 @@ from functools import partial
 
 from mmlangseg.cli.progress import Progress
 from mmlangseg.cpu.orphans import exit_with_parent
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the number of processes of :func:`run_jobs`."""
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=os.cpu_count() or 1,
+        help='number of processes, by default one per core')
 
 
 def run_jobs(function: Callable,

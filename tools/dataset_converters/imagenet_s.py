@@ -15,7 +15,6 @@ Caffe. ImageNet-S numbers its synsets in alphabetical order.
 """
 from __future__ import annotations
 import argparse
-import os
 import re
 import sys
 from collections import Counter
@@ -26,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from convert_files import add_workers, report, run_jobs
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -48,11 +49,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         nargs='+',
         default=['validation'],
         help='splits to check, by default validation')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=os.cpu_count() or 1,
-        help='number of processes, by default one per core')
+    add_workers(parser)
     return parser.parse_args(argv)
 
 
@@ -60,7 +57,6 @@ if __name__ == '__main__':  # help and mistakes need no libraries
     parse_args(None)
 
 import numpy as np
-from convert_files import report, run_jobs
 from PIL import Image
 
 from mmlangseg.io.files import read_text

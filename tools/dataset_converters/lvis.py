@@ -22,7 +22,6 @@ repeated; the list is written last.
 """
 from __future__ import annotations
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from convert_files import add_workers, report, run_jobs
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -44,11 +45,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         type=Path,
         help="where to write, by default the parent of the annotations' "
         'folder')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=os.cpu_count() or 1,
-        help='number of processes, by default one per core')
+    add_workers(parser)
     return parser.parse_args(argv)
 
 
@@ -57,7 +54,6 @@ if __name__ == '__main__':  # help and mistakes need no libraries
 
 import numpy as np
 from coco_object import write_png
-from convert_files import report, run_jobs
 from instance_maps import Instance, draw_instances, take, take_list
 
 from mmlangseg.io.annotations import load_json

@@ -16,7 +16,6 @@ the annotations of a scan, as in scene0217_00, are painted once, as the first;
 """
 from __future__ import annotations
 import argparse
-import os
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -25,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from convert_files import add_workers, run_jobs
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -44,11 +45,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--present-only',
         action='store_true',
         help='leave out scans that have not been downloaded')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=os.cpu_count() or 1,
-        help='number of processes, by default one per core')
+    add_workers(parser)
     return parser.parse_args(argv)
 
 
@@ -56,7 +53,6 @@ if __name__ == '__main__':  # help and mistakes need no libraries
     parse_args(None)
 
 import numpy as np
-from convert_files import run_jobs
 from label_table import read_nyu40_ids
 from scannet_labels import label_vertices, read_objects, read_segments
 from scannet_raw import (FOLDERS, MESH, META, OBJECTS, SEGMENTS, RawScan,

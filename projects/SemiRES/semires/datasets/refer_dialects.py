@@ -112,13 +112,12 @@ def _clean_row(row: Any, split: str) -> dict:
     ]
     if not sentences:
         raise ValueError('it has no sentence')
-    height, width = _integer(row, 'height'), _integer(row, 'width')
+    height, width = (_integer(row, key) or 0 for key in ('height', 'width'))
     sides = range(1, 1 << 16)  # of an image
     if height not in sides or width not in sides:
         raise ValueError(f'an image has no {height} x {width} pixels')
     try:  # now: the files that are written would be named
-        check_segmentation(row['segmentation'], int(height or 0),
-                           int(width or 0))
+        check_segmentation(row['segmentation'], height, width)
     except ValueError as error:
         raise ValueError(f'"segmentation": {error}') from None
     return dict(
