@@ -2,6 +2,7 @@
 from __future__ import annotations
 import shutil
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -127,6 +128,35 @@ def test_batches_change_nothing(exported, batch):
     assert len(expected) > 1 and found.areas.tolist() == \
         expected.areas.tolist()
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+
+
+def test_threads_change_nothing(exported, monkeypatch):
+    """Prompts are decoded side by side, and found in their order."""
+    names = set()
+    forward = SAMDecoder.forward
+
+    def seen(self, *args):
+        names.add(threading.get_ident())
+        return forward(self, *args)
+
+    monkeypatch.setattr(SAMDecoder, 'forward', seen)
+    source = build(exported, points_per_batch=1)
+    image = picture(1, 96, 128)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = list(source.propose(image))
+        assert names == {threading.get_ident()}
+        torch.set_num_threads(3)
+        together = list(source.propose(image))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+    assert len(names) > 1 and len(alone) > 4
+    assert [code for code, _ in together] == [code for code, _ in alone]
+    torch.testing.assert_close(
+        torch.tensor([score for _, score in together]),
+        torch.tensor([score for _, score in alone]))
 
 
 def test_any_graph(exported, monkeypatch):

@@ -1,7 +1,8 @@
 """Candidates of SAM and its relatives, exported to ONNX."""
 from __future__ import annotations
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from mmcv.ops import nms
 from PIL import Image
 from torch import Tensor
 
+from mmlangseg.cpu.threads import map_on_threads
 from mmlangseg.io.digest import sha256_of
 from .enlarged_mask import MaskEnlarger
 from .layer_prompts import point_grid
@@ -26,6 +28,8 @@ _IN_CACHE = 4
 # How far the stability of a mask at low resolution may lie below that at the
 # size of the image, if it has as many pixels.
 _MARGIN, _ENOUGH = 0.1, 1000
+# Makes the logits of some masks of a prompt, chosen by two indices.
+_Masks = Callable[[slice, Tensor], Tensor]
 
 
 @CANDIDATE_SOURCES.register_module(name='onnx-sam')
@@ -106,27 +110,63 @@ class OnnxSAM(CandidateSource):
         # pixel that the border is interpolated with
         low = tuple(min(-(-edge // 4) + 1, side // 4) for edge in inner)
         enlarge = MaskEnlarger(low, inner, size, self._device)
-        offset = settings['stability_score_offset']
-        codes: list[dict] = []
-        boxes, scores = [], []
-        for logits, score in self._promising(
-                embedding.to(self._device), points.to(self._device), low):
-            for i in self._likely_stable(logits):
-                mask = enlarge(logits[i], -offset)
-                if mask is None or not mask.stability(
-                        offset) >= settings['stability_score_thresh']:
-                    continue
-                code, box = mask.code()
-                codes.append(code)
-                boxes.append(box)
-                scores.append(float(score[i]))
-        if not codes:
+        found = self._decoded(
+            embedding.to(self._device), points.to(self._device), low,
+            lambda scores, masks: self._stable(scores, masks, enlarge))
+        if not found:
             return
+        codes, boxes, scores = zip(*found)
         _, kept = nms(
             torch.tensor(boxes, dtype=torch.float32), torch.tensor(scores),
             settings['box_nms_thresh'])
         for i in kept.tolist():
             yield codes[i], scores[i]
+
+    def _decoded(self, embedding: Tensor, points: Tensor, size: Sequence[int],
+                 use: Callable[[Tensor, _Masks], list]) -> list:
+        """What ``use`` finds in the prompts, given the predicted IoU (M,) of
+        one and a function that makes some of its logits, cropped to (K,
+        *size)."""
+        rows, columns = size
+        batches = points.split(self._batch)
+        if not isinstance(self._decoder, SAMDecoder):
+            return [
+                found for batch in batches
+                for scores, masks in zip(*self._decoder(embedding, batch))
+                for found in use(scores,
+                                 lambda a, b: masks[a][b][:, :rows, :columns])
+            ]
+        network = self._decoder
+        seen = network.look(embedding)
+
+        def decode(batch: Tensor) -> list:
+            found = []
+            for scores, pixels, kernels in zip(*network(seen, batch)):
+                pixels = pixels[:-(-rows // 4), :-(-columns // 4)]
+                found += use(
+                    scores, lambda a, b: network.masks(pixels, kernels[a][b])
+                    [:, :rows, :columns])
+            return found
+
+        return list(
+            chain.from_iterable(map_on_threads(decode, batches, self._device)))
+
+    def _stable(self, scores: Tensor, masks: _Masks,
+                enlarge: MaskEnlarger) -> list[tuple[dict, list[int], float]]:
+        """Run-length code, box and predicted IoU of the masks of a prompt
+        that pass both filters."""
+        several = _several(scores)
+        passed = scores[several] > self.parameters['pred_iou_thresh']
+        if not passed.any():
+            return []
+        logits, found = masks(several, passed), []
+        offset = self.parameters['stability_score_offset']
+        for i in self._likely_stable(logits):
+            mask = enlarge(logits[i], -offset)
+            if mask is not None and mask.stability(
+                    offset) >= self.parameters['stability_score_thresh']:
+                found.append((*mask.code(), float(scores[several][passed][i])))
+        return found
 
     def _likely_stable(self, logits: Tensor) -> list[int]:
         """Indices of masks that are worth a look at the size of the image:
@@ -136,34 +176,6 @@ class OnnxSAM(CandidateSource):
         small = (logits > 0).sum((1, 2), dtype=torch.int32) < _ENOUGH
         threshold = self.parameters['stability_score_thresh'] - _MARGIN
         return torch.nonzero(small | (stability >= threshold))[:, 0].tolist()
-
-    def _promising(self, embedding: Tensor, points: Tensor,
-                   size: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Logits, cropped to (K, *size), of the K masks whose predicted IoU
-        (K,) passes, those of a prompt at a time."""
-        rows, columns = size
-        for scores, masks in self._decoded(embedding, points, size):
-            several = _several(scores)
-            passed = scores[several] > self.parameters['pred_iou_thresh']
-            if passed.any():
-                low = masks(several, passed)
-                yield low[:, :rows, :columns], scores[several][passed]
-
-    def _decoded(self, embedding: Tensor, points: Tensor, size: Sequence[int]):
-        """Predicted IoU (M,) of a prompt, and a function that makes some of
-        its masks."""
-        if not isinstance(self._decoder, SAMDecoder):
-            for batch in points.split(self._batch):
-                for scores, masks in zip(*self._decoder(embedding, batch)):
-                    yield scores, lambda a, b: masks[a][b]
-            return
-        seen = self._decoder.look(embedding)
-        rows, columns = (-(-edge // 4) for edge in size)
-        for batch in points.split(self._batch):
-            for scores, pixels, kernels in zip(*self._decoder(seen, batch)):
-                pixels = pixels[:rows, :columns]
-                yield scores, lambda a, b: self._decoder.masks(
-                    pixels, kernels[a][b])
 
 
 def _check(decoder: OnnxDecoder, image_size: int) -> None:
