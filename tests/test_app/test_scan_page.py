@@ -358,6 +358,9 @@ def test_errors_are_texts(visit, page, monkeypatch, capfd):
     user.press('Open')
     user.sees('room.npy has 600 points, more than the 599', 'alert')
     page._worker.most_points = 600
+    # what was open before is still there
+    user.ask('the chair')
+    user.sees(re.compile('^Answered in'))
     user.open()
     capfd.readouterr()
 

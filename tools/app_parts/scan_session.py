@@ -1,7 +1,6 @@
 """What one browser has open on the page of scans, and what it can do."""
 from __future__ import annotations
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -14,10 +13,9 @@ import numpy as np
 import viser
 
 from mmlangseg.less.apis import OpenScan, ScanResult
-from mmlangseg.less.visualization import write_glb, write_ply
-from mmlangseg.less.visualization.point_colors import highlight
 from .limits import check_sentence
 from .scan_cloud import ScanCloud, View
+from .scan_download import marked_scan
 from .scan_files import find_scan, without_folder
 from .scan_panel import Actions, ScanPanel
 from .scan_uploads import ScanUploads
@@ -161,14 +159,7 @@ class ScanSession:
             scan, result = asked.scan, asked.results[asked.chosen]
             mask = result.mask_above(self._panel.threshold)
             name = f'{scan.name}_{asked.chosen + 1}.{kind}'
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / name
-            xyz, rgb = scan.points[:, :3], scan.points[:, 3:]
-            if kind == 'ply':
-                write_ply(path, xyz, rgb, mask, result.text)
-            else:  # in meters around zero, as GLB has float32 only
-                write_glb(path, scan.xyz, highlight(rgb, mask))
-            content = path.read_bytes()
+        content = marked_scan(scan, mask, result.text, kind)
         self._client.send_file_download(name, content, save_immediately=True)
 
     def _reset(self) -> None:
@@ -184,17 +175,16 @@ class ScanSession:
     # What the worker does.
 
     def _open(self, path: Path, scale: float) -> Callable[[], None]:
-        with self._lock:
-            if self._asked is not None:
-                self._asked.node.remove()
-            self._asked = None
-            self._panel.clear()
         scan, warnings = self._worker.open(path, scale)
         cloud = ScanCloud(scan.xyz, scan.points[:, 3:])
         return lambda: self._show_scan(path.name, scan, cloud, warnings)
 
     def _show_scan(self, name: str, scan: OpenScan, cloud: ScanCloud,
                    warnings: list[str]) -> None:
+        # only now, as a file that cannot be read takes nothing away
+        if self._asked is not None:
+            self._asked.node.remove()
+        self._panel.clear()
         node = self._client.scene.add_point_cloud(
             '/scan',
             cloud.xyz,

@@ -1,6 +1,5 @@
 """Referring expressions in the files of others, brought into REFER's form."""
 from __future__ import annotations
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from mmlangseg.io.coco_segmentation import check_segmentation
 from mmlangseg.io.files import PathLike, write_json, write_pickle
 from mmlangseg.text import split_words
 from .refer_files import read_instances, read_refs
+from .refer_parquet import read_parquet
 
 # What an annotation's sentences are called, of which one is a list or a text.
 SENTENCE_KEYS = ('sentences', 'expressions', 'captions', 'sentence',
@@ -89,7 +89,7 @@ def _read_rows(path: Path) -> Iterable[dict]:
     ``sentences``, and maybe ``file_name``, ``ann_id``, ``ref_id``, ``split``,
     ``category_id``, ``bbox``."""
     if path.suffix.lower() == '.parquet':
-        return _read_parquet(path)
+        return read_parquet(path)
     content = load_json(path)
     if isinstance(content, dict) and 'annotations' in content:
         return _coco_rows(path, content)
@@ -257,49 +257,3 @@ def _coco_rows(path: Path, content: dict) -> Iterator[dict]:
             bbox=row.get('bbox'),
             segmentation=row.get('segmentation'),
             sentences=row[key])
-
-
-def _read_parquet(path: Path) -> Iterator[dict]:
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} does not exist')
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError:
-        raise ImportError(f'{path}: Parquet is read with pyarrow, which is '
-                          'not installed: pip install pyarrow') from None
-    columns = [
-        'sentences', 'ann_id', 'category_id', 'ref_id', 'split', 'raw_anns',
-        'raw_image_info'
-    ]
-    try:
-        with parquet.ParquetFile(path) as file:
-            absent = set(columns) - set(file.schema_arrow.names)
-            if absent:
-                raise AnnotationError(
-                    f'{path} has no column "{min(absent)}", but '
-                    f'{sorted(file.schema_arrow.names)}')
-            for batch in file.iter_batches(1024, columns=columns):
-                for row in batch.to_pylist():
-                    yield _parquet_row(path, row)
-    except ArrowException as error:
-        raise AnnotationError(f'{path} is not a whole Parquet file: '
-                              f'{error}') from None
-
-
-def _parquet_row(path: Path, row: dict) -> dict:
-    try:
-        annotation = json.loads(row['raw_anns'])
-        image = json.loads(row['raw_image_info'])
-        return dict(
-            row,
-            image_id=image['id'],
-            file_name=image['file_name'],
-            height=image['height'],
-            width=image['width'],
-            bbox=annotation.get('bbox'),
-            segmentation=annotation['segmentation'])
-    except (AttributeError, KeyError, TypeError, ValueError,
-            RecursionError) as error:
-        raise AnnotationError(
-            f'{path}, ref_id {row.get("ref_id")}: "raw_anns" or '
-            f'"raw_image_info" is not usable ({error!r:.60})') from None
