@@ -6,7 +6,9 @@ import pytest
 import refer_data
 import scan_data
 
+from mmlangseg.io.annotations import AnnotationError
 from mmlangseg.semires.datasets import read_instances, read_refs, select_split
+from mmlangseg.semires.datasets.refer_dialects import read_dialects
 
 SPLITS = ('train', 'val', 'testA')
 
@@ -110,6 +112,23 @@ def test_forms(tool, native, tmp_path, capsys, form):
     if form == 'parquet':  # which keeps the ids
         refs = read_refs(tmp_path / 'out' / 'refs(unc).p')
         assert refs == read_refs(tmp_path / 'native' / 'refs(unc).p')
+
+
+@pytest.mark.parametrize('damage', ['cut', 'page', 'text'])
+def test_damaged_parquet(native, tmp_path, damage):
+    """pyarrow raises errors of several kinds, none of which names the file."""
+    path = tmp_path / 'source.parquet'
+    parquet(path, *native)
+    content = path.read_bytes()
+    if damage == 'cut':
+        content = content[:-9]
+    elif damage == 'page':  # the header of the first page, behind the magic
+        content = content[:4] + b'\xff' * 12 + content[16:]
+    else:  # a letter of the names of the columns
+        content = content.replace(b'raw_anns', b'raw_\xffnns')
+    path.write_bytes(content)
+    with pytest.raises(AnnotationError, match='source.parquet'):
+        read_dialects([(path, 'train')])
 
 
 def test_files_of_splits(tool, native, tmp_path):

@@ -40,7 +40,10 @@ def read_parquet(path: Path) -> Iterator[dict]:
             for batch in file.iter_batches(1024, columns=columns):
                 for row in batch.to_pylist():
                     yield _parquet_row(path, row)
-    except ArrowException as error:
+    except (ArrowException, OSError, UnicodeError) as error:
+        if getattr(error, 'errno', None) is not None:  # of the file system
+            raise
+        # for most damage pyarrow raises a plain OSError
         raise AnnotationError(f'{path} is not a whole Parquet file: '
                               f'{error}') from None
 
