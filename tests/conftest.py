@@ -42,10 +42,12 @@ def libraries_hold_no_garbage():
 
 
 @pytest.fixture(scope='module', autouse=True)
-def default_scope_of_the_module_only():
-    """Forget MMEngine's default scope behind each module: one that tests
-    SemiRES would change what the next one, of LESS, finds in a registry."""
+def what_mmengine_remembers_of_the_module_only():
+    """Forget MMEngine's default scope and loggers behind each module: a scope
+    of SemiRES would change what the next one, of LESS, finds in a registry,
+    and the log file of a runner is closed once uvicorn sets up its own."""
     yield
-    registry = sys.modules.get('mmengine.registry')
-    if registry is not None:
-        registry.DefaultScope._instance_dict.clear()
+    for module, name in (('mmengine.registry', 'DefaultScope'),
+                         ('mmengine.logging', 'MMLogger')):
+        if module in sys.modules:
+            getattr(sys.modules[module], name)._instance_dict.clear()

@@ -46,7 +46,7 @@ build() {
         >"$folder.constraints.txt"
     cat "$own" >>"$folder.constraints.txt"
     # uv does not leave out what is asked for, only what others bring
-    cat requirements/{runtime,less,semires,sseg,onnx,app,tests}.txt |
+    cat requirements/{runtime,less,semires,sseg,onnx,app,files,tests}.txt |
         grep -Ev "^(${without:+${without// /|}|}none)( *[=<>;#].*)?$" \
             >"$folder.requirements.txt"
     tr ' ' '\n' <<<"$without" >"$folder.without.txt"

@@ -30,8 +30,10 @@ from .model_folder import (CONFIG, FORMAT, MANIFEST, WEIGHTS, describe_file,
 from .plain_config import FOLDER_KEYS, require_no_code
 from .training_parts import drop_training_parts
 
-_LIBRARIES = ('torch', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'mmdet3d',
-              'mmsegmentation', 'transformers', 'spconv')
+_LIBRARIES = ('torch', 'mmengine', 'onedl-mmengine', 'mmcv', 'mmcv-lite',
+              'onedl-mmcv', 'mmdet', 'onedl-mmdetection', 'mmdet3d',
+              'mmsegmentation', 'onedl-mmsegmentation', 'transformers',
+              'spconv')
 
 
 def publish_model(config: Config, checkpoint: str | os.PathLike,

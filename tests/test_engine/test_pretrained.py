@@ -42,7 +42,7 @@ BACKBONES = dict(
 
 
 @pytest.fixture(autouse=True, scope='module')
-def scope(default_scope_of_the_module_only):
+def scope(what_mmengine_remembers_of_the_module_only):
     init_default_scope('mmseg')
 
 

@@ -31,7 +31,7 @@ SIZES = dict(clip=48, clipseg=32, groupvit=32, sam3=112)
 
 
 @pytest.fixture(autouse=True, scope='module')
-def scope(default_scope_of_the_module_only):
+def scope(what_mmengine_remembers_of_the_module_only):
     init_default_scope('mmseg')
 
 

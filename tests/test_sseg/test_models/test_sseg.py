@@ -18,7 +18,7 @@ from mmlangseg.sseg.vocabulary import Vocabulary
 
 
 @pytest.fixture(autouse=True, scope='module')
-def scope(default_scope_of_the_module_only):
+def scope(what_mmengine_remembers_of_the_module_only):
     init_default_scope('mmseg')
 
 
