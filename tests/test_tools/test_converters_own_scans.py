@@ -91,6 +91,14 @@ def test_layout_and_content(own_scans, source):
     assert rows[0]['groups'] == ['colour']
 
 
+def test_scan_listed_twice_counts_once(own_scans, source):
+    (source / 'train.txt').write_text('a\nb\na\n')
+    status, out = run(own_scans, source)
+    assert status == 0
+    _, rows = read_annotations(out / 'annotations' / 'train.json')
+    assert [row['scene_id'] for row in rows] == ['a'] * 3 + ['b'] * 3
+
+
 def test_dataset_reads_it(own_scans, source):
     _, out = run(own_scans, source)
     dataset = ScanReferDataset(

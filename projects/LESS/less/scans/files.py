@@ -67,13 +67,16 @@ def check_scene_id(scene_id: object) -> str:
 def read_scene_list(path: PathLike) -> list[str]:
     """Read the names of scans in a text file, parted by blanks or lines.
 
+    Each comes once, in the order of the file: the sentences of a scan that
+    stands there twice would count twice.
+
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is not text, or has what is no scene name.
     """
     names = read_text(path).split()
     try:
-        return [check_scene_id(name) for name in names]
+        return [check_scene_id(name) for name in dict.fromkeys(names)]
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
 
