@@ -99,6 +99,15 @@ def test_scan_listed_twice_counts_once(own_scans, source):
     assert [row['scene_id'] for row in rows] == ['a'] * 3 + ['b'] * 3
 
 
+def test_offsets_of_other_splits_stay(own_scans, source):
+    _, out = run(own_scans, source)
+    before = json.loads((out / 'offsets.json').read_text())
+    assert sorted(before) == ['a', 'b', 'c']
+    assert run(own_scans, source, '--splits', 'val', '--no-center')[0] == 0
+    after = json.loads((out / 'offsets.json').read_text())
+    assert after == dict(before, c=[0., 0., 0.])
+
+
 def test_dataset_reads_it(own_scans, source):
     _, out = run(own_scans, source)
     dataset = ScanReferDataset(

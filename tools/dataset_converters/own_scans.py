@@ -188,9 +188,22 @@ def convert(args: argparse.Namespace) -> list[str]:
         print(f'note: {note}')
     if not faults:
         write_splits(args.out, args.name or args.source.name, splits, by_scene)
-        write_json(args.out / 'offsets.json', offsets)
+        write_json(args.out / 'offsets.json',
+                   dict(old_offsets(args.out, known), **offsets))
         print(describe_frame(offsets, args.center))
     return faults
+
+
+def old_offsets(out: Path, known: list[str]) -> dict[str, list[float]]:
+    """Offsets of scans of other splits, converted by another call."""
+    path = out / 'offsets.json'
+    try:
+        content = load_json(path)
+    except FileNotFoundError:
+        return {}
+    if not isinstance(content, dict):
+        raise AnnotationError(f'{path} is not an object; delete it')
+    return {scene: content[scene] for scene in known if scene in content}
 
 
 def describe_frame(offsets: dict[str, list[float]], center: bool) -> str:
