@@ -108,6 +108,17 @@ def test_offsets_of_other_splits_stay(own_scans, source):
     assert after == dict(before, c=[0., 0., 0.])
 
 
+def test_sentences_of_one_number_are_named(own_scans, source, capsys):
+    rows = [make_row(scene, 1, 0) for scene in 'abc']
+    write_rows(source, rows)
+    assert run(own_scans, source)[0] == 0
+    assert 'of others' not in capsys.readouterr().out
+    write_rows(source, [*rows, make_row('c', 1, '0'), make_row('c', 2, 0)])
+    assert run(own_scans, source)[0] == 0
+    assert 'note: c: 1 sentences have objects and ann_id of others' \
+        in capsys.readouterr().out
+
+
 def test_dataset_reads_it(own_scans, source):
     _, out = run(own_scans, source)
     dataset = ScanReferDataset(

@@ -223,6 +223,12 @@ def notes_on(scene: str, rows: list[dict], counts: Counter) -> list[str]:
         f'{scene}: object {i} has only {counts[i]} points'
         for i in sorted(targets) if 0 < counts[i] < FEW_POINTS
     ]
+    keys = {(tuple(row['object_ids']), row['ann_id']) for row in rows}
+    if len(keys) < len(rows):
+        notes.append(
+            f'{scene}: {len(rows) - len(keys)} sentences have objects and '
+            'ann_id of others, so that one picture is written for both and '
+            'predictions cannot be told apart: number them by ann_id')
     return notes if rows else [f'{scene} has no sentences']
 
 
