@@ -88,13 +88,21 @@ class ToyLineModel(BaseModel):
 
 @HOOKS.register_module()
 class KillHook(Hook):
-    """Kill the process as the system would, in the middle of an epoch."""
+    """Kill the process as the system would, in the middle of an epoch, or in
+    the validation behind one."""
 
-    def __init__(self, iteration: int) -> None:
+    def __init__(self, iteration: int, stage: str = 'train') -> None:
         self.iteration = iteration
+        self.stage = stage
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
-        if runner.iter == self.iteration:
+        self._kill(runner, 'train')
+
+    def before_val_iter(self, runner, batch_idx, data_batch=None) -> None:
+        self._kill(runner, 'val')
+
+    def _kill(self, runner, stage: str) -> None:
+        if stage == self.stage and runner.iter == self.iteration:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -45,14 +45,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add('--out', metavar='FILE.json', help='write scores and protocol here')
     add('--split', default='val', help='of the annotations')
     add('--data-root',
-        help='scans: by default data/scannet; label maps: by '
-        'default that of the config')
+        help='scans: by default data/scannet, or data/own_scans; label maps: '
+        'by default that of the config')
     add('--ann-file',
-        help='scans: annotations, by default '
-        'annotations/BENCHMARK_SPLIT.json in the data root')
+        help='scans: annotations, by default annotations/BENCHMARK_SPLIT.json '
+        'in the data root; of own_scans annotations/SPLIT.json')
     add('--info-file',
-        help='scans: by default scannet_infos_SPLIT.pkl in the '
-        'data root')
+        help='scans: by default scannet_infos_SPLIT.pkl in the data root; of '
+        'own_scans infos_SPLIT.pkl')
     add('--min-points',
         type=int,
         help='scans: without a target, a mask of fewer points is empty, by '
@@ -175,10 +175,13 @@ def _evaluate_scans(args: argparse.Namespace) -> tuple[Protocol, Any, str]:
     from mmlangseg.less.evaluation import (BoxF1, evaluate_scan_boxes,
                                            evaluate_scan_masks)
     boxes = args.benchmark in BOXES
-    root = Path(args.data_root or 'data/scannet')
+    own = args.benchmark == 'own_scans'  # own_scans.py has names of its own
+    root = Path(args.data_root or f'data/{"own_scans" if own else "scannet"}')
     name = 'multi3drefer' if boxes else args.benchmark
-    ann_file = args.ann_file or root / f'annotations/{name}_{args.split}.json'
-    info_file = args.info_file or root / f'scannet_infos_{args.split}.pkl'
+    ann_file = args.ann_file or root / (
+        f'annotations/{"" if own else f"{name}_"}{args.split}.json')
+    info_file = args.info_file or root / (
+        f'{"" if own else "scannet_"}infos_{args.split}.pkl')
     defaults = dict(
         image_size='scans, no images',
         resize_rule='none, masks are of the points of the scan')

@@ -146,7 +146,7 @@ def write_scans(args: argparse.Namespace) -> int:
     from mmlangseg.less.scans import files as scan_files
     root = Path(args.data_root)
     infos = scan_files.read_infos(root / args.info_file, root)
-    scene, count = None, 0
+    scene, written = None, set()
     points: Any = None
     for prediction in read_predictions(args.predictions):
         name = str(prediction.ids.get('scene_id'))
@@ -163,12 +163,17 @@ def write_scans(args: argparse.Namespace) -> int:
             for key in ('object_id', 'ann_id') if key in prediction.ids
         ]
         path = Path(args.out) / f'{"_".join([name, *ids])}.{args.form}'
+        if path in written:
+            raise ValueError(
+                f'{prediction.where}: {path} is that of a prediction before: '
+                'give each its "ann_id", and "object_id" where that is not '
+                'enough')
+        written.add(path)
         if args.form == 'ply':
             write_ply(path, points[:, :3], points[:, 3:], mask)
         else:
             write_glb(path, points[:, :3], highlight(points[:, 3:], mask))
-        count += 1
-    return count
+    return len(written)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

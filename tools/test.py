@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,10 +139,8 @@ def set_tta(cfg: Config) -> None:
     for key in ('tta_model', 'tta_pipeline'):
         if key not in cfg:
             raise SystemExit(f'--tta needs {key} in the config')
-    dataset = cfg.test_dataloader.dataset
-    while 'dataset' in dataset:  # wrapped, for example by RepeatDataset
-        dataset = dataset.dataset
-    dataset.pipeline = cfg.tta_pipeline
+    for dataset in _unwrapped(cfg.test_dataloader.dataset):
+        dataset.pipeline = cfg.tta_pipeline
     name = str(cfg.tta_model.get('type')).split('.')[-1]
     if name == 'SegTTAModel' and 'visual_projection' in cfg.model:
         raise SystemExit(
@@ -149,6 +148,16 @@ def set_tta(cfg: Config) -> None:
             'logits, but S-Seg gives probabilities: set '
             'tta_model=dict(type="ProbabilityTTAModel")')
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+
+
+def _unwrapped(dataset: ConfigDict) -> Iterator[ConfigDict]:
+    """The data sets in wrappers such as RepeatDataset and ConcatDataset."""
+    inner = [dataset.dataset] if 'dataset' in dataset else dataset.get(
+        'datasets', [])
+    for each in inner:
+        yield from _unwrapped(each)
+    if not inner:
+        yield dataset
 
 
 def main() -> None:

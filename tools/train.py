@@ -170,7 +170,8 @@ def main() -> None:
         set_resume(cfg, resume)
     cfg.custom_hooks = [
         *cfg.get('custom_hooks', []),
-        dict(type='ResumeScheduleHook')
+        dict(type='ResumeScheduleHook'),
+        dict(type='MissedValidationHook')
     ]
     require_inputs(cfg, ('train', 'val'))
     require_gpus_for_sync_bn(cfg)

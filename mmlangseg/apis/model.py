@@ -102,7 +102,8 @@ def load_model(config: Config,
 
 
 def test_dataset(config: Config) -> ConfigDict:
-    """The config of the data set that the config tests on.
+    """The config of the data set that the config tests on, the first if
+    there are several.
 
     Raises:
         ValueError: There is none.
@@ -113,6 +114,10 @@ def test_dataset(config: Config) -> ConfigDict:
             'data set says how data are prepared: add one, or give a config '
             'that has it')
     dataset = config.test_dataloader.dataset
-    while 'dataset' in dataset:  # wrapped, for example by RepeatDataset
-        dataset = dataset.dataset
-    return dataset
+    while True:
+        if 'dataset' in dataset:  # wrapped, for example by RepeatDataset
+            dataset = dataset.dataset
+        elif 'datasets' in dataset:  # of ConcatDataset
+            dataset = dataset.datasets[0]
+        else:
+            return dataset

@@ -5,6 +5,7 @@ call what they need when they are imported.
 """
 from __future__ import annotations
 import functools
+import hashlib
 import logging
 import os
 from urllib.parse import urlparse
@@ -17,6 +18,7 @@ from mmengine.runner import CheckpointLoader
 
 from mmlangseg.io.checkpoint_damage import (CheckpointError, describe_damage,
                                             require_weights)
+from mmlangseg.io.files import read_text, write_text
 
 
 def repair_checkpoint_loading() -> None:
@@ -153,7 +155,7 @@ def load_from_url(url: str,
     Args:
         url: Of the file.
         model_dir: Folder where it is kept, by default, and under the same
-            name, that of ``torch.hub``.
+            name, that of ``torch.hub``; see :func:`_place_of`.
         map_location: Same as :func:`torch.load`.
         progress: Whether to show a bar.
 
@@ -161,7 +163,7 @@ def load_from_url(url: str,
         CheckpointError: It cannot be downloaded; or see there.
     """
     folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
-    path = os.path.join(folder, os.path.basename(urlparse(url).path))
+    path = _place_of(url, folder)
     if not os.path.isfile(path):
         os.makedirs(folder, exist_ok=True)
         try:
@@ -170,7 +172,25 @@ def load_from_url(url: str,
             raise CheckpointError(
                 f'cannot download checkpoint {url}: {error}; download it '
                 'elsewhere, and name the file') from error
+        write_text(f'{path}.url', url)
     return load_from_local(path, map_location)
+
+
+def _place_of(url: str, folder: str) -> str:
+    """Where the file of a URL is kept.
+
+    Many runs call their files ``epoch_20.pth``: where there is one of another
+    URL, as the file ``.url`` beside it says, the name gets a number.
+    """
+    path = os.path.join(folder, os.path.basename(urlparse(url).path))
+    try:
+        origin = read_text(f'{path}.url')
+    except FileNotFoundError:  # of torch.hub, or put there by hand
+        origin = url
+    if origin == url:
+        return path
+    stem, suffix = os.path.splitext(path)
+    return f'{stem}-{hashlib.sha256(url.encode()).hexdigest()[:16]}{suffix}'
 
 
 def _checkpoint_types() -> list:

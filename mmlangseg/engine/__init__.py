@@ -5,6 +5,7 @@ from .checkpoint_check import (CheckpointMatchHook, plain_state,
                                require_matching_checkpoint)
 from .epoch_sampler import EpochSampler
 from .iteration_seed_hook import IterationSeedHook
+from .missed_validation_hook import MissedValidationHook
 from .multi_source import MultiSourceDataset, MultiSourceEpochSampler
 from .numbered_sampler import NumberedSampler
 from .partwise_constructor import PartwiseOptimWrapperConstructor
@@ -19,10 +20,10 @@ from .timed_logger_hook import TimedLoggerHook
 
 __all__ = [
     'AtomicBackend', 'CheckpointError', 'CheckpointMatchHook', 'EpochSampler',
-    'IterationSeedHook', 'MultiSourceDataset', 'MultiSourceEpochSampler',
-    'NumberedSampler', 'PartwiseOptimWrapperConstructor', 'PatienceHook',
-    'ResumeScheduleHook', 'RunSummaryHook', 'SeededDataset',
-    'SeededSampleMixin', 'TimedLoggerHook', 'find_resume_checkpoint',
-    'plain_state', 'require_matching_checkpoint', 'seeded', 'watch_load_from',
-    'watch_pretrained'
+    'IterationSeedHook', 'MissedValidationHook', 'MultiSourceDataset',
+    'MultiSourceEpochSampler', 'NumberedSampler',
+    'PartwiseOptimWrapperConstructor', 'PatienceHook', 'ResumeScheduleHook',
+    'RunSummaryHook', 'SeededDataset', 'SeededSampleMixin', 'TimedLoggerHook',
+    'find_resume_checkpoint', 'plain_state', 'require_matching_checkpoint',
+    'seeded', 'watch_load_from', 'watch_pretrained'
 ]

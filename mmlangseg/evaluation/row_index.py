@@ -13,7 +13,8 @@ class PredictionError(ValueError):
 class RowIndex:
     """Finds the annotation that each prediction is of, and counts them off.
 
-    Ids are compared as text, since some write ``7`` and others ``"7"``.
+    Ids are compared as text, since some write ``7`` and others ``"7"``, and
+    NumPy has ``7.0`` and ``b"7"``.
 
     Args:
         names: What ids identify an annotation, such as
@@ -126,4 +127,10 @@ class RowIndex:
 
 
 def _text(value: Any) -> str:
-    return (value if type(value) is str else str(value)).strip()
+    if type(value) is str:
+        return value.strip()
+    if isinstance(value, bytes):
+        return value.decode('utf-8', 'replace').strip()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()

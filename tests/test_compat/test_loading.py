@@ -177,6 +177,24 @@ def test_urls_are_read_like_files(web, tmp_path):
     assert not marker.exists()
 
 
+def test_urls_of_one_file_name_are_told_apart(web, tmp_path):
+    """Another run's epoch_20.pth must not be taken for this one's."""
+    folder, downloads = web
+    urls = [f'https://example.org/run_{i}/epoch_20.pth' for i in range(3)]
+    for number, url in [*enumerate(urls), *enumerate(urls)]:
+        torch.save(
+            dict(a=torch.tensor(float(number))), folder / 'epoch_20.pth')
+        assert CheckpointLoader.load_checkpoint(url, 'cpu')['a'] == number
+    assert downloads == urls
+    # a file that torch.hub has downloaded, or somebody has put there
+    torch.save(
+        dict(a=torch.tensor(7.)),
+        tmp_path / 'hub' / 'checkpoints' / 'swin.pth')
+    url = 'https://example.org/swin.pth'
+    assert CheckpointLoader.load_checkpoint(url, 'cpu')['a'] == 7
+    assert downloads == urls
+
+
 def test_truncated_file(tmp_path):
     path = tmp_path / 'cut.pth'
     torch.save(training_checkpoint(), path)

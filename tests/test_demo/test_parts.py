@@ -53,6 +53,18 @@ def test_interrupted_part_is_resumed(part, tmp_path):
     assert (part.work_dir / 'epoch_1.pth').exists()
 
 
+def test_outputs_deleted_by_hand_are_made_anew(part, tmp_path):
+    """`rm -r outputs/demo/*` leaves the hidden stamps; a resumed training
+    would have nothing left to do, and not write its results again."""
+    run(part, tmp_path)
+    part.finish(tmp_path)
+    (part.work_dir / 'epoch_1.pth').unlink()
+    assert part.begin(tmp_path) == ['train.py']
+    assert not part.work_dir.exists()
+    run(part, tmp_path)  # interrupted
+    assert part.begin(tmp_path) == ['train.py', '--resume']
+
+
 @pytest.mark.parametrize('changed', ['config.py', 'base.py', 'toy.json'])
 def test_change_begins_anew(part, tmp_path, changed):
     run(part, tmp_path)

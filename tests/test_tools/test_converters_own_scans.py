@@ -91,6 +91,34 @@ def test_layout_and_content(own_scans, source):
     assert rows[0]['groups'] == ['colour']
 
 
+def test_scan_listed_twice_counts_once(own_scans, source):
+    (source / 'train.txt').write_text('a\nb\na\n')
+    status, out = run(own_scans, source)
+    assert status == 0
+    _, rows = read_annotations(out / 'annotations' / 'train.json')
+    assert [row['scene_id'] for row in rows] == ['a'] * 3 + ['b'] * 3
+
+
+def test_offsets_of_other_splits_stay(own_scans, source):
+    _, out = run(own_scans, source)
+    before = json.loads((out / 'offsets.json').read_text())
+    assert sorted(before) == ['a', 'b', 'c']
+    assert run(own_scans, source, '--splits', 'val', '--no-center')[0] == 0
+    after = json.loads((out / 'offsets.json').read_text())
+    assert after == dict(before, c=[0., 0., 0.])
+
+
+def test_sentences_of_one_number_are_named(own_scans, source, capsys):
+    rows = [make_row(scene, 1, 0) for scene in 'abc']
+    write_rows(source, rows)
+    assert run(own_scans, source)[0] == 0
+    assert 'of others' not in capsys.readouterr().out
+    write_rows(source, [*rows, make_row('c', 1, '0'), make_row('c', 2, 0)])
+    assert run(own_scans, source)[0] == 0
+    assert 'note: c: 1 sentences have objects and ann_id of others' \
+        in capsys.readouterr().out
+
+
 def test_dataset_reads_it(own_scans, source):
     _, out = run(own_scans, source)
     dataset = ScanReferDataset(

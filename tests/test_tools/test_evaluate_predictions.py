@@ -62,6 +62,19 @@ def predict(path, masks, key='point_indices'):
     return path
 
 
+def test_own_scans(run, tmp_path):
+    """The files are found by the names that own_scans.py gives them."""
+    scene, = scan_data.write_scans(tmp_path, 1)
+    write_annotations(tmp_path / 'annotations/train.json', {},
+                      [scan_data.make_row(scene, 0, 0, object_ids=[0])])
+    target = np.arange(scan_data.NUM_POINTS) % 4 == 1
+    path = predict(tmp_path / 'p.json', [np.flatnonzero(target).tolist()])
+    status, text, content = run('own_scans', path, '--data-root', tmp_path,
+                                '--split', 'train')
+    assert status == 0, text
+    assert content['scores']['overall']['mIoU'] == 100
+
+
 def test_scanrefer(run, tmp_path):
     target = write_scans(tmp_path, ['unique', 'multiple', 'multiple'])
     # half of the points: the IoU is 0.5 only up to rounding of 15

@@ -113,3 +113,17 @@ def test_errors(tool, images, tmp_path, capsys):
     args = ['--data-root', str(tmp_path), '--info-file', 'infos_train.pkl']
     assert tool.main(['ply', str(path), out, *args]) == 1
     assert "scene 'x' is not in" in capsys.readouterr().err
+    # ann_id of ScanRefer starts anew with each object
+    rows = [dict(scene_id='scene0000_00', ann_id=0) for _ in range(2)]
+    for i, row in enumerate(rows):
+        row.update(object_id=i, point_indices=[i])
+    path.write_text(json.dumps(rows))
+    assert tool.main(['ply', str(path), out, *args]) == 0
+    assert len(list((tmp_path / 'out').iterdir())) == 2
+    for row in rows:
+        del row['object_id']
+    path.write_text(json.dumps(rows))
+    capsys.readouterr()
+    assert tool.main(['ply', str(path), out, *args]) == 1
+    assert 'row 1: ' in (error := capsys.readouterr().err)
+    assert 'scene0000_00_0.ply is that of a prediction before' in error

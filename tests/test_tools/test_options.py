@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
+from mmlangseg.apis.model import test_dataset as find_test_dataset
 from mmlangseg.engine.launch import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,6 +240,21 @@ class TestTTA:
         test.set_tta(cfg)
         assert cfg.model == dict(type='T', module=dict(type='M'))
         assert cfg.test_dataloader.dataset.dataset.pipeline == ['tta']
+
+    def test_data_sets_behind_each_other(self):
+        parts = [dict(type='D', pipeline=['plain']) for _ in range(2)]
+        cfg = Config(
+            dict(
+                model=dict(type='M'),
+                tta_model=dict(type='T'),
+                tta_pipeline=['tta'],
+                test_dataloader=dict(
+                    dataset=dict(type='ConcatDataset', datasets=parts))))
+        assert find_test_dataset(cfg).pipeline == ['plain']  # of inference
+        test.set_tta(cfg)
+        dataset = cfg.test_dataloader.dataset
+        assert 'pipeline' not in dataset
+        assert [part.pipeline for part in dataset.datasets] == [['tta']] * 2
 
     def test_no_second_softmax_of_probabilities(self):
         cfg = Config(

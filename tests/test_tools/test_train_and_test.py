@@ -99,6 +99,43 @@ def test_resume_after_kill(config, trained):
     assert losses(work_dir) == whole
 
 
+def validations(work_dir: Path) -> list[tuple[int, float]]:
+    """Epoch and mIoU of every validation, over all runs in a work folder."""
+    rows = [
+        json.loads(line)
+        for path in sorted(work_dir.glob('*/vis_data/scalars.json'))
+        for line in path.read_text().splitlines()
+    ]
+    return [(row['step'], row['mIoU']) for row in rows if 'mIoU' in row]
+
+
+@pytest.mark.parametrize('epoch', [2, 3])
+def test_resume_after_kill_in_a_validation(config, trained, epoch):
+    """The validation is made up for: the same scores, and best checkpoint."""
+    work_dir = config.parent / f'unvalidated_{epoch}'
+    new_process(
+        'train.py',
+        config,
+        '--work-dir',
+        work_dir,
+        '--cfg-options',
+        'default_hooks.kill.type=KillHook',
+        'default_hooks.kill.stage=val',
+        f'default_hooks.kill.iteration={4 * epoch}',
+        code=-signal.SIGKILL)
+    assert len(validations(work_dir)) == epoch - 1
+    out = tool('train.py', config, '--work-dir', work_dir, '--resume')
+    assert 'validated its checkpoint, which comes first' in out
+    whole = validations(trained)
+    assert [step for step, _ in whole] == [1, 2, 3]
+    assert validations(work_dir) == whole
+    best, = trained.glob('best_*')
+    assert [path.name for path in work_dir.glob('best_*')] == [best.name]
+    # once more, and nothing is missing
+    tool('train.py', config, '--work-dir', work_dir, '--resume')
+    assert validations(work_dir) == whole
+
+
 def test_one_and_two_processes(config, trained, tmp_path, monkeypatch):
     """The same metrics and records, with a dataset that does not divide."""
     checkpoint = trained / 'epoch_3.pth'

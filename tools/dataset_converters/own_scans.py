@@ -188,9 +188,22 @@ def convert(args: argparse.Namespace) -> list[str]:
         print(f'note: {note}')
     if not faults:
         write_splits(args.out, args.name or args.source.name, splits, by_scene)
-        write_json(args.out / 'offsets.json', offsets)
+        write_json(args.out / 'offsets.json',
+                   dict(old_offsets(args.out, known), **offsets))
         print(describe_frame(offsets, args.center))
     return faults
+
+
+def old_offsets(out: Path, known: list[str]) -> dict[str, list[float]]:
+    """Offsets of scans of other splits, converted by another call."""
+    path = out / 'offsets.json'
+    try:
+        content = load_json(path)
+    except FileNotFoundError:
+        return {}
+    if not isinstance(content, dict):
+        raise AnnotationError(f'{path} is not an object; delete it')
+    return {scene: content[scene] for scene in known if scene in content}
 
 
 def describe_frame(offsets: dict[str, list[float]], center: bool) -> str:
@@ -210,6 +223,12 @@ def notes_on(scene: str, rows: list[dict], counts: Counter) -> list[str]:
         f'{scene}: object {i} has only {counts[i]} points'
         for i in sorted(targets) if 0 < counts[i] < FEW_POINTS
     ]
+    keys = {(tuple(row['object_ids']), row['ann_id']) for row in rows}
+    if len(keys) < len(rows):
+        notes.append(
+            f'{scene}: {len(rows) - len(keys)} sentences have objects and '
+            'ann_id of others, so that one picture is written for both and '
+            'predictions cannot be told apart: number them by ann_id')
     return notes if rows else [f'{scene} has no sentences']
 
 

@@ -219,7 +219,7 @@ def read_label_map(raw: Path, splits: list[str]) -> dict[str, int]:
 def read_split(raw: Path, split: str, present_only: bool) -> list[str]:
     """Names of the scans of a split."""
     path = find_meta(raw, f'scannetv2_{split}.txt')
-    scans = sorted(set(scan_files.read_scene_list(path)))
+    scans = sorted(scan_files.read_scene_list(path))
     if present_only:
         scans = [
             scan for scan in scans

@@ -22,8 +22,8 @@ class Part:
     version of the package, its command, its configs with all that they
     inherit, and the content of its inputs. The part is done while the stamp
     is the same and its outputs are there; it is resumed where it was begun
-    with the same stamp; and whatever it has made is deleted where that has
-    changed.
+    with the same stamp and not finished; and whatever it has made is deleted
+    where the stamp has changed, or outputs were deleted.
 
     Attributes:
         system: Whose part it is, ``'LESS'``.
@@ -73,7 +73,9 @@ class Part:
         """
         fingerprint = self.fingerprint()
         words = list(self.command())
-        if self._read_stamp(out).get('begun_with') == fingerprint:
+        stamp = self._read_stamp(out)
+        # what was finished has nothing left that a resumed run would make
+        if stamp.get('begun_with') == fingerprint and not stamp.get('done'):
             words += self.resume
         elif self.work_dir is not None and self.work_dir.is_dir():
             shutil.rmtree(self.work_dir)

@@ -2,7 +2,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from less_model import build
+import torch
+from less_model import build, model_config, run, scene
 from mmengine.config import Config
 
 CONFIGS = Path(__file__).resolve().parents[3] / 'configs/_base_/models'
@@ -62,3 +63,27 @@ def test_differences_of_the_reference():
         assert ours.losses[part] == released.losses[part]
     frozen = build(released).backbone.unet.u.fusion.words
     assert not any(p.requires_grad for p in frozen.parameters())
+
+
+@pytest.mark.parametrize('name', ['less.py', 'less_reference.py'])
+def test_sentences_asked_together_do_not_change_each_other(
+        name, tmp_path, monkeypatch):
+    """The released code tests one sentence at a time, so without padding."""
+    # as on a GPU: a CPU takes them one by one whatever is set
+    monkeypatch.setattr('mmlangseg.less.models.less.sentences_at_once',
+                        lambda device, most: most)
+    config = Config.fromfile(CONFIGS / name).model
+    fusion = {**config.backbone.fusion, 'dropout': 0.}
+    passes = config.get('expressions_per_pass', 8)
+    small = model_config(tmp_path, expressions_per_pass=passes)
+    small['backbone']['fusion'] = fusion
+    model = build(small).eval()
+    points, sample = scene(300, 1)
+    texts = ['a chair', 'the red chair left of the table near the door']
+    logits = []
+    for asked in (texts, texts[:1]):
+        sample.set_metainfo(dict(expressions=[dict(text=t) for t in asked]))
+        with torch.no_grad():
+            found, = run(model, [(points, sample)], 'predict')
+        logits.append(found.pred_instances_3d.logits[0])
+    torch.testing.assert_close(*logits, rtol=0, atol=1e-5)

@@ -52,6 +52,16 @@ def test_not_finite_points(tmp_path):
         scan_files.read_points(scan_files.scan_paths(tmp_path, 'a')[0])
 
 
+def test_labels_that_are_no_objects(tmp_path):
+    """Kept as int32, 2^32 + 3 would be the label of object 2."""
+    path = tmp_path / 'mask.bin'
+    np.array([0, -1, -100, 4], '<i8').tofile(path)
+    assert scan_files.read_instances(path, 4).tolist() == [0, 0, 0, 4]
+    np.array([0, 1, 2, 2**32 + 3], '<i8').tofile(path)
+    with pytest.raises(ValueError, match='label 4294967299, more than'):
+        scan_files.read_instances(path, 4)
+
+
 def test_mask_of_another_scan(tmp_path):
     scan_files.write_scan(tmp_path, 'a', np.zeros((4, 6)), np.zeros(3))
     path = scan_files.scan_paths(tmp_path, 'a')[1]

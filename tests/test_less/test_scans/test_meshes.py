@@ -39,6 +39,15 @@ def test_obj(cloud, tmp_path):
     assert np.allclose(found[:, 3:], expected[:, 3:], atol=1e-3)
 
 
+def test_obj_parts_values_by_any_blanks(tmp_path):
+    """No vertex is passed over: labels beside the file would not fit."""
+    (tmp_path / 'a.obj').write_text('v 0 0 0 1 1 1\nv\t1\t2  3 0 0 1\n'
+                                    '  v 4 5 6 1 0 0\nvn 0 0 1\nf 1 2 3\n')
+    found = read_scan(tmp_path / 'a.obj')
+    assert found.tolist() == [[0, 0, 0, 255, 255, 255], [1, 2, 3, 0, 0, 255],
+                              [4, 5, 6, 255, 0, 0]]
+
+
 def test_texture(tmp_path):
     """Vertices are split at seams, and have the pixels of the texture."""
     from PIL import Image

@@ -47,6 +47,10 @@ def run(transform, *texts, seed=0):
     ('the leftover box', False, False),
     ('the chair next to the table', False, False),
     ('the table across from it', True, True),
+    ('the left-most chair', True, False),
+    ('the door on the right-hand side', True, False),
+    ("the 'left' button", True, False),
+    ('the_left_one', False, False),
 ])
 def test_view_words(sentence, word, released):
     assert is_view_dependent(sentence) is word
@@ -56,6 +60,8 @@ def test_view_words(sentence, word, released):
 def test_own_view_words():
     assert is_view_dependent('the box near the camera', 'word', ['camera'])
     assert not is_view_dependent('the left box', 'word', ['camera'])
+    assert is_view_dependent('the top-left box', 'word', ['top-left'])
+    assert not is_view_dependent('the left box', 'word', [])
 
 
 def test_rigid_order():

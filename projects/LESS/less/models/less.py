@@ -41,7 +41,8 @@ class LESS(BaseModel):
             test time only the mask of largest weight (Table 10).
         expressions_per_pass (int): Expressions of a scene that go through the
             network together at test time on CUDA; bounds the memory. On the
-            CPU, where that is faster, they go one by one.
+            CPU, where that is faster, they go one by one. To be 1 where the
+            fusion does not mask padded words, on which results would depend.
     """
 
     def __init__(self,

@@ -67,13 +67,16 @@ def check_scene_id(scene_id: object) -> str:
 def read_scene_list(path: PathLike) -> list[str]:
     """Read the names of scans in a text file, parted by blanks or lines.
 
+    Each comes once, in the order of the file: the sentences of a scan that
+    stands there twice would count twice.
+
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is not text, or has what is no scene name.
     """
     names = read_text(path).split()
     try:
-        return [check_scene_id(name) for name in names]
+        return [check_scene_id(name) for name in dict.fromkeys(names)]
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
 
@@ -171,18 +174,25 @@ def read_instances(path: PathLike, num_points: int) -> np.ndarray:
     """Read an instance mask file.
 
     Returns:
-        (N,) int64, object id + 1, 0 = no object; writable.
+        (N,) int64, object id + 1, 0 = no object, which others write as -1 or
+        -100; writable.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is truncated or does not have N entries.
+        ValueError: The file is truncated, does not have N entries, or has
+            numbers beyond MAX_LABEL.
     """
     instances = _read_array(path, '<i8', 1).copy()
     if len(instances) != num_points:
         raise ValueError(
             f'{path} labels {len(instances)} points, but the scan has '
             f'{num_points}. Delete both files and convert the scan again')
-    return instances
+    if instances.max(initial=0) > MAX_LABEL:
+        raise ValueError(
+            f'{path} has the label {instances.max()}, more than {MAX_LABEL}: '
+            'number the objects anew, or, if the labels are not int64, write '
+            'the file again')
+    return instances.clip(min=0)
 
 
 def write_infos(path: PathLike,

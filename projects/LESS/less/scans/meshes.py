@@ -25,8 +25,9 @@ def read_obj(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         ImportError: See there.
         ValueError: See there.
     """
-    lines = read_text(path).splitlines()
-    rows = [line.split()[1:] for line in lines if line.startswith('v ')]
+    # blanks of any kind may part values, and stand before them
+    lines = [line.lstrip() for line in read_text(path).splitlines()]
+    rows = [line.split()[1:] for line in lines if line[:2] in ('v ', 'v\t')]
     if not rows:
         raise ValueError(f'{path} has no vertices')
     widths = set(map(len, rows))
@@ -39,7 +40,7 @@ def read_obj(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
                          'which must be 3 numbers, or 6 with colors. Export '
                          'it again')
     if values.shape[1] < 6:
-        textured = any(line.startswith('vt ') for line in lines)
+        textured = any(line[:3] in ('vt ', 'vt\t') for line in lines)
         return read_mesh(path) if textured else (values[:, :3], None)
     return values[:, :3], values[:, 3:]
 

@@ -27,15 +27,17 @@ def is_view_dependent(sentence: str,
 
     Args:
         sentence: The sentence.
-        word_test: ``'word'`` finds whole words anywhere; ``'released'`` is
-            the test of the released code, which needs a blank on both sides
-            and so misses the first word and words before a comma or a stop.
+        word_test: ``'word'`` finds whole words anywhere, also as a part of
+            "left-hand"; ``'released'`` is the test of the released code, which
+            needs a blank on both sides and so misses the first word and words
+            before a comma or a stop.
         view_words: The words.
     """
     if word_test == 'released':
         return any(f' {word} ' in f'{sentence} ' for word in view_words)
-    words = re.findall(r"[\w'-]+", sentence.lower())
-    return not set(view_words).isdisjoint(words)
+    words = '|'.join(map(re.escape, view_words))
+    return bool(words) and re.search(rf'(?<!\w)({words})(?!\w)', sentence,
+                                     re.IGNORECASE) is not None
 
 
 def mirror_words(sentence: str) -> str:
