@@ -42,6 +42,7 @@ class Inferencer:
     system: ClassVar[str]  # folder of its configs
     unit: ClassVar[str]  # name of several inputs
     suffixes: ClassVar[frozenset[str]]  # of what is read in folders
+    other: ClassVar[str | None] = None  # end of names of what is not
     show_progress = True
     __call__: Callable[..., Any]
 
@@ -165,7 +166,7 @@ class Inferencer:
             if isinstance(source, np.ndarray) or not os.path.isdir(source):
                 sources.append(source)
                 continue
-            found = list_files(Path(source), cls.suffixes)
+            found = list_files(Path(source), cls.suffixes, other=cls.other)
             if not found:
                 raise ValueError(f'folder {source} has no {cls.unit}, which '
                                  f'end in {", ".join(sorted(cls.suffixes))}')

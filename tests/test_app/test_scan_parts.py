@@ -64,7 +64,8 @@ def test_scans_of_the_server(tmp_path):
     (root / 'sub').mkdir(parents=True)
     (root / '.trash').mkdir()
     for path in (outside, root / 'b.ply', root / 'sub/a.NPY',
-                 root / 'notes.txt', root / '._b.ply', root / '.trash/c.ply'):
+                 root / 'b.labels.npy', root / 'notes.txt', root / '._b.ply',
+                 root / '.trash/c.ply'):
         path.write_text('x')
     (root / 'link.ply').symlink_to(outside)
     (root / 'dir.ply').mkdir()

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from mmlangseg.io.folder_files import list_files
-from mmlangseg.less.scans.reader import READERS
+from mmlangseg.less.scans.reader import LABELS, READERS
 
 MAX_LISTED = 1000  # names in the drop-down
 # what a file may become in memory, by what its header says
@@ -26,7 +26,7 @@ def list_scans(folder: Path) -> list[str]:
         list[str]: Paths within the folder, with ``/``; at most MAX_LISTED.
     """
     root, names = folder.resolve(), []
-    for path in list_files(root, READERS, deep=True):
+    for path in list_files(root, READERS, deep=True, other=LABELS):
         if path.resolve().is_relative_to(root):
             names.append(path.relative_to(root).as_posix())
             if len(names) == MAX_LISTED:

@@ -14,6 +14,7 @@ from mmlangseg.less.scans.colors import gray_colors, scale_colors
 from mmlangseg.less.scans.ply import (COORDINATES, find_colors,
                                       name_missing_color, read_ply,
                                       stack_properties)
+from mmlangseg.less.scans.reader import LABELS
 
 SUFFIXES = ('.ply', '.obj', '.glb', '.las', '.laz', '.e57', '.pcd')
 
@@ -80,7 +81,7 @@ def read_labels(path: Path, vertices: np.ndarray, name: str) -> np.ndarray:
 
 def read_label_file(path: Path, count: int) -> np.ndarray:
     """Object labels beside a scan whose format has none, (N,)."""
-    file = path.with_name(f'{path.stem}.labels.npy')
+    file = path.with_name(f'{path.stem}{LABELS}')
     try:
         labels = np.load(file, mmap_mode='r', allow_pickle=False)
     except FileNotFoundError:

@@ -323,6 +323,7 @@ def test_many_scans(inferencer, tmp_path):
     for name, count in (('b', 40), ('a', 60)):
         np.save(tmp_path / f'{name}.npy', make_points(count))
     (tmp_path / 'notes.txt').touch()
+    np.save(tmp_path / 'a.labels.npy', np.zeros(60, int))  # of own_scans.py
     texts = ['the red box', 'the blue box']
     found = inferencer(tmp_path, texts, tmp_path / 'out', scale=2.)
     assert [len(results[0].mask) for results in found] == [60, 40]

@@ -13,7 +13,7 @@ from mmengine.dataset import Compose
 from mmlangseg.apis.inferencer import Inferencer, check_sentences, is_many
 from mmlangseg.apis.model import load_model, open_model, test_dataset
 from ..scans.frame import place_scan
-from ..scans.reader import READERS, as_points, read_scan
+from ..scans.reader import LABELS, READERS, as_points, read_scan
 from .open_scan import OpenScan
 from .scan_results import write_scan_results
 
@@ -55,6 +55,7 @@ class LESSInferencer(Inferencer):
     system = 'less'
     unit = 'scans'
     suffixes = frozenset(READERS)
+    other = LABELS
 
     def __init__(self,
                  config: str | os.PathLike | Config,

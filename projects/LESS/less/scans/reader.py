@@ -141,6 +141,8 @@ def _read_bin(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return points[:, :3], points[:, 3:]
 
 
+# End of the names of files with the objects of a scan, beside it.
+LABELS = '.labels.npy'
 READERS = {
     '.ply': _read_ply,
     '.pcd': read_pcd,
