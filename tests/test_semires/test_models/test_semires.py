@@ -141,6 +141,25 @@ def test_a_pipeline_without_candidates(tmp_path):
         losses(build(tmp_path).train(), batch)
 
 
+def test_views_that_are_not_mirrored_alike(tmp_path):
+    """The masks of the teacher would lie on the other side."""
+    model = build(tmp_path).train()
+    for view in ('unsup_teacher', 'unsup_student'):
+        batch = branches()
+        batch['data_samples'][view] = [
+            sample.clone() for sample in batch['data_samples'][view]
+        ]
+        batch['data_samples'][view][1].set_metainfo(
+            dict(flip=True, flip_direction='horizontal'))
+        with pytest.raises(ValueError, match='2.jpg: .* not mirrored alike'):
+            losses(model, batch)
+    batch = branches()  # the same samples in both views
+    for i, flip in enumerate((True, False)):
+        batch['data_samples']['unsup_teacher'][i].set_metainfo(
+            dict(flip=flip, flip_direction='horizontal' if flip else None))
+    assert losses(model, batch)['unsup_loss'] > 0
+
+
 def test_images_without_candidates_keep_the_masks_of_the_teacher(tmp_path):
     out = losses(build(tmp_path).train(), branches(None))
     assert out['matched'] == 0

@@ -134,6 +134,8 @@ class SemiRES(BaseSegmentor):
         if 'unsup_teacher' not in inputs:
             logits = self.student.logits(inputs['sup'], data_samples['sup'])
             return dict(sup_loss=self._supervised(logits, targets))
+        _require_same_place(data_samples['unsup_teacher'],
+                            data_samples['unsup_student'])
         labels = self.pseudo_labels(inputs['unsup_teacher'],
                                     data_samples['unsup_teacher'])
         # Together, so that batch norm sees both.
@@ -211,6 +213,23 @@ class SemiRES(BaseSegmentor):
     @property
     def _chosen(self) -> BaseSegmentor:
         return getattr(self, self.semi_test_cfg['predict_on'])
+
+
+def _require_same_place(weak: list[SegDataSample],
+                        strong: list[SegDataSample]) -> None:
+    """Refuse two views of which one is mirrored: the teacher's mask would lie
+    on the wrong side of what the student sees."""
+    for pair in zip(weak, strong):
+        flips = [
+            sample.get('flip') and (sample.get('flip_direction') or True)
+            for sample in pair
+        ]
+        if (flips[0] or None) != (flips[1] or None):
+            raise ValueError(
+                f'{pair[0].get("img_path")}: the views of teacher and student '
+                'are not mirrored alike, so that the mask of the one is none '
+                'of the other: in the pipeline put the flip before '
+                'mmdet.MultiBranch, not into a branch')
 
 
 def _quality(labels: PseudoLabels,
