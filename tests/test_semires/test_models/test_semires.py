@@ -2,6 +2,7 @@ import lavt_model
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import load_state_dict
 from mmengine.structures import PixelData
@@ -248,6 +249,25 @@ def test_predicts_with_the_chosen_network(tmp_path, name):
         for sample in model(**data, mode='predict'):
             assert bool(
                 (sample.pred_sem_seg.data == (name == 'teacher')).all())
+
+
+def test_a_teacher_that_was_never_moved(tmp_path, caplog):
+    """A burn-in as SemiRES saves one beside its student."""
+    model, burn_in = build(tmp_path), build(tmp_path, seed=1).train()
+    losses(burn_in, branches(unsup_teacher=False, unsup_student=False))
+    assert not model.teacher_is_untrained()  # of two that know nothing
+    model.load_state_dict(burn_in.state_dict())
+    logger = MMLogger.get_instance('untrained', logger_name='untrained')
+    logger.addHandler(caplog.handler)
+    model.eval()
+    assert 'set model.semi_test_cfg.predict_on=student' in caplog.text
+    caplog.clear()
+    model.semi_test_cfg['predict_on'] = 'student'
+    model.eval()
+    model.semi_test_cfg['predict_on'] = 'teacher'
+    TeacherHook(momentum=0.25).momentum_update(model, 0.25)
+    model.eval()
+    assert not caplog.text and not model.teacher_is_untrained()
 
 
 def test_unknown_network_is_an_error(tmp_path):

@@ -1,9 +1,11 @@
 from __future__ import annotations
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from mmseg.models import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -110,7 +112,25 @@ class SemiRES(BaseSegmentor):
         """Switch the mode of the student; the teacher only evaluates."""
         super().train(mode)
         self.teacher.eval()
+        if not mode and self._chosen is self.teacher and \
+                self.teacher_is_untrained():
+            print_log(
+                'the teacher of these weights was never moved, so that its '
+                'masks are those of random weights, while the student was '
+                'trained, as by a burn-in: set model.semi_test_cfg.predict_on'
+                '=student', 'current', logging.WARNING)
         return self
+
+    def teacher_is_untrained(self) -> bool:
+        """Whether the student has seen images, but the teacher has nothing of
+        it. :class:`TeacherHook` copies the counts of batch norm; without them
+        there is no telling."""
+        student, teacher = (
+            any(
+                bool(value) for name, value in network.named_buffers()
+                if name.endswith('num_batches_tracked'))
+            for network in (self.student, self.teacher))
+        return student and not teacher
 
     def loss(self, inputs: dict[str, Tensor],
              data_samples: dict[str, list[SegDataSample]]) -> dict:
