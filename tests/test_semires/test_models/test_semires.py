@@ -167,6 +167,23 @@ def test_images_without_candidates_keep_the_masks_of_the_teacher(tmp_path):
     assert out['pseudo_mIoU'] == out['refined_mIoU']
 
 
+@pytest.mark.parametrize('found', [True, False])
+def test_a_cache_of_other_images_is_named(tmp_path, monkeypatch, found):
+    """Nothing is refined, and nothing else would say so."""
+    warnings = []
+    monkeypatch.setattr('mmlangseg.semires.models.candidate_watch.print_log',
+                        lambda text, *args: warnings.append(text))
+    monkeypatch.setattr('mmlangseg.semires.models.candidate_watch._ENOUGH', 4)
+    model = build(tmp_path).train()
+    losses(model, branches(whole_image() if found else None))
+    assert not warnings  # of the first two
+    for _ in range(2):  # single images may well lack an entry
+        losses(model, branches(None))
+    assert len(warnings) == (not found)
+    assert all('first 4 unlabelled images, such as 2.jpg' in text
+               for text in warnings)  # yapf: disable
+
+
 def test_quality_where_nothing_is_meant():
     """Finding nothing is then right."""
     samples = []

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from mmlangseg.engine import require_matching_checkpoint
 from ..refiners.refinement import Refinement
+from .candidate_watch import CandidateWatch
 from .targets import stack_targets
 from .trainable_segmentor import require_trainable
+from .views import require_same_place
 
 
 @dataclass
@@ -106,6 +108,7 @@ class SemiRES(BaseSegmentor):
         if self.semi_test_cfg.get('predict_on') not in ('teacher', 'student'):
             raise ValueError("semi_test_cfg.predict_on must be 'teacher' or "
                              f"'student', got {semi_test_cfg}")
+        self._watch = CandidateWatch()
         self.register_load_state_dict_pre_hook(_share_plain_checkpoint)
 
     def train(self, mode: bool = True) -> SemiRES:
@@ -154,8 +157,8 @@ class SemiRES(BaseSegmentor):
         if 'unsup_teacher' not in inputs:
             logits = self.student.logits(inputs['sup'], data_samples['sup'])
             return dict(sup_loss=self._supervised(logits, targets))
-        _require_same_place(data_samples['unsup_teacher'],
-                            data_samples['unsup_student'])
+        require_same_place(data_samples['unsup_teacher'],
+                           data_samples['unsup_student'])
         labels = self.pseudo_labels(inputs['unsup_teacher'],
                                     data_samples['unsup_teacher'])
         # Together, so that batch norm sees both.
@@ -198,6 +201,8 @@ class SemiRES(BaseSegmentor):
                 'them: put LoadMaskCandidates before its PackSegInputs, with '
                 '"candidates" in meta_keys, or use the refiner '
                 'KeepPseudoLabel')
+        if self._uses_candidates:
+            self._watch(data_samples)
         logits = self.teacher.logits(inputs, data_samples)
         prob = logits.float().softmax(1)[:, 1]
         pseudo = logits.argmax(1) == 1
@@ -233,23 +238,6 @@ class SemiRES(BaseSegmentor):
     @property
     def _chosen(self) -> BaseSegmentor:
         return getattr(self, self.semi_test_cfg['predict_on'])
-
-
-def _require_same_place(weak: list[SegDataSample],
-                        strong: list[SegDataSample]) -> None:
-    """Refuse two views of which one is mirrored: the teacher's mask would lie
-    on the wrong side of what the student sees."""
-    for pair in zip(weak, strong):
-        flips = [
-            sample.get('flip') and (sample.get('flip_direction') or True)
-            for sample in pair
-        ]
-        if (flips[0] or None) != (flips[1] or None):
-            raise ValueError(
-                f'{pair[0].get("img_path")}: the views of teacher and student '
-                'are not mirrored alike, so that the mask of the one is none '
-                'of the other: in the pipeline put the flip before '
-                'mmdet.MultiBranch, not into a branch')
 
 
 def _quality(labels: PseudoLabels,
