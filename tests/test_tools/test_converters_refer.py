@@ -114,6 +114,49 @@ def test_forms(tool, native, tmp_path, capsys, form):
         assert refs == read_refs(tmp_path / 'native' / 'refs(unc).p')
 
 
+def test_one_id_of_two(native, tmp_path):
+    """Else an expression would be of the image, or the object, of another."""
+    path = tmp_path / 'source.json'
+
+    def read(content):
+        path.write_text(json.dumps(content))
+        return read_dialects([(path, 'train')])
+
+    content = coco(*native)
+    content['images'][1]['id'] = content['images'][0]['id']
+    with pytest.raises(AnnotationError, match='source.json: two .* id 101'):
+        read(content)
+    content = coco(*native)
+    content['annotations'][1]['id'] = content['annotations'][0]['id']
+    with pytest.raises(AnnotationError, match='objects are annotation 1: '):
+        read(content)
+    content = seqtr(*native)
+    first, second = content['train'][:2]
+    second['image_id'] = first['image_id']
+    read(content)  # two objects of an image
+    second['file_name'] = 'other.jpg'
+    with pytest.raises(AnnotationError, match='103 is .* also other.jpg of'):
+        read(content)
+
+
+def test_rows_with_and_without_ids(native, tmp_path):
+    """New ids are none of those that others have."""
+    content = seqtr(*native)
+    content['train'][0].update(ann_id=1, ref_id=2)
+    content['val'][0]['expressions'] = [dict(sent_id=3, sent='this')]
+    path = tmp_path / 'source.json'
+    path.write_text(json.dumps(content))
+    refs, instances = read_dialects([(path, 'train')])
+    outlines = {a['id']: a['segmentation'] for a in instances['annotations']}
+    rows = [row for split in SPLITS for row in content[split]]
+    assert [outlines[ref['ann_id']]
+            for ref in refs] == [row['mask'] for row in rows]
+    for key in ('ann_id', 'ref_id'):
+        assert len({ref[key] for ref in refs}) == len(refs)
+    sentences = [s['sent_id'] for ref in refs for s in ref['sentences']]
+    assert len(set(sentences)) == len(sentences) == 16
+
+
 @pytest.mark.parametrize('damage', ['cut', 'page', 'text'])
 def test_damaged_parquet(native, tmp_path, damage):
     """pyarrow raises errors of several kinds, none of which names the file."""

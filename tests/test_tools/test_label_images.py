@@ -238,6 +238,10 @@ def test_labels_made_with_something_else(run, folder, tmp_path):
         assert 'error:' in run(tmp_path, *args)
     printed = run(tmp_path, '--threshold', '0.6')
     assert 'made with other threshold (see labels.json)' in printed
+    # the same classes, but the model is asked for more
+    printed = run(tmp_path, '--classes', 'cat; the red cat,dog,grass',
+                  '--threshold', '0.5')
+    assert 'made with other prompt_names (see labels.json)' in printed
     kept = (tmp_path / 'labels.json').read_bytes()
     for damaged in (kept[:-9], b'[]'):
         (tmp_path / 'labels.json').write_bytes(damaged)
@@ -250,6 +254,13 @@ def test_labels_made_with_something_else(run, folder, tmp_path):
         assert 'made with other checkpoint' in run(tmp_path)
     finally:
         (folder / 'best.pth').write_bytes(kept)
+
+
+def test_weights_of_a_url(tool, folder):
+    """They are told apart by it, and not looked for on the disk."""
+    url = 'https://example.com/best.pth'
+    assert tool.weights_of(url) == url
+    assert len(tool.weights_of(str(folder / 'best.pth'))) == 16
 
 
 def test_one_clear_line_for_bad_input(run, folder, tmp_path):

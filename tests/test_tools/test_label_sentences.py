@@ -10,7 +10,7 @@ import pytest
 import tiny_public
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
-from refer_data import IMAGES, write_refer
+from refer_data import IMAGES, make_ref, write_refer
 
 from mmlangseg.apis import SemiRESInferencer
 
@@ -29,6 +29,7 @@ def run(model, tmp_path, monkeypatch, capsys):
     write_refer(tmp_path)
     spec = importlib.util.spec_from_file_location('label_sentences', TOOL)
     tool = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, 'label_sentences', tool)
     spec.loader.exec_module(tool)
 
     def run(*args, out='sam3', annotations='refcoco'):
@@ -90,13 +91,51 @@ def test_goes_on_and_shares(run, tmp_path):
     every = len(read(tmp_path))
     scores = [
         row['score'] for path in (tmp_path / 'sam3/parts').iterdir()
-        for row in json.loads(path.read_text())
+        for row in json.loads(path.read_text())['found']
     ]
     assert every == len(scores)
     limit = float(np.median(scores))
     run('--min-score', limit)  # nothing is labelled anew
     assert len(read(tmp_path)) == sum(score >= limit for score in scores)
     assert 'none of the 24 sentences has a mask' in run('--min-score', 1)
+
+
+def test_labels_are_of_the_sentences_that_are_asked(run, tmp_path):
+    """Whatever the folder holds of their images: RefCOCOg of Google has the
+    same images in several splits, and annotations are corrected."""
+    refs = [make_ref(i, 100 + i // 2, 'train') for i in range(4)]
+    refs[1]['split'] = 'val'
+    write_refer(tmp_path, refs)
+    run('--split', 'val')
+    assert '2 images, 0 have labels already' in run()
+    assert {row['text']
+            for row in read(tmp_path)} == {
+                f'object {i} sentence {k} left'
+                for i in (0, 2, 3)
+                for k in range(3)
+            }
+    refs[3]['sentences'][0]['sent'] = 'another one'
+    write_refer(tmp_path, refs)
+    assert '2 images, 1 have labels already' in run()
+    assert 'another one' in {row['text'] for row in read(tmp_path)}
+
+
+def test_weights_that_were_replaced(run, tmp_path, monkeypatch):
+    """A training writes the next checkpoint under the same name."""
+    weights = tmp_path / 'epoch_40.pth'
+    weights.write_bytes(b'one')
+    tool = sys.modules['label_sentences']
+    opened = tool.open_model
+    monkeypatch.setattr(
+        tool, 'open_model', lambda *args, **options:
+        (opened(*args, **options)[0], str(weights)))
+    monkeypatch.setattr(
+        tool, 'SemiRESInferencer',
+        lambda config, *_: SemiRESInferencer(config, None, 'cpu'))
+    assert 'sentences have masks' in run()
+    assert '4 have labels already' in run()
+    weights.write_bytes(b'two')
+    assert 'has labels of another model' in run()
 
 
 def test_bad_input(run, tmp_path):

@@ -13,8 +13,10 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from tool_server import Program
 
+from mmlangseg.sseg.datasets import folder_source
 from mmlangseg.sseg.datasets.folder_source import FolderSource
 from mmlangseg.sseg.pseudo_masks import PseudoMaskCache, PseudoMaskGenerator
+from mmlangseg.sseg.transforms import load_pair_image
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 for folder in ('sseg', 'analysis_tools'):
@@ -198,6 +200,26 @@ def test_a_passing_fault_stops_the_run(run, root, monkeypatch, fault, workers):
         status, out = run(*arguments(root, '--workers', workers))
     assert status == 1
     assert f'error: sample 9: {type(fault).__name__}: {fault}' in out
+    assert 'start again' in out
+    assert set(shards(root / 'cache')) == {'000000.bin', '000001.bin'}
+    assert run(*arguments(root))[0] == 1  # for the broken one
+    assert list(PseudoMaskCache(root / 'cache').without_masks()) == [5]
+
+
+@pytest.mark.parametrize('name', ['009.png', '009.txt'])
+def test_a_passing_fault_of_a_single_file(run, root, monkeypatch, name):
+    """Which a training takes for a broken pair, and draws another one."""
+
+    def fail(path, *args, **options):
+        if str(path).endswith(name):
+            raise OSError(5, 'Input/output error', str(path))
+        return open(path, *args, **options)
+
+    with monkeypatch.context() as outage:
+        for module in (folder_source, load_pair_image):
+            outage.setattr(module, 'open', fail, raising=False)
+        status, out = run(*arguments(root))
+    assert status == 1 and 'Input/output error' in out
     assert 'start again' in out
     assert set(shards(root / 'cache')) == {'000000.bin', '000001.bin'}
     assert run(*arguments(root))[0] == 1  # for the broken one

@@ -143,6 +143,17 @@ def test_refiners_can_be_compared_before_training(trained, capsys):
     assert '30 objects' in capsys.readouterr().out
 
 
+def test_the_teacher_of_a_burn_in(trained):
+    """It has random weights, whose masks no refiner improves."""
+    args = ('mutual.py', 'burnin/epoch_1.pth', '--refiner', 'KeepPseudoLabel',
+            '--max-samples', 2)
+    with pytest.raises(
+            AssertionError, match='of a burn-in.*--network student'):
+        call('semires/evaluate_refinement.py', *args, *options())
+    call('semires/evaluate_refinement.py', *args, '--network', 'student',
+         *options())
+
+
 def test_resume_after_kill(trained):
     """kill -9 in the second epoch, then --resume: nothing differs."""
     whole = scalars(trained / 'whole', 'unsup_loss')

@@ -155,6 +155,8 @@ def test_one_clear_line_for_bad_input(run, folder, tmp_path):
         ('none.py', 'none.py does not exist', *train),
         (other / 'tiny.py', 'no vocabulary with background', *train),
         (few / 'tiny.py', 'the model has 2 labels, the data set 4', *train),
+        ('tiny.py', "by the rule 'constant': set", *train, '--cfg-options',
+         'model.background_rule=groupvit'),
     ]:
         assert message in run(*args, config=config), message
 

@@ -160,6 +160,11 @@ def main() -> None:
         cfg = load_config(cfg, scope='mmseg')
         images = unlabelled_images(cfg)
         model = load_model(cfg, args.checkpoint, args.device)
+        if args.network == 'teacher' and model.teacher_is_untrained():
+            raise ValueError(
+                f'the teacher of {args.checkpoint} was never moved: it is of '
+                'a burn-in, whose student is the one that learns. Give '
+                '--network student')
         model.teacher = getattr(model, args.network)
         refiners = [(' '.join(words), MODELS.build(read_refiner(words)))
                     for words in args.refiner]

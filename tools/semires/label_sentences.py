@@ -15,10 +15,10 @@ annotations, if there are any, are not looked at. What is written is a data set
 of the same layout, in which every sentence is an object of its own: train on
 it by train_dataloader.dataset.ann_folder=refcoco_sam3 and split_by=labels.
 
-Images that have labels are left alone, so that an interrupted run goes on when
-it is started again. Several processes share the work when they are started by
-torchrun or srun, or with --num-shards and --shard; the last one to end writes
-the data set.
+Images whose sentences have labels are left alone, so that an interrupted run
+goes on when it is started again. Several processes share the work when they
+are started by torchrun or srun, or with --num-shards and --shard; the last one
+to end writes the data set.
 """
 from __future__ import annotations
 import argparse
@@ -77,6 +77,7 @@ from mmlangseg.cli.sharding import exit_code
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.model_source import open_model
 from mmlangseg.io.annotations import load_json
+from mmlangseg.io.digest import sha256_of
 from mmlangseg.io.files import write_json
 from mmlangseg.semires.candidates.rle import encode
 from mmlangseg.semires.datasets import (find_images, find_refs_file,
@@ -137,16 +138,34 @@ def label(inferencer: SemiRESInferencer, args: argparse.Namespace,
         if results[0].mask.shape != size:
             raise ValueError(f'it has {results[0].mask.shape} pixels, the '
                              f'annotations say {size}')
-        write_json(part_of(args.out, image_id), describe(results, refs))
+        write_json(
+            part_of(args.out, image_id),
+            dict(sentences=asked(refs), found=describe(results, refs)))
 
     names = {i: images[i]['file_name'] for i in by_image}
     return make_missing(args, names, 'labels',
-                        lambda i: part_of(args.out, i).is_file(), make)
+                        lambda i: is_labelled(args.out, i, by_image[i]), make)
 
 
 def part_of(out: Path, image_id: int) -> Path:
     """File of the labels of an image."""
     return out / PARTS / f'{image_id}.json'
+
+
+def asked(refs: list[dict]) -> list[list]:
+    """Ids and text of the sentences of an image."""
+    return [[ref['ref_id'], s['sent_id'], s['text']] for ref in refs
+            for s in ref['sentences']]
+
+
+def is_labelled(out: Path, image_id: int, refs: list[dict]) -> bool:
+    """Whether an image has labels of just these sentences: another split, or
+    annotations that were changed since, has others for it."""
+    path = part_of(out, image_id)
+    if not path.is_file():
+        return False
+    part = load_json(path)
+    return isinstance(part, dict) and part.get('sentences') == asked(refs)
 
 
 def write_dataset(args: argparse.Namespace, by_image: dict, images: dict,
@@ -156,7 +175,7 @@ def write_dataset(args: argparse.Namespace, by_image: dict, images: dict,
     refs: list[dict] = []
     left = 0
     for image_id in sorted(by_image):
-        for row in load_json(part_of(args.out, image_id)):
+        for row in load_json(part_of(args.out, image_id))['found']:
             if row['score'] < args.min_score:
                 left += 1
                 continue
@@ -211,6 +230,9 @@ def main() -> None:
         config, checkpoint = open_model(
             args.config, args.checkpoint or ..., takes='sentences')
         origin = dict(model=checkpoint or config.model.pretrained)
+        if checkpoint and Path(checkpoint).is_file():  # and not a URL
+            # a later training may have replaced it
+            origin['checkpoint'] = sha256_of(checkpoint)[:16]
         if header.is_file() and load_json(header) != origin:
             raise ValueError(f'{args.out} has labels of another model (see '
                              'labels.json): name another folder, or delete it')
@@ -219,7 +241,7 @@ def main() -> None:
         write_json(header, origin)
         failures = label(inferencer, args, by_image, images, paths)
         report_failures(failures)
-        if all(part_of(args.out, i).is_file() for i in by_image):
+        if all(is_labelled(args.out, i, by_image[i]) for i in by_image):
             write_dataset(args, by_image, images, origin['model'])
         elif not failures:
             print('other processes still label images')

@@ -178,7 +178,8 @@ def run(args: argparse.Namespace, cache: PseudoMaskCache, dataset: Dataset,
                 raise OSError(
                     f'{image.fault}. The disk or the memory may be to blame, '
                     'so the image is not given up: start again when it can '
-                    'be read, and what is done is kept')
+                    'be read, and what is done is kept. In the place of a '
+                    'file that is gone for good put an empty one')
         good = [image for image in images if image.pixels is not None]
         if good:
             for image, labels in zip(good, generator(good)):

@@ -93,7 +93,7 @@ from mmlangseg.io.files import read_text, resolve_inside, write_json
 from mmlangseg.io.folder_files import list_files
 from mmlangseg.io.images import SUFFIXES
 from mmlangseg.sseg.datasets import WIDE_IGNORE_INDEX
-from mmlangseg.sseg.vocabulary import ClassNames, write_class_names
+from mmlangseg.sseg.vocabulary import ClassNames, Vocabulary, write_class_names
 from mmlangseg.visualization import write_png
 
 
@@ -155,6 +155,20 @@ def check_endings(args: argparse.Namespace, names: list[str]) -> None:
     if set(endings) != {'.jpg'}:
         print(f'images end in {", ".join(sorted(endings))}: train on them '
               "with the data set's img_suffix")
+
+
+def weights_of(checkpoint: str) -> str:
+    """What tells weights apart: their digest, or the URL."""
+    return sha256_of(checkpoint)[:16] \
+        if Path(checkpoint).is_file() else checkpoint
+
+
+def asked_of(vocabulary: Vocabulary) -> dict:
+    """What labels depend on besides the names of the classes."""
+    return dict(
+        prompt_names=[list(names) for names in vocabulary.prompt_names],
+        templates=list(vocabulary.templates),
+        synonyms=vocabulary.synonyms)
 
 
 class LabelWriter:
@@ -224,10 +238,12 @@ def main() -> None:
             model.vocabulary.background,
             args.min_confidence,
             origin=dict(
-                checkpoint=sha256_of(checkpoint)[:16]
+                checkpoint=weights_of(checkpoint)
                 if checkpoint else config.model.pretrained,
                 threshold=model.background_threshold
-                if model.vocabulary.background else None))
+                if model.vocabulary.background else None,
+                # what the model was asked, of which `classes` are the names
+                **asked_of(model.vocabulary)))
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')
     warning = model.describe_unknown_classes()

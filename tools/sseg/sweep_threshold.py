@@ -200,6 +200,13 @@ def sweep(args: argparse.Namespace) -> dict:
     if vocabulary is None or not vocabulary.background:
         raise ValueError('the model has no vocabulary with background: there '
                          'is no threshold to choose')
+    if model.background_rule != 'constant':
+        raise ValueError(
+            f"the model has background_rule={model.background_rule!r}, but "
+            "thresholds are compared by the rule 'constant': set "
+            '--cfg-options model.background_rule=constant, here and in '
+            'testing, or test with one model.background_threshold after the '
+            'other')
     images = select_images(cfg, args)
     dataset = DATASETS.build(images['dataset'])
     names = dataset.metainfo['classes']

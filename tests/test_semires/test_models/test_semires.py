@@ -2,6 +2,7 @@ import lavt_model
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import load_state_dict
 from mmengine.structures import PixelData
@@ -141,10 +142,46 @@ def test_a_pipeline_without_candidates(tmp_path):
         losses(build(tmp_path).train(), batch)
 
 
+def test_views_that_are_not_mirrored_alike(tmp_path):
+    """The masks of the teacher would lie on the other side."""
+    model = build(tmp_path).train()
+    for view in ('unsup_teacher', 'unsup_student'):
+        batch = branches()
+        batch['data_samples'][view] = [
+            sample.clone() for sample in batch['data_samples'][view]
+        ]
+        batch['data_samples'][view][1].set_metainfo(
+            dict(flip=True, flip_direction='horizontal'))
+        with pytest.raises(ValueError, match='2.jpg: .* not mirrored alike'):
+            losses(model, batch)
+    batch = branches()  # the same samples in both views
+    for i, flip in enumerate((True, False)):
+        batch['data_samples']['unsup_teacher'][i].set_metainfo(
+            dict(flip=flip, flip_direction='horizontal' if flip else None))
+    assert losses(model, batch)['unsup_loss'] > 0
+
+
 def test_images_without_candidates_keep_the_masks_of_the_teacher(tmp_path):
     out = losses(build(tmp_path).train(), branches(None))
     assert out['matched'] == 0
     assert out['pseudo_mIoU'] == out['refined_mIoU']
+
+
+@pytest.mark.parametrize('found', [True, False])
+def test_a_cache_of_other_images_is_named(tmp_path, monkeypatch, found):
+    """Nothing is refined, and nothing else would say so."""
+    warnings = []
+    monkeypatch.setattr('mmlangseg.semires.models.candidate_watch.print_log',
+                        lambda text, *args: warnings.append(text))
+    monkeypatch.setattr('mmlangseg.semires.models.candidate_watch._ENOUGH', 4)
+    model = build(tmp_path).train()
+    losses(model, branches(whole_image() if found else None))
+    assert not warnings  # of the first two
+    for _ in range(2):  # single images may well lack an entry
+        losses(model, branches(None))
+    assert len(warnings) == (not found)
+    assert all('first 4 unlabelled images, such as 2.jpg' in text
+               for text in warnings)  # yapf: disable
 
 
 def test_quality_where_nothing_is_meant():
@@ -229,6 +266,25 @@ def test_predicts_with_the_chosen_network(tmp_path, name):
         for sample in model(**data, mode='predict'):
             assert bool(
                 (sample.pred_sem_seg.data == (name == 'teacher')).all())
+
+
+def test_a_teacher_that_was_never_moved(tmp_path, caplog):
+    """A burn-in as SemiRES saves one beside its student."""
+    model, burn_in = build(tmp_path), build(tmp_path, seed=1).train()
+    losses(burn_in, branches(unsup_teacher=False, unsup_student=False))
+    assert not model.teacher_is_untrained()  # of two that know nothing
+    model.load_state_dict(burn_in.state_dict())
+    logger = MMLogger.get_instance('untrained', logger_name='untrained')
+    logger.addHandler(caplog.handler)
+    model.eval()
+    assert 'set model.semi_test_cfg.predict_on=student' in caplog.text
+    caplog.clear()
+    model.semi_test_cfg['predict_on'] = 'student'
+    model.eval()
+    model.semi_test_cfg['predict_on'] = 'teacher'
+    TeacherHook(momentum=0.25).momentum_update(model, 0.25)
+    model.eval()
+    assert not caplog.text and not model.teacher_is_untrained()
 
 
 def test_unknown_network_is_an_error(tmp_path):

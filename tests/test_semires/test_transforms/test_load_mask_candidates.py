@@ -39,6 +39,9 @@ def test_load(root):
                      flip=False))['candidates'].rles == out['candidates'].rles
     flipped = load(root, dict(results, flip=True))['candidates']
     assert (flipped.mask(0) == MASK[:, ::-1]).all()
+    for direction in ('vertical', 'diagonal'):
+        with pytest.raises(ValueError, match=f'image is {direction}: put'):
+            load(root, dict(results, flip=True, flip_direction=direction))
 
 
 def test_no_candidates(root):

@@ -2,6 +2,7 @@
 import benchmark_trees
 import numpy as np
 import pytest
+from image_kinds import encode_png
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, TRANSFORMS
@@ -91,6 +92,25 @@ def test_forms_and_first_id(voc, tmp_path):
     assert voc(tmp_path / 'q.npz', raised, first_id=1) == expected
     with pytest.raises(PredictionError, match='class 21 is none of the 21'):
         voc(tmp_path / 'r.npz', raised)
+
+
+@pytest.mark.parametrize('depth', [1, 2, 4])
+def test_gray_of_few_bits(voc, tmp_path, depth):
+    """As optimizers of PNGs write maps of few classes: Pillow spreads 1 of 4
+    bits to 17, which is another class."""
+    ids = voc.maps['a'].astype(np.uint8) % 2
+    expected = voc(tmp_path / 'npy', dict(a=ids, b=ids))
+    bits = np.unpackbits(ids[..., None], -1)[..., -depth:]
+    folder = tmp_path / 'png'
+    folder.mkdir()
+    for name in 'ab':
+        (folder / f'{name}.png').write_bytes(
+            encode_png(
+                np.packbits(bits.reshape(len(ids), -1), 1),
+                depth,
+                0,
+                size=ids.shape[::-1]))
+    assert voc(folder, {}) == expected
 
 
 def test_wrong_maps(voc, tmp_path):

@@ -237,6 +237,20 @@ def test_output(tmp_path, num_classes, mode, reduced, format_only):
         assert np.array(image).tolist() == [[reduced, last + reduced]]
 
 
+def test_two_images_of_one_name(tmp_path):
+    """Folder by folder they are told apart, but not in ``output_dir``."""
+    metric = WideIoUMetric(output_dir=str(tmp_path / 'out'))
+    samples = [
+        make_sample([[i]], [[i]], f'{folder}/1.jpg').to_dict()
+        for i, folder in enumerate('ab')
+    ]
+    metric.dataset_meta = dict(classes=('x', 'y'))
+    metric.process({}, samples[:1])
+    metric.process({}, samples[:1])  # as to fill up a batch
+    with pytest.raises(ValueError, match='b/1.jpg and /data/a/1.jpg would'):
+        metric.process({}, samples[1:])
+
+
 def test_one_pixel():
     sample = make_sample([[2]], [[2]])
     assert evaluate(WideIoUMetric(), [sample], 3)['mIoU'] == 100.

@@ -193,6 +193,10 @@ def test_valid_area_of_padded_test_images():
     valid = valid_area([dict(img_padding_size=(1, 2, 3, 0))], inputs)
     assert valid.sum() == 5 * 7 and valid[0, 3, 1] and not valid[0, 2, 1]
     assert valid_area([dict(padding_size=[0] * 4), {}], inputs) is None
+    padded = dict(img_padding_size=(0, 2, 0, 0), pad_shape=inputs.shape[-2:])
+    assert not valid_area([padded], inputs)[..., -2:].any()
+    with pytest.raises(ValueError, match='crops of padded images'):
+        valid_area([padded], inputs[..., :-1])
 
 
 # --- prediction ----------------------------------------------------------

@@ -101,6 +101,22 @@ def test_an_image_does_not_depend_on_the_others(kind):
             assert alone.inertia[0] == together.inertia[i]
 
 
+def test_an_image_does_not_depend_on_the_padding_of_others():
+    random = torch.Generator().manual_seed(0)
+    features = torch.randn(3, 784, 64, generator=random)
+    valid = torch.ones(3, 784, dtype=torch.bool)
+    valid[1, 400:] = False
+    mixed = batched_kmeans(features, 8, seeds=[3, 4, 5], valid=valid)
+    for i in range(3):
+        alone = batched_kmeans(
+            features[i:i + 1],
+            8,
+            seeds=[3 + i],
+            valid=valid[i:i + 1] if i == 1 else None)
+        for one, among in zip(alone, mixed):
+            torch.testing.assert_close(one[0], among[i])
+
+
 def test_seeds():
     features = tokens('noise', images=1).expand(3, -1, -1)
     same = batched_kmeans(features, 8, seeds=[5, 6, 5])

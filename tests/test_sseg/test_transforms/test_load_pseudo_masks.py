@@ -8,7 +8,7 @@ from mmseg.registry import TRANSFORMS
 
 from mmlangseg.sseg.datasets.pair_source import BrokenPairError
 from mmlangseg.sseg.pseudo_masks import PseudoMaskCache, PseudoMaskCacheError
-from mmlangseg.sseg.transforms import LoadPseudoMasks
+from mmlangseg.sseg.transforms import LoadPseudoMasks, RandomResizedCrop
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +90,8 @@ def test_errors(cache, tmp_path):
         load({k: v for k, v in sample().items() if k != 'sample_id'})
     with pytest.raises(ValueError, match='before RandomFlip'):
         load(sample(flip=True))
+    with pytest.raises(ValueError, match='before RandomResizedCrop'):
+        load(RandomResizedCrop((4, 4), scale=(0.1, 0.2))(sample()))
     with pytest.raises(PseudoMaskCacheError, match='field "num_clusters"'):
         LoadPseudoMasks(cache, expect=dict(num_clusters=8))
     with pytest.raises(PseudoMaskCacheError, match='no header.json'):

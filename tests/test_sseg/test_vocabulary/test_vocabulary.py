@@ -7,6 +7,7 @@ from mmlangseg.sseg.models.prediction import classify_regions
 from mmlangseg.sseg.vocabulary import Vocabulary, get_templates
 from mmlangseg.sseg.vocabulary.build_vocabulary import build_vocabulary
 from mmlangseg.sseg.vocabulary.class_embeddings import embed_classes
+from mmlangseg.sseg.vocabulary.unknown_classes import describe_unknown_classes
 
 
 def test_names_and_prompts():
@@ -65,6 +66,37 @@ def test_parse_a_list():
     assert vocabulary.prompt_names == (('cat', ), ('dog', 'puppy'),
                                        ('grass', ))
     assert vocabulary.background
+
+
+def test_names_with_a_slash():
+    """Among others they are no path."""
+    assert Vocabulary.parse('tv/monitor, cat').classes == ('tv/monitor', 'cat')
+    for path in ('data/classes', 'data/a,b.txt'):
+        with pytest.raises(FileNotFoundError, match=f'{path} does not exist'):
+            Vocabulary.parse(path)
+
+
+@pytest.mark.parametrize('synonyms, text, shared', [
+    ('mean', 'sofa;couch,couch', ''),
+    ('mean', 'sofa;couch,seat;chair,settee;Couch', ''),
+    ('max', 'sofa;couch,chair,settee;Couch', 'sofa = settee'),
+    ('max', 'sofa;couch;chair,chair,cat', 'sofa = chair'),
+])
+def test_a_name_of_two_classes(synonyms, text, shared):
+    """One of them never gets a pixel where all names count."""
+    said = describe_unknown_classes(
+        Vocabulary.parse(text, synonyms=synonyms), {})
+    assert said == (
+        shared and 'a name is that of several classes, of which '
+        f'the first one gets the pixels: {shared}')
+
+
+def test_all_names_of_two_classes():
+    vocabulary = Vocabulary(['sofa', 'couch'], [['a', 'b'], ['B', 'a']])
+    said = describe_unknown_classes(vocabulary, {})
+    assert said.endswith('gets the pixels: sofa = couch')
+    said = describe_unknown_classes(vocabulary, dict(sofa=['a']))
+    assert "know 'a' in" in said and said.endswith('pixels: sofa = couch')
 
 
 def test_parse_a_file(tmp_path):

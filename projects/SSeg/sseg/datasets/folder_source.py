@@ -99,7 +99,7 @@ class FolderSource(PairSource):
                 data = file.read(MAX_CAPTION + 1)
         except OSError as error:
             raise BrokenPairError(name, 'caption',
-                                  f'cannot be read: {error}') from None
+                                  f'cannot be read: {error}') from error
         if len(data) > MAX_CAPTION:
             raise BrokenPairError(name, 'caption',
                                   f'file has more than {MAX_CAPTION} bytes')

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import mmcv
 import numpy as np
 from mmseg.datasets import BaseSegDataset
 
 from mmlangseg.evaluation import PredictionError
 from mmlangseg.io.files import PathLike
 from mmlangseg.io.folder_files import list_files
-from ..transforms.load_wide_annotations import LoadWideAnnotations
+from ..transforms.load_wide_annotations import (LoadWideAnnotations,
+                                                decode_labels)
 from .label_sums import LabelSums
 
 SUFFIXES = ('.png', '.tif', '.tiff', '.npy')
@@ -100,7 +100,9 @@ def _read_file(file: Path) -> Any:
     try:
         if file.suffix.lower() == '.npy':
             return np.load(file, allow_pickle=False)
-        return mmcv.imread(file, flag='unchanged', backend='pillow')
+        ids = decode_labels(file.read_bytes())
+        # a PNG of one bit has truth values for Pillow
+        return ids.astype(np.uint8) if ids.dtype == bool else ids
     except (OSError, ValueError, EOFError, SyntaxError) as error:
         raise PredictionError(f'{file} is not a whole label map: '
                               f'{error}') from None

@@ -32,7 +32,8 @@ class WideIoUMetric(IoUMetric):
       thread), and so do its sums over images.
     - Kept of an image are the areas of the classes that occur. Of 1,203
       classes mmseg keeps 19 kB per image.
-    - ``output_dir`` gets 16-bit PNGs if there are more than 256 labels.
+    - ``output_dir`` gets 16-bit PNGs if there are more than 256 labels. Two
+      images whose files would have the same name are an error.
     - ``out_file`` gets one record per image.
     - Labels and predictions that are no class are an error, and so is an
       ``ignore_index`` that is one. mmseg counts them nowhere, so that a wrong
@@ -56,6 +57,7 @@ class WideIoUMetric(IoUMetric):
                  **kwargs) -> None:
         super().__init__(ignore_index=ignore_index, **kwargs)
         self.out_file = out_file
+        self._written: dict[Path, str] = {}  # image of each file
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Score a batch.
@@ -184,6 +186,13 @@ class WideIoUMetric(IoUMetric):
         num_labels = len(self.dataset_meta['classes']) + 1
         dtype = np.uint8 if num_labels <= 256 else np.uint16
         path = Path(folder, f'{Path(sample["img_path"]).stem}.png')
+        other = self._written.setdefault(path, sample['img_path'])
+        if other != sample['img_path']:
+            raise ValueError(
+                f'{sample["img_path"]} and {other} would both be {path.name} '
+                'in output_dir, which goes by the names of images without '
+                'their folders: rename one of them, or test the folders '
+                'apart')
         with atomic_path(path) as tmp:
             Image.fromarray(labels.astype(dtype)).save(tmp)
 

@@ -37,6 +37,10 @@ def valid_area(metas: Sequence[dict], inputs: Tensor) -> Tensor | None:
 
     Returns:
         Tensor | None: bool (B, H, W); None if there is no padding.
+
+    Raises:
+        ValueError: The inputs are crops of padded images, of which nothing
+            says where they lie.
     """
     height, width = inputs.shape[-2:]
     paddings = [
@@ -45,6 +49,15 @@ def valid_area(metas: Sequence[dict], inputs: Tensor) -> Tensor | None:
     ]
     if not any(any(padding) for padding in paddings):
         return None
+    for meta in metas:
+        # of test images; those of a training are never cut up
+        whole = meta.get('pad_shape') if 'img_padding_size' in meta else None
+        if whole is not None and tuple(whole[-2:]) != (height, width):
+            raise ValueError(
+                f'{meta.get("img_path")}: crops of padded images have no '
+                'pseudo-masks, as it is not known what of them is padding: '
+                "set model.test_cfg.mode='whole', or leave test_cfg out of "
+                'the data_preprocessor and test with batch_size=1')
     valid = torch.zeros(
         len(metas), height, width, dtype=torch.bool, device=inputs.device)
     for area, (left, right, top, bottom) in zip(valid, paddings):

@@ -71,7 +71,7 @@ def batched_kmeans(features: Tensor,
             (sum of squares, relative to the variance of the tokens, both over
             all channels; scikit-learn's is relative to the mean channel, so
             smaller by their number). None makes ``max_iterations`` updates
-            and never waits for an accelerator.
+            and never waits for an accelerator, but for a look at ``valid``.
 
     Returns:
         KMeansResult: Labels, centroids and inertia.
@@ -84,6 +84,24 @@ def batched_kmeans(features: Tensor,
             features.new_empty((0, num_clusters, channels)).float(),
             features.new_empty(0).float())
 
+    if valid is not None:
+        whole = valid.all(1)
+        if whole.any():
+            # An image without padding has the clusters that it has among
+            # others without, and takes their shorter way.
+            return _merge([(rows,
+                            batched_kmeans(
+                                features[rows],
+                                num_clusters,
+                                seeds=[seeds[i] for i in rows.tolist()],
+                                valid=part,
+                                num_restarts=num_restarts,
+                                max_iterations=max_iterations,
+                                tolerance=tolerance))
+                           for rows, part in ((whole.nonzero()[:, 0], None),
+                                              ((~whole).nonzero()[:, 0],
+                                               valid[~whole]))])
+
     def cluster(images: slice) -> KMeansResult:
         return _cluster(features[images],
                         None if valid is None else valid[images], num_clusters,
@@ -94,6 +112,13 @@ def batched_kmeans(features: Tensor,
         group = images_at_once(features.device, batch, floats)
         parts = map_on_threads(cluster, slices(batch, group), features.device)
     return KMeansResult(*(torch.cat(values) for values in zip(*parts)))
+
+
+def _merge(parts: Sequence[tuple[Tensor, KMeansResult]]) -> KMeansResult:
+    """Results of images that are numbered, in the order of the numbers."""
+    order = torch.cat([rows for rows, _ in parts]).argsort()
+    return KMeansResult(*(torch.cat(values)[order]
+                          for values in zip(*(result for _, result in parts))))
 
 
 def _cluster(features: Tensor, valid: Tensor | None, num_clusters: int,

@@ -44,14 +44,12 @@ class WholeImages(Dataset):
     def __getitem__(self, index: int) -> WholeImage:
         try:
             sample = self.dataset[index]
-        except BrokenPairError as error:
-            return WholeImage(index, '', None, str(error))
+        except BrokenPairError as error:  # to a training also by the disk
+            return WholeImage(index, '', None, str(error),
+                              _is_passing(error.__cause__))
         except Exception as error:  # one bad image must not stop the others
             fault = f'sample {index}: {type(error).__name__}: {error}'
-            passing = isinstance(error, (OSError, MemoryError))
-            if getattr(error, 'errno', 0) is None:
-                passing = False  # so Pillow says that a file is damaged
-            return WholeImage(index, '', None, fault, passing)
+            return WholeImage(index, '', None, fault, _is_passing(error))
         if sample.get('sample_id', index) != index:
             raise RuntimeError(
                 f'sample {index} of the training set has the sample_id '
@@ -59,6 +57,13 @@ class WholeImages(Dataset):
         key = sample.get('key') or sample['img_path']
         return WholeImage(index, key, stretch_image(sample['img'], self.size),
                           '')
+
+
+def _is_passing(error: BaseException | None) -> bool:
+    """Whether the disk or the memory is to blame for an error."""
+    # Pillow's OSError of a damaged file has no number
+    return isinstance(error, (OSError, MemoryError)) and getattr(
+        error, 'errno', 0) is not None
 
 
 def build_whole_images(cfg: Config) -> Dataset:

@@ -48,6 +48,10 @@ class LoadPseudoMasks(BaseTransform):
         if results.get('flip'):
             raise ValueError('LoadPseudoMasks must stand before RandomFlip, '
                              'but the image is flipped already')
+        if 'crop_box' in results:
+            raise ValueError('LoadPseudoMasks must stand before '
+                             'RandomResizedCrop: a map is of the whole image, '
+                             'but a part is left of it')
         key = results['key']
         labels = self.cache.load(results['sample_id'], key)
         if labels is None:

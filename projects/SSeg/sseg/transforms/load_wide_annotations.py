@@ -55,7 +55,7 @@ class LoadWideAnnotations(LoadAnnotations):
             with_bbox=False,
             with_label=False,
             with_seg=True,
-            imdecode_backend='pillow',  # gives indices of palette images
+            imdecode_backend='pillow',  # as `decode_labels`
             backend_args=backend_args)
         self.rgb = rgb
         self.ignore_ids = tuple(ignore_ids)
@@ -98,11 +98,7 @@ class LoadWideAnnotations(LoadAnnotations):
         """Ids of a file, (H, W) int32."""
         data = get(path, backend_args=self.backend_args)
         try:
-            # Pillow skips the checksums of the pixels when it decodes them.
-            with Image.open(io.BytesIO(data)) as file:
-                file.verify()
-            image = mmcv.imfrombytes(
-                data, flag='unchanged', backend=self.imdecode_backend)
+            image = decode_labels(data)
         except (OSError, SyntaxError) as error:
             raise ValueError(f'{path} is not a whole image: {error}') from None
         if image.shape[2:] != ((3, ) if self.rgb else ()):
@@ -118,13 +114,28 @@ class LoadWideAnnotations(LoadAnnotations):
         if self.rgb:
             image = image.astype(np.int32)  # in the order BGR
             return image[..., 2] + 256 * image[..., 1] + 65536 * image[..., 0]
-        return image.astype(np.int32) // _gray_step(data)
+        return image.astype(np.int32)
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(rgb={self.rgb}, '
                 f'ignore_ids={self.ignore_ids}, '
                 f'ignore_index={self.ignore_index}, '
                 f'backend_args={self.backend_args})')
+
+
+def decode_labels(data: bytes) -> np.ndarray:
+    """Numbers in the file of a label map, (H, W), or (H, W, 3) BGR.
+
+    Raises:
+        OSError: It is no whole image; or SyntaxError.
+    """
+    # Pillow skips the checksums of the pixels when it decodes them.
+    with Image.open(io.BytesIO(data)) as file:
+        file.verify()
+    # Pillow gives the indices of palette images
+    image = mmcv.imfrombytes(data, flag='unchanged', backend='pillow')
+    step = _gray_step(data)
+    return image if step == 1 else image // step
 
 
 def _gray_step(data: bytes) -> int:

@@ -30,17 +30,19 @@ def unknown_class_words(
 
 def describe_unknown_classes(vocabulary: Vocabulary,
                              unknown: dict[str, list[str]]) -> str:
-    """Name unknown words, and the classes that are the same without them.
+    """Name unknown words, and the classes that are the same without them, or
+    have a name in common that decides.
 
     Args:
         vocabulary (Vocabulary): The classes.
         unknown (dict[str, list[str]]): See :func:`unknown_class_words`.
 
     Returns:
-        str: '' if all words are known.
+        str: '' if all words are known, and no name is that of two classes.
     """
+    shared = _shared_names(vocabulary)
     if not unknown:
-        return ''
+        return shared
     words = list(dict.fromkeys(w for found in unknown.values() for w in found))
     text = f'{describe_unknown(words)} in names of classes'
     same: dict[tuple, list[str]] = {}
@@ -55,4 +57,28 @@ def describe_unknown_classes(vocabulary: Vocabulary,
         more = '' if len(groups) <= _NAMED else ', ...'
         text += (f', and cannot tell apart {", ".join(groups[:_NAMED])}{more}:'
                  ' the first one gets the pixels')
-    return text
+    return f'{text}; {shared}' if shared else text
+
+
+def _shared_names(vocabulary: Vocabulary) -> str:
+    """Say which classes have the same names, so that one of them gets no
+    pixel."""
+    rows = [[name.casefold() for name in names]
+            for names in vocabulary.prompt_names]
+    # of the mean, the names of a class together; else each of them counts
+    keys = [
+        set(row) if vocabulary.synonyms == 'max' else {tuple(sorted(row))}
+        for row in rows
+    ]
+    owners: dict[object, list[str]] = {}
+    for label, key in zip(vocabulary.classes, keys):
+        for name in sorted(key):
+            owners.setdefault(name, []).append(label)
+    groups = list(
+        dict.fromkeys(' = '.join(labels) for labels in owners.values()
+                      if len(labels) > 1))
+    if not groups:
+        return ''
+    more = '' if len(groups) <= _NAMED else ', ...'
+    return ('a name is that of several classes, of which the first one gets '
+            f'the pixels: {", ".join(groups[:_NAMED])}{more}')

@@ -87,7 +87,7 @@ class Vocabulary:
 
         Raises:
             FileNotFoundError: ``text`` looks like the path of a file that
-                does not exist.
+                does not exist: it has a slash and no comma, or ends in .txt.
             ValueError: See :class:`Vocabulary` and :func:`read_class_lines`.
         """
         spec = os.fspath(text)
@@ -96,7 +96,7 @@ class Vocabulary:
             print_log(understood, logger='current')
             by_words = classes[0].casefold() == BACKGROUND
             background = alone or (background and not by_words)
-        elif os.sep in spec or spec.endswith('.txt'):
+        elif os.sep in spec and ',' not in spec or spec.endswith('.txt'):
             raise FileNotFoundError(f'classes file {spec} does not exist')
         else:
             rows = spec.split(',') if spec.strip() else []

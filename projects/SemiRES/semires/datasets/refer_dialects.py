@@ -2,6 +2,7 @@
 from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def read_dialects(
       text), as ``jxu124/refcoco`` has them; needs pyarrow.
 
     Ids stay as they are, but those of several JSON files, each of which may
-    begin with 0, are given anew; there, images are told by their names.
+    begin with 0, are given anew; there, images are told by their names. One
+    id, or name, of two images or objects is an error.
 
     Args:
         files: Paths, each with the split of expressions that name none.
@@ -67,7 +69,11 @@ def read_dialects(
         raise_faults(path, faults)
         if not rows:
             raise AnnotationError(f'{path} has no expression')
-    return _as_refer(rows)
+    try:
+        return _as_refer(rows)
+    except ValueError as error:
+        names = ', '.join(str(path) for path, _ in files)
+        raise AnnotationError(f'{names}: {error}') from None
 
 
 def write_refer(folder: PathLike, refs: Sequence[dict], instances: dict,
@@ -144,36 +150,48 @@ def _box(value: Any) -> list[float]:
 
 
 def _as_refer(rows: Sequence[dict]) -> tuple[list[dict], dict]:
-    """Part images, annotations and refs; number what has no id."""
+    """Part images, annotations and refs; number what has no id.
+
+    Raises:
+        ValueError: Two images or objects have the same id.
+    """
     refs = []
     images: dict[int, dict] = {}
     annotations: dict[int, dict] = {}
-    sent_id = 0
-    for number, row in enumerate(rows):
-        images.setdefault(
-            row['image_id'],
-            dict(
-                id=row['image_id'],
-                file_name=row['file_name'],
-                height=row['height'],
-                width=row['width']))
+    free = {
+        key: _free(row[key] for row in rows)
+        for key in ('ref_id', 'ann_id')
+    }
+    free_sentence = _free(sentence['sent_id'] for row in rows
+                          for sentence in row['sentences'])
+    for row in rows:
+        image = dict(
+            id=row['image_id'],
+            file_name=row['file_name'],
+            height=row['height'],
+            width=row['width'])
+        other = images.setdefault(row['image_id'], image)
+        if other != image:
+            raise ValueError(f'image {row["image_id"]} is {_show(other)}, but '
+                             f'also {_show(image)}: give them other ids, or '
+                             'names')
         ids = {
-            key: number if row[key] is None else row[key]
+            key: next(free[key]) if row[key] is None else row[key]
             for key in ('ref_id', 'ann_id')
         }
         shared = {key: row[key] for key in ('image_id', 'category_id')}
-        annotations.setdefault(
-            ids['ann_id'],
-            dict(
-                shared,
-                id=ids['ann_id'],
-                iscrowd=0,
-                bbox=row['bbox'],
-                segmentation=row['segmentation']))
+        annotation = dict(
+            shared,
+            id=ids['ann_id'],
+            iscrowd=0,
+            bbox=row['bbox'],
+            segmentation=row['segmentation'])
+        if annotations.setdefault(ids['ann_id'], annotation) != annotation:
+            raise ValueError(f'two different objects are annotation '
+                             f'{ids["ann_id"]}: give them other ids')
         for sentence in row['sentences']:
             if sentence['sent_id'] is None:
-                sentence['sent_id'] = sent_id
-            sent_id += 1
+                sentence['sent_id'] = next(free_sentence)
         refs.append(
             dict(
                 shared,
@@ -187,6 +205,16 @@ def _as_refer(rows: Sequence[dict]) -> tuple[list[dict], dict]:
         images=list(images.values()),
         annotations=list(annotations.values()),
         categories=[dict(id=i, name=str(i)) for i in categories])
+
+
+def _free(given: Iterable[int | None]) -> Iterator[int]:
+    """Numbers from 0 on that are not given."""
+    taken = set(given)
+    return (number for number in count() if number not in taken)
+
+
+def _show(image: dict) -> str:
+    return f'{image["file_name"]} of {image["height"]} x {image["width"]}'
 
 
 def _integer(row: dict, key: str, required: bool = True) -> int | None:
@@ -232,11 +260,13 @@ def _coco_rows(path: Path, content: dict) -> Iterator[dict]:
                                                       list):
         raise AnnotationError(f'{path} does not have COCO\'s lists "images" '
                               'and "annotations"')
-    by_id = {
-        image['id']: image
-        for image in images
-        if isinstance(image, dict) and isinstance(image.get('id'), (int, str))
-    }
+    by_id: dict[int | str, dict] = {}
+    for image in images:
+        if isinstance(image, dict) and isinstance(image.get('id'), (int, str)):
+            if by_id.setdefault(image['id'], image) != image:
+                raise AnnotationError(
+                    f'{path}: two different images have the id '
+                    f'{image["id"]!r:.40}: give one of them another')
     for row in content['annotations']:
         number = row.get('image_id') if isinstance(row, dict) else None
         if not isinstance(number, (int, str)) or number not in by_id:

@@ -1,9 +1,11 @@
 from __future__ import annotations
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from mmseg.models import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -11,8 +13,10 @@ from torch import Tensor
 
 from mmlangseg.engine import require_matching_checkpoint
 from ..refiners.refinement import Refinement
+from .candidate_watch import CandidateWatch
 from .targets import stack_targets
 from .trainable_segmentor import require_trainable
+from .views import require_same_place
 
 
 @dataclass
@@ -104,13 +108,32 @@ class SemiRES(BaseSegmentor):
         if self.semi_test_cfg.get('predict_on') not in ('teacher', 'student'):
             raise ValueError("semi_test_cfg.predict_on must be 'teacher' or "
                              f"'student', got {semi_test_cfg}")
+        self._watch = CandidateWatch()
         self.register_load_state_dict_pre_hook(_share_plain_checkpoint)
 
     def train(self, mode: bool = True) -> SemiRES:
         """Switch the mode of the student; the teacher only evaluates."""
         super().train(mode)
         self.teacher.eval()
+        if not mode and self._chosen is self.teacher and \
+                self.teacher_is_untrained():
+            print_log(
+                'the teacher of these weights was never moved, so that its '
+                'masks are those of random weights, while the student was '
+                'trained, as by a burn-in: set model.semi_test_cfg.predict_on'
+                '=student', 'current', logging.WARNING)
         return self
+
+    def teacher_is_untrained(self) -> bool:
+        """Whether the student has seen images, but the teacher has nothing of
+        it. :class:`TeacherHook` copies the counts of batch norm; without them
+        there is no telling."""
+        student, teacher = (
+            any(
+                bool(value) for name, value in network.named_buffers()
+                if name.endswith('num_batches_tracked'))
+            for network in (self.student, self.teacher))
+        return student and not teacher
 
     def loss(self, inputs: dict[str, Tensor],
              data_samples: dict[str, list[SegDataSample]]) -> dict:
@@ -134,6 +157,8 @@ class SemiRES(BaseSegmentor):
         if 'unsup_teacher' not in inputs:
             logits = self.student.logits(inputs['sup'], data_samples['sup'])
             return dict(sup_loss=self._supervised(logits, targets))
+        require_same_place(data_samples['unsup_teacher'],
+                           data_samples['unsup_student'])
         labels = self.pseudo_labels(inputs['unsup_teacher'],
                                     data_samples['unsup_teacher'])
         # Together, so that batch norm sees both.
@@ -176,6 +201,8 @@ class SemiRES(BaseSegmentor):
                 'them: put LoadMaskCandidates before its PackSegInputs, with '
                 '"candidates" in meta_keys, or use the refiner '
                 'KeepPseudoLabel')
+        if self._uses_candidates:
+            self._watch(data_samples)
         logits = self.teacher.logits(inputs, data_samples)
         prob = logits.float().softmax(1)[:, 1]
         pseudo = logits.argmax(1) == 1

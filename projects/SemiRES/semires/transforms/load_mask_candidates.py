@@ -21,6 +21,7 @@ class LoadMaskCandidates(BaseTransform):
     - img_id
     - img_shape
     - flip (optional)
+    - flip_direction (optional)
 
     Added Keys:
 
@@ -66,8 +67,15 @@ class LoadMaskCandidates(BaseTransform):
                 f'{results["img_id"]} ({results.get("img_path")}); run '
                 'tools/semires/generate_candidates.py again, which makes only '
                 'what is missing')
-        if candidates is not None and results.get('flip'):
-            candidates = candidates.flipped()
+        if results.get('flip'):
+            direction = results.get('flip_direction') or 'horizontal'
+            if direction != 'horizontal':
+                raise ValueError(
+                    'LoadMaskCandidates mirrors masks left to right only, but '
+                    f'the flip of the image is {direction}: put it behind '
+                    'no other flip than RandomReferringFlip')
+            if candidates is not None:
+                candidates = candidates.flipped()
         results['candidates'] = candidates
         return results
 
