@@ -63,21 +63,26 @@ def evaluate_image_masks(predictions: PathLike,
         inter = _area(mask_utils.merge([code, target], intersect=True))
         n_pred, n_target = _area(code), _area(target)
         zero_target = truth.is_empty(row)
-        none = _says_none(prediction, n_pred < min_pixels)
+        said = _says_none(prediction)
+        none = n_pred < min_pixels if said is None else said
         if isinstance(sums, GeneralizedSums):
             sums.add(inter, n_pred, n_target, not zero_target, none)
             continue
-        iou, union = referring_iou(inter, n_pred + n_target - inter, n_pred,
-                                   zero_target, min_pixels)
+        if said:  # whatever the mask shows
+            inter = n_pred = 0
+        iou, union = referring_iou(inter, n_pred + n_target - inter,
+                                   0 if none else min_pixels, zero_target,
+                                   min_pixels)
         sums.add(iou, inter, union, zero_target, truth.groups(row))
     index.finish(predictions)
     return sums.summary()
 
 
-def _says_none(prediction: Prediction, by_size: bool) -> bool:
+def _says_none(prediction: Prediction) -> bool | None:
+    """What a prediction says in words, None for nothing."""
     said = prediction.ids.get('no_target')
     if said is None:
-        return by_size
+        return None
     if said not in (0, 1):
         raise PredictionError(f'{prediction.where}: "no_target" is '
                               f'{said!r:.40}, neither true nor false')
