@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -24,6 +25,13 @@ TEXT = dict(
     eos_token_id=2,
     pad_token_id=0)
 EOS = 19  # of GroupViT, which looks for the largest number
+
+
+def replace_weights(folder: Path) -> None:
+    """Put other weights in place of those of a folder."""
+    path = folder / 'model.safetensors'
+    weights = {name: 2 * value for name, value in load_file(path).items()}
+    save_file(weights, path, dict(format='pt'))
 
 
 def write_tokenizer(folder: Path, eos: int = 2) -> None:

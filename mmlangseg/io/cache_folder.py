@@ -1,9 +1,13 @@
 """A folder that keeps what one run computes for every other run."""
 from __future__ import annotations
+import copy
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
+
+from mmengine.logging import print_log
 
 from .files import PathLike, write_json
 
@@ -37,6 +41,8 @@ class CacheFolder:
     kind: ClassVar[str]  # as messages call it
     tool: ClassVar[str]  # that makes it
     error: ClassVar[type[CacheError]] = CacheError
+    # Fields, dotted, that caches made by earlier versions do not have.
+    later: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, root: PathLike, expect: dict | None = None) -> None:
         self.root = Path(root)
@@ -117,8 +123,31 @@ class CacheFolder:
 
     def _compare(self, wanted: dict, who: str, remedy: str) -> None:
         # as it comes back from JSON, tuples as lists
-        for name, value in json.loads(json.dumps(wanted)).items():
-            if self.header.get(name) != value:
+        wanted = json.loads(json.dumps(wanted))
+        known = copy.deepcopy(self.header)
+        unknown = [name for name in self.later if _fill(known, wanted, name)]
+        for name, value in wanted.items():
+            if known.get(name) != value:
                 raise self.error(f'{self._path}: field "{name}" is '
                                  f'{self.header.get(name)!r}, {who} {value!r};'
                                  f' {remedy}')
+        if unknown:
+            print_log(
+                f'{self._path} was written by an earlier version and does not '
+                f'have {", ".join(unknown)}: whether the {self.kind} is of '
+                'the same is not checked', 'current', logging.WARNING)
+
+
+def _fill(header: dict, wanted: dict, name: str) -> bool:
+    """Take a field that only ``wanted`` has, of an object that both have,
+    into the header; whether that was so."""
+    *parents, last = name.split('.')
+    for parent in parents:
+        pair = header.get(parent), wanted.get(parent)
+        if not (isinstance(pair[0], dict) and isinstance(pair[1], dict)):
+            return False
+        header, wanted = pair
+    if last in header or last not in wanted:
+        return False
+    header[last] = wanted[last]
+    return True

@@ -1,8 +1,12 @@
 """Telling files apart by what they hold."""
 from __future__ import annotations
 import hashlib
+from pathlib import Path
 
 from .files import PathLike
+
+# Of a folder of transformers, which reads the first kind that is there.
+_WEIGHTS = ('model*.safetensors', 'pytorch_model*.bin')
 
 
 def sha256_of(path: PathLike) -> str:
@@ -19,3 +23,19 @@ def sha256_of(path: PathLike) -> str:
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} does not exist') from None
     return digest.hexdigest()
+
+
+def sha256_of_weights(pretrained: PathLike) -> dict[str, str]:
+    """SHA-256 of the weights of a pretrained network, by the file's name.
+
+    Args:
+        pretrained: Folder of transformers, or name on the hub.
+
+    Returns:
+        dict[str, str]: Empty for a name on the hub.
+    """
+    for pattern in _WEIGHTS:
+        paths = sorted(Path(pretrained).glob(pattern))
+        if paths:
+            return {path.name: sha256_of(path) for path in paths}
+    return {}

@@ -23,7 +23,7 @@ class LoadImage(BaseTransform):
     Required keys: ``img_path`` (str).
 
     Added keys: ``img`` (H, W, 3) uint8, BGR; ``img_shape`` and ``ori_shape``,
-    both (H, W).
+    both (H, W); ``ignore_orientation`` (bool), the argument.
 
     Args:
         ignore_orientation: Whether pixels stay as they are stored, whatever
@@ -55,6 +55,7 @@ class LoadImage(BaseTransform):
             backend_args=self.backend_args)
         results['img'] = mmcv.rgb2bgr(rgb)
         results['img_shape'] = results['ori_shape'] = rgb.shape[:2]
+        results['ignore_orientation'] = self.ignore_orientation
         return results
 
     def __repr__(self) -> str:

@@ -1,4 +1,5 @@
 from __future__ import annotations
+import json
 import os
 import signal
 import sys
@@ -8,14 +9,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tiny_public
+import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
+from PIL import Image
 from tool_server import Program
+from transformers import AutoConfig, AutoModel
 
 from mmlangseg.sseg.datasets import folder_source
 from mmlangseg.sseg.datasets.folder_source import FolderSource
-from mmlangseg.sseg.pseudo_masks import PseudoMaskCache, PseudoMaskGenerator
+from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache, PseudoMaskCacheError,
+                                         PseudoMaskGenerator)
 from mmlangseg.sseg.transforms import load_pair_image
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
@@ -294,6 +300,78 @@ def test_another_generator_does_not_mix(run, root):
     assert status == 1 and 'field "generator"' in out
     status, out = run(*arguments(root, '--batch-size', 7))
     assert '20 have pseudo-masks already' in out  # makes no difference
+
+
+@pytest.fixture
+def notes(monkeypatch) -> list[str]:
+    """What is said of the header of a cache."""
+    notes: list[str] = []
+    monkeypatch.setattr('mmlangseg.io.cache_folder.print_log',
+                        lambda text, *_: notes.append(text))
+    return notes
+
+
+def test_images_turned_in_another_way(run, root, notes):
+    """Their masks do not come into one cache, nor over the other images."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(root / 'pairs/007.png') as image:
+        image.save(root / 'pairs/007.png', exif=exif)
+    path = root / 'config.py'
+    turned = path.read_text()
+    loader = "dict(type='LoadPairImage'"
+    assert loader in turned
+    stored = turned.replace(loader,
+                            "dict(type='LoadImage', ignore_orientation=True")
+    (root / 'pairs/005.png').write_bytes((root / 'pairs/004.png').read_bytes())
+    assert run(*arguments(root))[0] == 0
+    path.write_text(stored)
+    status, out = run(*arguments(root))
+    assert status == 1 and 'field "generator"' in out
+    assert "'ignore_orientation': False" in out
+    init_default_scope('mmseg')
+    dataset = Config.fromfile(path).train_dataloader.dataset
+    with pytest.raises(PseudoMaskCacheError, match='ignore_orientation=False'):
+        DATASETS.build(dataset)[0]
+    # a cache of an earlier version does not say
+    header = root / 'cache/header.json'
+    content = json.loads(header.read_text())
+    del content['generator']['ignore_orientation']
+    header.write_text(json.dumps(content))
+    status, out = run(*arguments(root))
+    assert status == 0 and '20 have pseudo-masks already' in out
+    assert 'does not have generator.ignore_orientation' in notes[0]
+    assert DATASETS.build(dataset)[0]['gt_seg_map'].shape == (32, 32)
+
+
+def test_other_weights_in_the_same_folder(run, root, notes):
+    model = root / 'vit'
+    torch.manual_seed(0)
+    AutoModel.from_config(
+        AutoConfig.for_model(
+            'vit',
+            hidden_size=24,
+            num_hidden_layers=1,
+            num_attention_heads=3,
+            intermediate_size=32,
+            patch_size=8,
+            image_size=32)).save_pretrained(model)
+    path = root / 'config.py'
+    path.write_text(path.read_text().replace(
+        "type='PixelFeatures', stride=4, position_weight=0.",
+        f"type='DINOFeatures', pretrained={str(model)!r}"))
+    (root / 'pairs/005.png').write_bytes((root / 'pairs/004.png').read_bytes())
+    assert run(*arguments(root))[0] == 0
+    tiny_public.replace_weights(model)
+    status, out = run(*arguments(root))
+    assert status == 1 and 'field "generator"' in out and 'sha256' in out
+    header = root / 'cache/header.json'
+    content = json.loads(header.read_text())
+    del content['generator']['sha256']
+    header.write_text(json.dumps(content))
+    status, out = run(*arguments(root))
+    assert status == 0 and '20 have pseudo-masks already' in out
+    assert 'does not have generator.sha256' in notes[0]
 
 
 def test_inspect(run, root, tmp_path):

@@ -75,6 +75,7 @@ if __name__ == '__main__':  # help and mistakes need no libraries
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmengine.utils import import_modules_from_strings
 from mmseg.registry import MODELS
@@ -86,7 +87,8 @@ from mmlangseg.cpu.memory import keep_freed_memory
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.io.files import write_text
 from mmlangseg.io.images import read_image
-from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache,
+from mmlangseg.io.load_image import ignores_orientation
+from mmlangseg.sseg.pseudo_masks import (DINOFeatures, PseudoMaskCache,
                                          find_generator_config, stretch_image)
 from mmlangseg.sseg.pseudo_masks.whole_images import (WholeImage, WholeImages,
                                                       build_whole_images)
@@ -119,22 +121,36 @@ class Generator:
         maps = self.model.grid(rgb.permute(0, 3, 1, 2).float(), seeds=seeds)
         return maps.to('cpu', torch.uint8).numpy()
 
+    def sha256(self) -> dict[str, str]:
+        """Of the files of weights that the maps depend on."""
+        found: dict[str, str] = {}
+        for module in self.model.modules():
+            if isinstance(module, DINOFeatures):
+                found.update(module.sha256())
+        return found
 
-def open_cache(args: argparse.Namespace, config: dict, count: int,
+
+def open_cache(args: argparse.Namespace, config: dict, dataset: BaseDataset,
                generator: Generator) -> PseudoMaskCache:
     """Make the cache, or open it to go on."""
     blank = np.zeros((*args.size, 3), np.uint8)
     grid = generator([WholeImage(0, '', blank, '')])[0].shape
-    shard_size = args.shard_size
+    count, shard_size = len(dataset), args.shard_size
     if shard_size is None:
         shard_size = min(4096, max(16, -(-count // 256)))
+    origin = dict(
+        config=config,
+        image_size=list(args.size),
+        ignore_orientation=ignores_orientation(dataset.pipeline.transforms))
+    if digests := generator.sha256():
+        origin['sha256'] = digests
     header = dict(
         dataset=args.dataset or args.config.stem,
         num_samples=count,
         num_clusters=generator.model.num_clusters,
         grid=list(grid),
         shard_size=shard_size,
-        generator=dict(config=config, image_size=list(args.size)))
+        generator=origin)
     return PseudoMaskCache.create(args.cache, header)
 
 
@@ -248,7 +264,7 @@ def main() -> None:
             return
         dataset = build_whole_images(cfg)
         generator = Generator(config, args.device)
-        cache = open_cache(args, config, len(dataset), generator)
+        cache = open_cache(args, config, dataset, generator)
     except (OSError, ValueError, ImportError, KeyError) as error:
         sys.exit(f'error: {error}')
     try:

@@ -46,6 +46,29 @@ def test_save_and_load(cache):
     assert 4 not in again and again.load(4) is None
 
 
+def test_a_cache_without_a_later_field(cache, monkeypatch):
+    """It is gone on with, but not by a run that differs in another one."""
+
+    def header(**parameters) -> dict:
+        return dict(HEADER, generator=dict(name='x', parameters=parameters))
+
+    notes: list[str] = []
+    monkeypatch.setattr('mmlangseg.io.cache_folder.print_log',
+                        lambda text, *_: notes.append(text))
+    CandidateCache.create(cache.root, HEADER)
+    assert not notes
+    CandidateCache.create(cache.root, header(sha256=dict(a='12')))
+    assert len(notes) == 1
+    assert 'does not have generator.parameters.sha256' in notes[0]
+    with pytest.raises(CandidateCacheError, match='field "generator"'):
+        CandidateCache.create(cache.root, header(sha256='12', side=3))
+    with pytest.raises(CandidateCacheError, match='field "generator"'):
+        CandidateCache.create(cache.root, dict(HEADER, generator={}))
+    # nothing of this was written
+    assert CandidateCache(cache.root).header['generator'] == dict(
+        name='x', parameters={})
+
+
 def test_entries_are_spread_over_folders(cache):
     paths = {cache.path(i).parent for i in range(17000)}
     assert len(paths) == 256

@@ -1,4 +1,5 @@
 from __future__ import annotations
+import shutil
 
 import numpy as np
 import pytest
@@ -7,7 +8,8 @@ import torch
 from PIL import Image
 
 from mmlangseg.prompted import SAM3Network
-from mmlangseg.semires.candidates import CANDIDATE_SOURCES, PromptedObjects
+from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, CandidateCache,
+                                          CandidateCacheError, PromptedObjects)
 
 TEXTS = ['cat', 'red dog', 'the grass']
 
@@ -85,6 +87,25 @@ def test_limits(folder, picture, found, tmp_path):
         iou = inter / (few.areas + few.areas[i] - inter)
         assert (iou > 0.3).sum() == 1
     assert (np.diff(few.scores) <= 0).all()
+
+
+def test_other_weights_in_the_same_folder(folder, tmp_path):
+    """Candidates of the two do not come into one cache."""
+    model = tmp_path / 'model'
+    shutil.copytree(folder, model)
+
+    def create() -> None:
+        source = PromptedObjects(str(model), TEXTS)
+        generator = dict(name='prompted', parameters=source.parameters)
+        CandidateCache.create(
+            tmp_path / 'cache',
+            dict(dataset='toy', size=[8, 8], generator=generator))
+
+    create()
+    create()  # goes on
+    tiny_public.replace_weights(model)
+    with pytest.raises(CandidateCacheError, match='field "generator".*sha256'):
+        create()
 
 
 def test_bad_input(folder, tmp_path):

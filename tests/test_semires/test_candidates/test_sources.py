@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import tiny_public
 import tiny_sam
 import torch
 from PIL import Image
@@ -214,6 +215,25 @@ class TestHuggingFace:
                     **ANYTHING)(picture(0)))
 
         assert count(0.1) < count(1.)
+
+    def test_other_weights_in_the_same_folder(self, folder, tmp_path):
+        """Candidates of the two do not come into one cache."""
+        model = tmp_path / 'model'
+        shutil.copytree(folder, model)
+
+        def create() -> None:
+            source = room.HuggingFaceSAM(str(model))
+            generator = dict(name='huggingface', parameters=source.parameters)
+            room.CandidateCache.create(
+                tmp_path / 'cache',
+                dict(dataset='toy', size=[8, 8], generator=generator))
+
+        create()
+        create()  # goes on
+        tiny_public.replace_weights(model)
+        with pytest.raises(
+                room.CandidateCacheError, match='field "generator".*sha256'):
+            create()
 
     def test_layers_of_crops(self, folder):
         """Each layer has its own grid of prompts over each of its crops."""

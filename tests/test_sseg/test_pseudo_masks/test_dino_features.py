@@ -1,7 +1,9 @@
 from __future__ import annotations
 import copy
+import shutil
 
 import pytest
+import tiny_public
 import torch
 from mmengine.runner.checkpoint import get_state_dict, load_state_dict
 from torch import nn
@@ -30,6 +32,17 @@ def folder(tmp_path_factory):
     torch.manual_seed(5)
     AutoModel.from_config(AutoConfig.for_model(**CONFIG)).save_pretrained(path)
     return str(path)
+
+
+def test_digest_of_the_weights(folder, tmp_path):
+    """By which a cache knows them again."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    before = DINOFeatures(folder).sha256()
+    assert list(before) == ['model.safetensors']
+    assert DINOFeatures(str(tmp_path), facet='key').sha256() == before
+    tiny_public.replace_weights(tmp_path)
+    assert DINOFeatures(str(tmp_path)).sha256() != before
+    assert DINOFeatures(config=CONFIG).sha256() == {}
 
 
 def images(height=32, width=48) -> torch.Tensor:

@@ -1,4 +1,6 @@
 from __future__ import annotations
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,6 +80,26 @@ def test_moves_with_the_image(cache):
 def test_an_image_that_was_broken(cache):
     with pytest.raises(BrokenPairError, match='b: image has no pseudo-masks'):
         LoadPseudoMasks(cache)(dict(sample(), sample_id=1, key='b'))
+
+
+@pytest.mark.parametrize('made', [False, True, None])
+def test_orientation(cache, made):
+    """Masks of a turned image are not laid over one that is not."""
+    path = Path(cache, 'header.json')
+    header = json.loads(path.read_text())
+    if made is not None:  # older caches do not say
+        header['generator']['ignore_orientation'] = made
+    path.write_text(json.dumps(header))
+    load = LoadPseudoMasks(cache)
+    assert 'gt_seg_map' in load(sample())  # of a loader that does not say
+    for loaded in False, True:
+        if made in (None, loaded):
+            assert 'gt_seg_map' in load(sample(ignore_orientation=loaded))
+        else:
+            with pytest.raises(
+                    PseudoMaskCacheError,
+                    match=f'ignore_orientation={made}, .* with {loaded}'):
+                load(sample(ignore_orientation=loaded))
 
 
 def test_errors(cache, tmp_path):

@@ -24,10 +24,11 @@ class PseudoMaskCache(CacheFolder):
 
     The header has ``dataset`` (str), ``num_samples`` (int), ``num_clusters``
     (int), ``grid`` ([h, w]) of the maps, ``shard_size`` (int) and
-    ``generator`` (dict). A shard holds the maps of ``shard_size`` neighboring
-    samples, so that processes may write different shards at the same time.
-    Every map carries a checksum and a hash of the key of its sample: a map of
-    another data set is an error.
+    ``generator`` (dict), of which ``ignore_orientation`` (bool) is that of
+    :class:`~mmlangseg.io.load_image.LoadImage`. A shard holds the maps of
+    ``shard_size`` neighboring samples, so that processes may write different
+    shards at the same time. Every map carries a checksum and a hash of the
+    key of its sample: a map of another data set is an error.
 
     Args:
         root: The folder.
@@ -42,6 +43,7 @@ class PseudoMaskCache(CacheFolder):
     kind = 'pseudo-mask cache'
     tool = 'tools/sseg/generate_pseudo_masks.py'
     error = PseudoMaskCacheError
+    later = ('generator.sha256', 'generator.ignore_orientation')
 
     def __init__(self, root: PathLike, expect: dict | None = None) -> None:
         super().__init__(root, expect)

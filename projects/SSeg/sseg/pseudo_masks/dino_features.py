@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmlangseg.engine import seeded
+from mmlangseg.io.digest import sha256_of_weights
 from mmlangseg.io.huggingface_folder import load_huggingface_network
 
 _MEAN = (123.675, 116.28, 103.53)  # of ImageNet, RGB
@@ -70,6 +71,7 @@ class DINOFeatures(BaseModule):
         network.pooler = None  # its output is not used
         network.float().eval().requires_grad_(False)
         self._unregistered = (network, )
+        self.pretrained = pretrained
         self.facet = facet
         self.normalize = normalize
         self.patch_size = _side(network.config.patch_size)
@@ -84,6 +86,10 @@ class DINOFeatures(BaseModule):
     def network(self) -> nn.Module:
         """The frozen network."""
         return self._unregistered[0]
+
+    def sha256(self) -> dict[str, str]:
+        """What tells weights of a directory apart; of others nothing."""
+        return sha256_of_weights(self.pretrained) if self.pretrained else {}
 
     def _apply(self, function: Callable, recurse: bool = True) -> nn.Module:
         """Move the network too, with ``.to()`` and the like."""

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
@@ -66,7 +67,7 @@ def _is_passing(error: BaseException | None) -> bool:
         error, 'errno', 0) is not None
 
 
-def build_whole_images(cfg: Config) -> Dataset:
+def build_whole_images(cfg: Config) -> BaseDataset:
     """The training set, each pair once, with nothing but decoding."""
     config = cfg.train_dataloader.dataset.copy()
     loaders = [

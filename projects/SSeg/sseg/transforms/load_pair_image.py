@@ -20,7 +20,7 @@ class LoadPairImage(BaseTransform):
     may be absent. Removed: ``img_bytes``.
 
     Added keys: ``img`` (H, W, 3) uint8, BGR; ``ori_shape`` and ``img_shape``,
-    both (H, W); ``seg_fields``, empty.
+    both (H, W); ``ignore_orientation`` (bool), False; ``seg_fields``, empty.
 
     Args:
         max_pixels: Images with more pixels are refused before they are
@@ -53,6 +53,7 @@ class LoadPairImage(BaseTransform):
                 from error
         results['img'] = mmcv.rgb2bgr(rgb)
         results['ori_shape'] = results['img_shape'] = rgb.shape[:2]
+        results['ignore_orientation'] = False
         results.setdefault('seg_fields', [])
         return results
 

@@ -6,7 +6,7 @@ from mmseg.registry import TRANSFORMS
 
 from mmlangseg.io.nearest import resize_nearest
 from ..datasets.pair_source import BrokenPairError
-from ..pseudo_masks import PseudoMaskCache
+from ..pseudo_masks import PseudoMaskCache, PseudoMaskCacheError
 
 
 @TRANSFORMS.register_module()
@@ -17,7 +17,8 @@ class LoadPseudoMasks(BaseTransform):
     or turns it, because a map covers the whole image; it is stretched over
     the image as it is here.
 
-    Required keys: ``sample_id`` (int), ``key`` (str), ``img``.
+    Required keys: ``sample_id`` (int), ``key`` (str), ``img``;
+    ``ignore_orientation`` (bool), how the image was loaded, may be absent.
 
     Added keys: ``gt_seg_map`` (H, W) uint8, numbers of clusters, and its
     name in ``seg_fields``, so that later transforms change it with the image.
@@ -30,7 +31,7 @@ class LoadPseudoMasks(BaseTransform):
     Raises:
         BrokenPairError: The image was broken when the cache was made.
         PseudoMaskCacheError: The entry is missing, damaged, or of another
-            data set.
+            data set, or of images that were turned in another way.
     """
 
     def __init__(self, cache: str, expect: dict | None = None) -> None:
@@ -52,6 +53,14 @@ class LoadPseudoMasks(BaseTransform):
             raise ValueError('LoadPseudoMasks must stand before '
                              'RandomResizedCrop: a map is of the whole image, '
                              'but a part is left of it')
+        made = self.cache.header['generator'].get('ignore_orientation')
+        loaded = results.get('ignore_orientation')
+        if None not in (made, loaded) and made != loaded:
+            raise PseudoMaskCacheError(
+                f'{self.cache.root} was made with ignore_orientation={made}, '
+                f'the image was loaded with {loaded}: give the loading of the '
+                'image the same, or make the cache with '
+                f'{self.cache.tool} and this config')
         key = results['key']
         labels = self.cache.load(results['sample_id'], key)
         if labels is None:

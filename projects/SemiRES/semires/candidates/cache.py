@@ -37,6 +37,7 @@ class CandidateCache(CacheFolder):
     kind = 'candidate cache'
     tool = 'tools/semires/generate_candidates.py'
     error = CandidateCacheError
+    later = ('generator.parameters.sha256', )
 
     @property
     def size(self) -> tuple[int, int]:
