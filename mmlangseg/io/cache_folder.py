@@ -143,10 +143,10 @@ def _fill(header: dict, wanted: dict, name: str) -> bool:
     into the header; whether that was so."""
     *parents, last = name.split('.')
     for parent in parents:
-        pair = header.get(parent), wanted.get(parent)
-        if not (isinstance(pair[0], dict) and isinstance(pair[1], dict)):
+        inner, asked = header.get(parent), wanted.get(parent)
+        if not (isinstance(inner, dict) and isinstance(asked, dict)):
             return False
-        header, wanted = pair
+        header, wanted = inner, asked
     if last in header or last not in wanted:
         return False
     header[last] = wanted[last]

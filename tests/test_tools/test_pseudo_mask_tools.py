@@ -18,6 +18,7 @@ from PIL import Image
 from tool_server import Program
 from transformers import AutoConfig, AutoModel
 
+from mmlangseg.io import cache_folder
 from mmlangseg.sseg.datasets import folder_source
 from mmlangseg.sseg.datasets.folder_source import FolderSource
 from mmlangseg.sseg.pseudo_masks import (PseudoMaskCache, PseudoMaskCacheError,
@@ -306,8 +307,8 @@ def test_another_generator_does_not_mix(run, root):
 def notes(monkeypatch) -> list[str]:
     """What is said of the header of a cache."""
     notes: list[str] = []
-    monkeypatch.setattr('mmlangseg.io.cache_folder.print_log',
-                        lambda text, *_: notes.append(text))
+    monkeypatch.setattr(cache_folder, 'print_log',
+                        lambda text, *_: notes.append(text), False)
     return notes
 
 
