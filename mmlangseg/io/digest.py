@@ -7,6 +7,8 @@ from .files import PathLike
 
 # Of a folder of transformers, which reads the first kind that is there.
 _WEIGHTS = ('model*.safetensors', 'pytorch_model*.bin')
+# As PyTorch, and optimum, end the names of files beside an ONNX file.
+_ONNX_DATA = ('.data', '_data')
 
 
 def sha256_of(path: PathLike) -> str:
@@ -39,3 +41,15 @@ def sha256_of_weights(pretrained: PathLike) -> dict[str, str]:
         if paths:
             return {path.name: sha256_of(path) for path in paths}
     return {}
+
+
+def sha256_of_onnx_data(path: PathLike) -> dict[str, str]:
+    """SHA-256 of the files beside an ONNX file that hold its weights, by
+    their names: that of the file itself says nothing about them."""
+    path = Path(path)
+    return {
+        other.name: sha256_of(other)
+        for other in sorted(path.parent.iterdir())
+        if other.is_file() and other.name.startswith(
+            tuple(path.name + end for end in _ONNX_DATA))
+    }

@@ -19,7 +19,7 @@ from mmlangseg.semires.candidates.onnx_models import (OnnxDecoder, OnnxEncoder,
 from mmlangseg.semires.candidates.sam_decoder import SAMDecoder
 from mmlangseg.semires.candidates.sam_weights import read_sam_decoder
 
-pytest.importorskip(
+onnx = pytest.importorskip(
     'onnx', reason='onnx (requirements/onnx.txt) is not installed')
 pytest.importorskip(
     'onnxruntime', reason='onnxruntime (requirements/onnx.txt) is missing')
@@ -185,7 +185,6 @@ def test_without_onnx(exported, monkeypatch):
 
 
 def change(path: Path, edit) -> None:
-    import onnx
     model = onnx.load(path)
     edit(model.graph)
     onnx.save(model, path)
@@ -256,6 +255,32 @@ def test_parameters(exported):
     assert len(source.parameters['encoder_sha256']) == 64
     assert source.parameters['points_per_side'] == 4
     assert 'points_per_batch' not in source.parameters
+
+
+@pytest.mark.parametrize('end', ['.data', '_data'])
+@pytest.mark.parametrize('name', ['encoder', 'decoder'])
+def test_weights_in_a_file_of_their_own(folder, monkeypatch, name, end):
+    """Which are read, and told from others."""
+    whole = build(folder)
+    monkeypatch.chdir(folder.parent)  # to be found beside the model only
+    path = folder / f'{name}.onnx'
+    model = onnx.load(path)
+    onnx.save_model(
+        model,
+        path,
+        save_as_external_data=True,
+        location=path.name + end,
+        size_threshold=0)
+    apart = build(folder)
+    image = picture(0)
+    assert 0 < len(apart(image)) == len(whole(image))
+    data = folder / (path.name + end)
+    before = apart.parameters
+    assert list(before[f'{name}_data_sha256']) == [data.name]
+    data.write_bytes(bytes(data.stat().st_size))
+    after = build(folder).parameters
+    assert after[f'{name}_sha256'] == before[f'{name}_sha256']
+    assert after != before
 
 
 @pytest.mark.parametrize('shape', [(1, 300, 3), (300, 1, 3), (1, 1, 3)])

@@ -37,7 +37,9 @@ class CandidateCache(CacheFolder):
     kind = 'candidate cache'
     tool = 'tools/semires/generate_candidates.py'
     error = CandidateCacheError
-    later = ('generator.parameters.sha256', )
+    later = tuple(f'generator.parameters.{name}'
+                  for name in ('sha256', 'encoder_data_sha256',
+                               'decoder_data_sha256'))
 
     @property
     def size(self) -> tuple[int, int]:

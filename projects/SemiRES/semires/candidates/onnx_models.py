@@ -199,10 +199,13 @@ def agree(found: tuple[Tensor, Tensor], expected: tuple[Tensor,
 
 
 def load_graph(path: str) -> Any | None:
-    """``onnx.ModelProto`` of a file, None where onnx is not installed."""
+    """``onnx.ModelProto`` of a file; None where onnx is not installed, or
+    the weights lie in other files, which are not opened."""
     try:
         import onnx
     except ImportError:
         return None
-    # other files that it names are not opened
-    return onnx.load(path, load_external_data=False)
+    model = onnx.load(path, load_external_data=False)
+    outside = any(tensor.data_location == onnx.TensorProto.EXTERNAL
+                  for tensor in model.graph.initializer)
+    return None if outside else model

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from mmlangseg.cpu.threads import map_on_threads
-from mmlangseg.io.digest import sha256_of
+from mmlangseg.io.digest import sha256_of, sha256_of_onnx_data
 from .enlarged_mask import MaskEnlarger
 from .layer_prompts import point_grid
 from .onnx_models import OnnxDecoder, OnnxEncoder, trial
@@ -95,6 +95,9 @@ class OnnxSAM(CandidateSource):
             stability_score_thresh=stability_score_thresh,
             stability_score_offset=stability_score_offset,
             box_nms_thresh=box_nms_thresh)
+        for name, path in (('encoder', encoder), ('decoder', decoder)):
+            if digests := sha256_of_onnx_data(path):
+                self.parameters[f'{name}_data_sha256'] = digests
 
     @torch.no_grad()
     def propose(self, image: np.ndarray) -> Iterator[tuple[dict, float]]:
@@ -190,8 +193,9 @@ def _check(decoder: OnnxDecoder, image_size: int) -> None:
     if not decoder.batched:
         warnings.warn(
             f'{decoder.path} takes one point per call, which is slow: it is '
-            'not the decoder of SAM, or the package onnx is missing (pip '
-            'install -r requirements/onnx.txt)')
+            'not the decoder of SAM, its weights lie in a file of their own, '
+            'or the package onnx is missing (pip install -r '
+            'requirements/onnx.txt)')
 
 
 def _several(scores: Tensor) -> slice:
