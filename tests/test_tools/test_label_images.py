@@ -288,7 +288,8 @@ def test_one_clear_line_for_bad_input(run, folder, tmp_path):
     assert 'would replace the images' in run(folder / 'photos')
 
 
-def test_public_models_and_folders(tool, folder, tmp_path, monkeypatch):
+def test_public_models_and_folders(tool, folder, tmp_path, monkeypatch,
+                                   capsys):
     """A model that has its weights needs no checkpoint."""
     model = tiny_public.write_clipseg(tmp_path / 'clipseg')
 
@@ -297,10 +298,10 @@ def test_public_models_and_folders(tool, folder, tmp_path, monkeypatch):
         monkeypatch.setattr(sys, 'argv', list(map(str, words)))
         with pytest.raises(SystemExit) as stop:
             tool.main()
-        assert not stop.value.code
+        return stop.value.code
 
-    label(model, folder / 'photos', tmp_path / 'out', '--classes',
-          'cat,red dog', '--threshold', '0.5')
+    assert not label(model, folder / 'photos', tmp_path / 'out', '--classes',
+                     'cat,red dog', '--threshold', '0.5')
     result = SSegInferencer(
         str(model), device='cpu')(
             folder / 'photos' / '1.png', 'cat,red dog', threshold=0.5)
@@ -310,8 +311,20 @@ def test_public_models_and_folders(tool, folder, tmp_path, monkeypatch):
     publish_model(
         Config.fromfile(folder / 'tiny.py'), folder / 'best.pth',
         tmp_path / 'model')
-    label(tmp_path / 'model', folder / 'photos', tmp_path / 'other')
+    assert not label(tmp_path / 'model', folder / 'photos', tmp_path / 'other')
     result = SSegInferencer(
         folder / 'tiny.py', folder / 'best.pth', device='cpu')(
             folder / 'photos' / '1.png')
     assert (read(tmp_path / 'other' / '1.png') == result.labels).all()
+    # other weights in the same folder
+    tiny_public.replace_weights(model)
+    words = (model, folder / 'photos', tmp_path / 'out', '--classes',
+             'cat,red dog', '--threshold', '0.5')
+    assert 'made with other sha256' in label(*words)
+    del header['sha256']  # of an earlier version
+    (tmp_path / 'out' / 'labels.json').write_text(json.dumps(header))
+    capsys.readouterr()
+    assert not label(*words)
+    printed = capsys.readouterr()
+    assert 'does not say of which weights' in printed.err
+    assert '3 have labels already' in printed.out

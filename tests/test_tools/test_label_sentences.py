@@ -138,6 +138,25 @@ def test_weights_that_were_replaced(run, tmp_path, monkeypatch):
     assert 'has labels of another model' in run()
 
 
+def test_public_weights_that_were_replaced(run, model, tmp_path):
+    folder = Path(model)
+    kept = (folder / 'model.safetensors').read_bytes()
+    assert 'sentences have masks' in run()
+    assert '4 have labels already' in run()
+    tiny_public.replace_weights(folder)
+    try:
+        assert 'has labels of another model' in run()
+        # an earlier version did not say of which they are
+        header = tmp_path / 'sam3' / 'labels.json'
+        header.write_text(json.dumps(dict(model=model)))
+        printed = run()
+        assert '4 have labels already' in printed
+        assert 'does not say of which weights' in printed
+        assert json.loads(header.read_text()) == dict(model=model)
+    finally:
+        (folder / 'model.safetensors').write_bytes(kept)
+
+
 def test_bad_input(run, tmp_path):
     for message, args, options in [
         ('would replace the annotations', (), dict(out='refcoco')),

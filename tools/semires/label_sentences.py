@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
@@ -77,7 +78,7 @@ from mmlangseg.cli.sharding import exit_code
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.model_source import open_model
 from mmlangseg.io.annotations import load_json
-from mmlangseg.io.digest import sha256_of
+from mmlangseg.io.digest import sha256_of, sha256_of_weights
 from mmlangseg.io.files import write_json
 from mmlangseg.semires.candidates.rle import encode
 from mmlangseg.semires.datasets import (find_images, find_refs_file,
@@ -220,6 +221,20 @@ def write_dataset(args: argparse.Namespace, by_image: dict, images: dict,
           f'{SPLIT_BY!r}')
 
 
+def read_origin(path: Path, wanted: dict) -> Any:
+    """Which model made the labels of a folder. Earlier versions did not say
+    of which weights it was, which is warned of."""
+    known = load_json(path)
+    if isinstance(known, dict) and 'sha256' in set(wanted) - set(known):
+        print(
+            f'warning: {path} does not say of which weights the labels are, '
+            'so that this is not checked',
+            file=sys.stderr,
+            flush=True)
+        known = dict(known, sha256=wanted['sha256'])
+    return known
+
+
 def main() -> None:
     args = parse_args()
     try:
@@ -233,12 +248,16 @@ def main() -> None:
         if checkpoint and Path(checkpoint).is_file():  # and not a URL
             # a later training may have replaced it
             origin['checkpoint'] = sha256_of(checkpoint)[:16]
-        if header.is_file() and load_json(header) != origin:
+        elif not checkpoint and (digests := sha256_of_weights(
+                config.model.pretrained)):
+            origin['sha256'] = digests
+        if header.is_file() and read_origin(header, origin) != origin:
             raise ValueError(f'{args.out} has labels of another model (see '
                              'labels.json): name another folder, or delete it')
         inferencer = SemiRESInferencer(config, checkpoint, args.device
                                        or local_device())
-        write_json(header, origin)
+        if not header.is_file():
+            write_json(header, origin)
         failures = label(inferencer, args, by_image, images, paths)
         report_failures(failures)
         if all(is_labelled(args.out, i, by_image[i]) for i in by_image):

@@ -82,13 +82,14 @@ if __name__ == '__main__':  # help and mistakes need no libraries
     parse_args()
 
 import numpy as np
+from mmengine.config import Config
 
 from mmlangseg.apis import SemanticResult, SSegInferencer
 from mmlangseg.cli.sharding import exit_code
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.model_source import open_model
 from mmlangseg.io.annotations import load_json
-from mmlangseg.io.digest import sha256_of
+from mmlangseg.io.digest import sha256_of, sha256_of_weights
 from mmlangseg.io.files import read_text, resolve_inside, write_json
 from mmlangseg.io.folder_files import list_files
 from mmlangseg.io.images import SUFFIXES
@@ -163,6 +164,16 @@ def weights_of(checkpoint: str) -> str:
         if Path(checkpoint).is_file() else checkpoint
 
 
+def model_of(config: Config, checkpoint: str | None) -> dict:
+    """What tells the models of labels apart."""
+    if checkpoint:
+        return dict(checkpoint=weights_of(checkpoint))
+    digests = sha256_of_weights(config.model.pretrained)
+    return dict(
+        checkpoint=config.model.pretrained,
+        **(dict(sha256=digests) if digests else {}))
+
+
 def asked_of(vocabulary: Vocabulary) -> dict:
     """What labels depend on besides the names of the classes."""
     return dict(
@@ -202,6 +213,13 @@ class LabelWriter:
             if not isinstance(old, dict):
                 raise ValueError(f'{path} is not the header of label maps. '
                                  'Delete the folder, or name another one')
+            if 'sha256' in set(header) - set(old):  # of an earlier version
+                print(
+                    f'warning: {path} does not say of which weights the '
+                    'labels are, so that this is not checked',
+                    file=sys.stderr,
+                    flush=True)
+                old = dict(old, sha256=header['sha256'])
             differing = [k for k in header if header[k] != old.get(k)]
             if differing:
                 raise ValueError(
@@ -238,8 +256,7 @@ def main() -> None:
             model.vocabulary.background,
             args.min_confidence,
             origin=dict(
-                checkpoint=weights_of(checkpoint)
-                if checkpoint else config.model.pretrained,
+                **model_of(config, checkpoint),
                 threshold=model.background_threshold
                 if model.vocabulary.background else None,
                 # what the model was asked, of which `classes` are the names
