@@ -129,6 +129,18 @@ def test_the_picture_is_of_the_first_unlabelled_sample(tmp_path):
                                                                      1)).all()
 
 
+def test_a_view_beyond_0_to_255(tmp_path):
+    """As RandomColorJitter(strong_from='normalised') leaves it."""
+    images, batch = [], train_batch()
+    view = batch['inputs']['unsup_teacher'][1].float()
+    view[:, :32], view[:, 32:] = -20., 300.
+    batch['inputs']['unsup_teacher'][1] = view
+    runner = make_runner(build_model(tmp_path).train(), images)
+    build_hook().after_train_iter(runner, 0, batch)
+    panel = images[0][1][-320:, :320]
+    assert (panel[:160] == 0).all() and (panel[160:] == 255).all()
+
+
 def test_only_labelled_samples(tmp_path):
     images = []
     runner = make_runner(build_model(tmp_path), images)

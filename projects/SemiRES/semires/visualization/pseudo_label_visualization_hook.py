@@ -76,8 +76,10 @@ class PseudoLabelVisualizationHook(Hook):
         if 'gt_sem_seg' in sample:
             truth = sample.gt_sem_seg.data[0].cpu().numpy() == 1
         step = runner.iter + 1
+        # BGR, float after some color changes
+        pixels = view.permute(1, 2, 0).clip(0, 255).byte().cpu().numpy()
         picture = draw_pseudo_label(
-            view.permute(1, 2, 0).byte().cpu().numpy()[..., ::-1],  # from BGR
+            pixels[..., ::-1],
             sample.text,
             labels.pseudo[0].cpu().numpy(),
             labels.refinements[0],
