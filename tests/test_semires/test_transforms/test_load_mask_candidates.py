@@ -1,4 +1,6 @@
 from __future__ import annotations
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +57,19 @@ def test_no_candidates(root):
 def test_another_size(root):
     with pytest.raises(ValueError, match=r'\(6, 8\).*\(9, 8\).*--size 9 8'):
         load(root, dict(img_id=3, img_shape=(9, 8)))
+
+
+def test_images_turned_in_another_way(root):
+    path = Path(root, 'header.json')
+    header = json.loads(path.read_text())
+    header['generator']['ignore_orientation'] = True
+    path.write_text(json.dumps(header))
+    results = dict(img_id=3, img_shape=(6, 8))
+    assert len(load(root, results)['candidates']) == 1
+    stored = dict(results, ignore_orientation=True)
+    assert len(load(root, stored)['candidates']) == 1
+    with pytest.raises(CandidateCacheError, match='was turned as EXIF says'):
+        load(root, dict(results, ignore_orientation=False))
 
 
 def test_another_data_set(root):

@@ -6,7 +6,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 
-from ..candidates import CandidateCache
+from ..candidates import CandidateCache, CandidateCacheError
 
 
 @TRANSFORMS.register_module()
@@ -22,6 +22,7 @@ class LoadMaskCandidates(BaseTransform):
     - img_shape
     - flip (optional)
     - flip_direction (optional)
+    - ignore_orientation (optional), how the image was loaded
 
     Added Keys:
 
@@ -60,6 +61,13 @@ class LoadMaskCandidates(BaseTransform):
                 f'{self.cache.size}, the image {size}. Put LoadMaskCandidates '
                 'behind the resize, and make the cache with --size '
                 f'{size[0]} {size[1]} if that is the training size')
+        # only a cache of images that were not turned says so
+        if self.cache.header['generator'].get('ignore_orientation') and \
+                results.get('ignore_orientation') is False:
+            raise CandidateCacheError(
+                f'{self.cache.root} was made with --ignore-orientation, but '
+                'the image was turned as EXIF says: set LoadImage('
+                'ignore_orientation=True), or make the cache without it')
         candidates = self.cache.load(results['img_id'])
         if candidates is None and self.required:
             raise ValueError(
