@@ -3,7 +3,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,6 +84,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmlangseg.compat.loading import repair_checkpoint_loading
 from mmlangseg.engine import CheckpointError
+from mmlangseg.engine.innermost_datasets import innermost_datasets
 from mmlangseg.engine.launch import (build_runner, check_checkpoint_file,
                                      load_config)
 from mmlangseg.engine.model_source import open_model
@@ -139,7 +139,7 @@ def set_tta(cfg: Config) -> None:
     for key in ('tta_model', 'tta_pipeline'):
         if key not in cfg:
             raise SystemExit(f'--tta needs {key} in the config')
-    for dataset in _unwrapped(cfg.test_dataloader.dataset):
+    for dataset in innermost_datasets(cfg.test_dataloader.dataset):
         dataset.pipeline = cfg.tta_pipeline
     name = str(cfg.tta_model.get('type')).split('.')[-1]
     if name == 'SegTTAModel' and 'visual_projection' in cfg.model:
@@ -148,16 +148,6 @@ def set_tta(cfg: Config) -> None:
             'logits, but S-Seg gives probabilities: set '
             'tta_model=dict(type="ProbabilityTTAModel")')
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
-
-
-def _unwrapped(dataset: ConfigDict) -> Iterator[ConfigDict]:
-    """The data sets in wrappers such as RepeatDataset and ConcatDataset."""
-    inner = [dataset.dataset] if 'dataset' in dataset else dataset.get(
-        'datasets', [])
-    for each in inner:
-        yield from _unwrapped(each)
-    if not inner:
-        yield dataset
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from mmengine.utils import import_modules_from_strings
 from mmlangseg.compat.loading import repair_checkpoint_loading
 from mmlangseg.engine import (model_source, plain_state,
                               require_matching_checkpoint)
+from mmlangseg.engine.innermost_datasets import innermost_datasets
 from mmlangseg.text import use_pretrained_encoders, use_saved_words
 
 
@@ -113,11 +114,4 @@ def test_dataset(config: Config) -> ConfigDict:
             f'{config.filename or "the config"} has no test_dataloader, whose '
             'data set says how data are prepared: add one, or give a config '
             'that has it')
-    dataset = config.test_dataloader.dataset
-    while True:
-        if 'dataset' in dataset:  # wrapped, for example by RepeatDataset
-            dataset = dataset.dataset
-        elif 'datasets' in dataset:  # of ConcatDataset
-            dataset = dataset.datasets[0]
-        else:
-            return dataset
+    return next(innermost_datasets(config.test_dataloader.dataset))

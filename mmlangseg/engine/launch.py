@@ -16,6 +16,7 @@ from mmlangseg.cli.config_keys import read_config
 from mmlangseg.cpu.memory import keep_freed_memory
 from mmlangseg.text import use_pretrained_encoders
 from .checkpoint_check import CheckpointMatchHook
+from .innermost_datasets import innermost_datasets
 from .model_folder import CONFIG
 from .tool_runner import ToolRunner
 
@@ -215,22 +216,16 @@ def _count_sentences(cfg: Config) -> int:
     Configs give ``base_batch_size`` in sentences, which are what counts;
     MMEngine compares it with the number of samples.
     """
-    sizes = _sentences_per_sample(
-        cfg.get('train_dataloader', {}).get('dataset', {}))
+    sizes = {
+        dataset.get('expressions_per_scene', 1)
+        for dataset in innermost_datasets(
+            cfg.get('train_dataloader', {}).get('dataset', {}))
+    }
     if len(sizes) > 1:
         raise SystemExit(
             'auto_scale_lr needs the same expressions_per_scene in all of '
             f'the training data sets, they have {sorted(sizes)}')
     return sizes.pop()
-
-
-def _sentences_per_sample(dataset: dict) -> set[int]:
-    """``expressions_per_scene`` of a data set and of those it wraps."""
-    if 'dataset' in dataset:
-        return _sentences_per_sample(dataset['dataset'])
-    if 'datasets' in dataset:
-        return set().union(*map(_sentences_per_sample, dataset['datasets']))
-    return {dataset.get('expressions_per_scene', 1)}
 
 
 def _use_gloo(cfg: Config) -> None:

@@ -74,6 +74,7 @@ if __name__ == '__main__':  # help and mistakes need no libraries
 from pycocotools import mask as mask_utils
 
 from mmlangseg.apis import ImageResult, SemiRESInferencer
+from mmlangseg.cli.label_header import with_weights
 from mmlangseg.cli.sharding import exit_code
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.model_source import open_model
@@ -222,17 +223,10 @@ def write_dataset(args: argparse.Namespace, by_image: dict, images: dict,
 
 
 def read_origin(path: Path, wanted: dict) -> Any:
-    """Which model made the labels of a folder. Earlier versions did not say
-    of which weights it was, which is warned of."""
+    """Which model made the labels of a folder."""
     known = load_json(path)
-    if isinstance(known, dict) and 'sha256' in set(wanted) - set(known):
-        print(
-            f'warning: {path} does not say of which weights the labels are, '
-            'so that this is not checked',
-            file=sys.stderr,
-            flush=True)
-        known = dict(known, sha256=wanted['sha256'])
-    return known
+    return with_weights(path, known, wanted) if isinstance(known,
+                                                           dict) else known
 
 
 def main() -> None:

@@ -85,6 +85,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmlangseg.apis import SemanticResult, SSegInferencer
+from mmlangseg.cli.label_header import with_weights
 from mmlangseg.cli.sharding import exit_code
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.model_source import open_model
@@ -213,13 +214,7 @@ class LabelWriter:
             if not isinstance(old, dict):
                 raise ValueError(f'{path} is not the header of label maps. '
                                  'Delete the folder, or name another one')
-            if 'sha256' in set(header) - set(old):  # of an earlier version
-                print(
-                    f'warning: {path} does not say of which weights the '
-                    'labels are, so that this is not checked',
-                    file=sys.stderr,
-                    flush=True)
-                old = dict(old, sha256=header['sha256'])
+            old = with_weights(path, old, header)
             differing = [k for k in header if header[k] != old.get(k)]
             if differing:
                 raise ValueError(
