@@ -45,10 +45,14 @@ def admit_onedl() -> None:
 def find_onedl_configs() -> None:
     """Let ``mmseg::`` in a config mean OneDL's MMSegmentation where that is
     installed and the original is not."""
-    if not _version('mmsegmentation') and _version('onedl-mmsegmentation'):
+    if _version('mmsegmentation') or not _version('onedl-mmsegmentation'):
+        return
+    try:
         utils = importlib.import_module('mmengine.config.utils')
-        # the name of the module, which is found without metadata
-        utils.MODULE2PACKAGE['mmseg'] = 'mmseg'
+    except ImportError:  # the version of mmlangseg can be had without it
+        return
+    # the name of the module, which is found without metadata
+    utils.MODULE2PACKAGE['mmseg'] = 'mmseg'
 
 
 class _Mmdet3dFinder(MetaPathFinder):
