@@ -7,6 +7,8 @@ import pytest
 import tiny_public
 import tiny_sam
 import torch
+import transformers
+from mmengine.utils import digit_version
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from tiny_sam import picture
@@ -189,6 +191,11 @@ def folder(tmp_path_factory) -> str:
     return str(folder)
 
 
+needs_crops = pytest.mark.skipif(
+    digit_version(transformers.__version__) < digit_version('5.21.0'),
+    reason='transformers before 5.21 cannot search crops')
+
+
 class TestHuggingFace:
 
     def test_masks(self, folder):
@@ -235,6 +242,7 @@ class TestHuggingFace:
                 room.CandidateCacheError, match='field "generator".*sha256'):
             create()
 
+    @needs_crops
     def test_layers_of_crops(self, folder):
         """Each layer has its own grid of prompts over each of its crops."""
         source = room.HuggingFaceSAM(
@@ -251,6 +259,7 @@ class TestHuggingFace:
         # SAM pads the image: 48 x 64 pixels are all the network's rows to 48
         assert torch.cat(points)[:16].amax(0).tolist() == [56., 42.]
 
+    @needs_crops
     def test_same_factor_as_transformers(self, folder):
         """With one grid for all layers nothing changes."""
         from transformers import pipeline
@@ -347,6 +356,13 @@ class TestHuggingFace:
                             refuse)
         with pytest.raises(ImportError, match='pip install torchvision'):
             room.HuggingFaceSAM(folder)
+
+    def test_crops_need_a_new_transformers(self, folder, monkeypatch):
+        """Others end with a ValueError on batch sizes, at the first image."""
+        monkeypatch.setattr(transformers, '__version__', '5.20.2')
+        with pytest.raises(ValueError, match='transformers 5.20.2 .* 5.21'):
+            room.HuggingFaceSAM(folder, crops_n_layers=1)
+        room.HuggingFaceSAM(folder)
 
     def test_bad_settings(self, folder):
         with pytest.raises(ValueError, match='factor=3 leaves no point of 8'):

@@ -185,5 +185,6 @@ def test_through_the_pipeline_and_pictures(tmp_path):
         sample,
         draw_pred=False,
         with_labels=False)
-    drawn = visualizer.get_image()[0, ::2].tolist()
+    # Matplotlib 3.10, the last for Python 3.10, draws a column further right
+    drawn = visualizer.get_image()[0, 1::2].tolist()
     assert drawn == [palette[255], [0, 0, 0], palette[299], palette[256]]

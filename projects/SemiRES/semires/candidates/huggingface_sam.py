@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from mmcv.ops import nms
+from mmengine.utils import digit_version
 from PIL import Image
 from pycocotools import mask as mask_utils
 
@@ -34,11 +35,16 @@ class HuggingFaceSAM(CandidateSource):
         stability_score_offset: By how much the cutoff is changed for that.
         mask_threshold: The cutoff, in logits.
         crops_n_layers: If > 0, crops of the image are searched too; layer i
-            has 2^i crops per side.
+            has 2^i crops per side. Needs transformers 5.21, which is for
+            Python 3.11; before, its pipeline gives all crops the prompts of
+            one and ends with an error.
         crops_nms_thresh: Box IoU of duplicates.
         crop_overlap_ratio: Overlap of the crops of the first layer.
         crop_n_points_downscale_factor: Layer i has ``points_per_crop``
             divided by this to the power of i.
+
+    Raises:
+        ValueError: The installed transformers cannot search crops.
     """
 
     def __init__(self,
@@ -57,6 +63,8 @@ class HuggingFaceSAM(CandidateSource):
                  crop_n_points_downscale_factor: int = 1) -> None:
         points_per_layer(points_per_crop, crop_n_points_downscale_factor,
                          crops_n_layers)
+        if crops_n_layers:
+            _require_crops()
         settings = dict(
             points_per_crop=points_per_crop,
             pred_iou_thresh=pred_iou_thresh,
@@ -80,6 +88,14 @@ class HuggingFaceSAM(CandidateSource):
         found = self._pipeline(Image.fromarray(image), **self._settings)
         for runs, score in zip(found['rle_mask'], found['scores'].tolist()):
             yield mask_utils.frPyObjects(runs, *runs['size']), score
+
+
+def _require_crops() -> None:
+    from transformers import __version__ as installed
+    if digit_version(installed) < digit_version('5.21.0'):
+        raise ValueError(
+            f'transformers {installed} cannot search crops of an image: '
+            'install 5.21 or later, or leave out crops_n_layers')
 
 
 def _build_pipeline(model: str, revision: str | None, device: str):
