@@ -282,6 +282,18 @@ def test_bad_input(inferencer):
         LESSInferencer(config, None, device='cpu')(make_points(), 'red')
 
 
+@pytest.mark.parametrize('step', [
+    dict(type='PointShuffle'),
+    dict(type='PointSample', num_points=60),
+])
+def test_points_in_another_order(step):
+    """As many points as before, but masks would be of others."""
+    config = make_config()
+    config.test_dataloader.dataset.dataset.pipeline.insert(3, step)
+    with pytest.raises(ValueError, match='changed the order of the points'):
+        LESSInferencer(config, None, device='cpu')(make_points(), 'red')
+
+
 def test_checkpoints(tmp_path, inferencer):
     path = save_checkpoint(tmp_path / 'a.pth', inferencer.model)
     loaded = LESSInferencer(make_config(), path, device='cpu')
