@@ -177,9 +177,10 @@ def test_other_thresholds(less):
 def test_raw_sentence_if_trained_on_it():
     inferencer = LESSInferencer(
         make_config(text='description'), None, device='cpu')
-    inferencer(make_points(), 'The RED box.')
+    inferencer(make_points(), ['The RED box.', ' The RED box.\n'])
     (_, samples), = inferencer.model.batches
-    assert samples[0].expressions[0]['text'] == 'The RED box.'
+    assert [each['text']
+            for each in samples[0].expressions] == ['The RED box.'] * 2
 
 
 def test_files(tmp_path, inferencer):

@@ -70,8 +70,9 @@ class OpenScan:
         return results
 
     def _expression(self, index: int, text: str) -> dict:
-        # in training the model read ScanRefer's tokens
-        fed = ' '.join(split_words(text)) if self._tokenized else text
+        # in training the model read ScanRefer's tokens, or no blanks around
+        # the sentence, of which RoBERTa makes other tokens
+        fed = ' '.join(split_words(text)) if self._tokenized else text.strip()
         return dict(
             text=fed,
             description=text,
