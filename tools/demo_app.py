@@ -50,6 +50,11 @@ def parse_args() -> argparse.Namespace:
         metavar='DIR',
         help='folder of scans that the page offers; with --scan')
     parser.add_argument(
+        '--no-center',
+        action='store_true',
+        help='leave scans where they are, as tools/infer.py --no-center does; '
+        'with --scan')
+    parser.add_argument(
         '--host',
         default='127.0.0.1',
         help='address to listen at, 0.0.0.0 for all; default %(default)s, '
@@ -98,6 +103,8 @@ def find_problems(args: argparse.Namespace) -> list[str]:
                 'pip install -r requirements/app.txt, or `make app`')
     if args.scans is not None and not args.scan:
         problems.append('--scans needs --scan')
+    if args.no_center and not args.scan:
+        problems.append('--no-center needs --scan')
     if args.scans is not None and not Path(args.scans).is_dir():
         problems.append(f'--scans: {args.scans} is no folder')
     if args.max_upload_mb is not None and not 0 < args.max_upload_mb < 1e6:
@@ -145,10 +152,12 @@ def load(args: argparse.Namespace) -> dict[str, object]:
     for option, kind in kinds.items():
         if getattr(args, option):
             config, checkpoint = getattr(args, option)
+            options = dict(center=False) if args.no_center and \
+                option == 'scan' else {}
             print(f'loading {config}', flush=True)
             try:
                 models[option] = getattr(apis, kind)(config, checkpoint or ...,
-                                                     args.device)
+                                                     args.device, **options)
             except (ImportError, OSError, ValueError, RuntimeError) as error:
                 sys.exit(f'error: --{option}: {error}')
     return models

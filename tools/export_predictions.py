@@ -59,7 +59,7 @@ from mmlangseg.cli.console import hold_warnings
 if __name__ == '__main__':  # before the libraries warn on import
     hold_warnings()
 
-from mmlangseg.evaluation import (RowIndex, image_code, point_indices,
+from mmlangseg.evaluation import (RowIndex, id_text, image_code, point_indices,
                                   read_predictions)
 from mmlangseg.io.files import atomic_path, write_json, write_text
 from mmlangseg.less.visualization import write_glb, write_ply
@@ -149,7 +149,7 @@ def write_scans(args: argparse.Namespace) -> int:
     scene, written = None, set()
     points: Any = None
     for prediction in read_predictions(args.predictions):
-        name = str(prediction.ids.get('scene_id'))
+        name = id_text(prediction.ids.get('scene_id'))
         if name not in infos:
             raise ValueError(f'{prediction.where}: scene {name!r} is not in '
                              f'{root / args.info_file}')
@@ -159,7 +159,7 @@ def write_scans(args: argparse.Namespace) -> int:
         mask = np.zeros(len(points), bool)
         mask[point_indices(prediction, len(points))] = True
         ids = [
-            scan_files.check_scene_id(str(prediction.ids[key]))
+            scan_files.check_scene_id(id_text(prediction.ids[key]))
             for key in ('object_id', 'ann_id') if key in prediction.ids
         ]
         path = Path(args.out) / f'{"_".join([name, *ids])}.{args.form}'

@@ -104,7 +104,7 @@ def set_out_file(cfg: Config, path: str) -> None:
     if isinstance(evaluator, dict) and 'metrics' in evaluator:
         evaluator = evaluator['metrics']
     entries = [evaluator] if isinstance(evaluator, dict) else evaluator
-    found = [entry for entry in entries if _writes_records(entry.type)]
+    found = [e for e in entries if _name(e.type) in RECORDING_METRICS]
     if not found:
         raise SystemExit(f'--out needs one of {", ".join(RECORDING_METRICS)} '
                          'in test_evaluator, but it has '
@@ -114,9 +114,19 @@ def set_out_file(cfg: Config, path: str) -> None:
         entry.out_file = path if index == 0 else f'{stem}_{index}{suffix}'
 
 
-def _writes_records(kind: str | type) -> bool:
+def _name(kind: str | type) -> str:
     name = kind if isinstance(kind, str) else kind.__name__
-    return name.split('.')[-1] in RECORDING_METRICS
+    return name.split('.')[-1]
+
+
+def drop_averaging(cfg: Config) -> None:
+    """Leave out MMEngine's EMAHook: the weights of a checkpoint are averaged
+    already, and of weights alone, as in a model folder, it raises a KeyError.
+    """
+    cfg.custom_hooks = [
+        hook for hook in cfg.get('custom_hooks') or []
+        if _name(hook.get('type', '')) != 'EMAHook'
+    ]
 
 
 def set_visualization(cfg: Config, args: argparse.Namespace) -> None:
@@ -141,7 +151,7 @@ def set_tta(cfg: Config) -> None:
             raise SystemExit(f'--tta needs {key} in the config')
     for dataset in innermost_datasets(cfg.test_dataloader.dataset):
         dataset.pipeline = cfg.tta_pipeline
-    name = str(cfg.tta_model.get('type')).split('.')[-1]
+    name = _name(cfg.tta_model.get('type', ''))
     if name == 'SegTTAModel' and 'visual_projection' in cfg.model:
         raise SystemExit(
             '--tta: tta_model=dict(type="SegTTAModel") takes a softmax of '
@@ -163,10 +173,11 @@ def main() -> None:
     cfg = load_config(cfg, work_dir=args.work_dir, launcher=args.launcher)
     cfg.load_from = checkpoint
     cfg.resume = False
+    drop_averaging(cfg)
     if checkpoint is not None:
         use_saved_words(cfg.model, checkpoint)
         cfg.custom_hooks = [
-            *cfg.get('custom_hooks', []),
+            *cfg.custom_hooks,
             dict(type='CheckpointMatchHook')
         ]
     if args.out is not None:

@@ -89,7 +89,8 @@ def check_checkpoint(parser: argparse.ArgumentParser, option: str,
     with open(path, encoding='utf-8', errors='replace') as file:
         named = file.read(4096).strip()
     beside = os.path.join(os.path.dirname(path), os.path.basename(named))
-    for found in (named, beside):  # the folder of the run may have moved
+    # of a folder that was moved or copied it names that in the old one
+    for found in (beside, named):
         if os.path.isfile(found):
             return found
     parser.error(f'{option} {path} names {named}, which does not exist')

@@ -19,6 +19,7 @@ threads (2.3.8, the newest release in November 2026, is affected).
 """
 
 from __future__ import annotations
+import copy
 import functools
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -65,13 +66,11 @@ def _natively(conv_forward):
 
     @functools.wraps(conv_forward)
     def forward(layer, training, x, *args, **kwargs):
-        algo = layer.algo
-        if not x.features.is_cuda:
+        if not x.features.is_cuda and layer.algo != ConvAlgo.Native:
+            # a copy that shares the weights: threads share the layer
+            layer = copy.copy(layer)
             layer.algo = ConvAlgo.Native
-        try:
-            return conv_forward(layer, training, x, *args, **kwargs)
-        finally:
-            layer.algo = algo
+        return conv_forward(layer, training, x, *args, **kwargs)
 
     return forward
 

@@ -44,14 +44,14 @@ class RowIndex:
         self._rows: dict[tuple[str, ...], dict[str, int]] = {}
         extras = extras if extra_name else [''] * len(keys)
         for row, (key, extra) in enumerate(zip(keys, extras)):
-            group = self._rows.setdefault(tuple(map(_text, key)), {})
-            if _text(extra) in group:
+            group = self._rows.setdefault(tuple(map(id_text, key)), {})
+            first = group.setdefault(id_text(extra), row)
+            if first != row:
                 raise PredictionError(
-                    f'{source}: rows {group[_text(extra)]} and {row} have the '
+                    f'{source}: rows {first} and {row} have the '
                     f'same {self._describe(key, extra)}, so that a '
                     'prediction cannot be told to be of one of them. Number '
                     'them anew')
-            group[_text(extra)] = row
         self._seen = bytearray(len(keys))
 
     def take(self, ids: Mapping[str, Any], where: str) -> int:
@@ -70,7 +70,7 @@ class RowIndex:
             raise PredictionError(
                 f'{where}: it has no "{absent[0]}". A prediction is told by '
                 f'{" and ".join(self.names)}')
-        key = tuple(_text(ids[name]) for name in self.names)
+        key = tuple(id_text(ids[name]) for name in self.names)
         group = self._rows.get(key)
         if group is None:
             raise PredictionError(
@@ -111,22 +111,23 @@ class RowIndex:
             raise PredictionError(
                 f'{where}: {self._describe(key)} is that of {len(group)} '
                 f'annotations: add "{self.extra_name}"')
-        if _text(extra) not in group:
+        if id_text(extra) not in group:
             raise PredictionError(
                 f'{where}: {self._describe(key, extra)} is not in '
                 f'{self.source}, where "{self.extra_name}" is '
                 f'{", ".join(sorted(group)[:_SHOWN])}. Are these the '
                 'predictions of another data set?')
-        return group[_text(extra)]
+        return group[id_text(extra)]
 
     def _describe(self, key: Sequence[Any], extra: Any = '') -> str:
-        parts = [f'{n} {_text(v)[:60]}' for n, v in zip(self.names, key)]
-        if self.extra_name and _text(extra):
-            parts.append(f'{self.extra_name} {_text(extra)[:60]}')
+        parts = [f'{n} {id_text(v)[:60]}' for n, v in zip(self.names, key)]
+        if self.extra_name and id_text(extra):
+            parts.append(f'{self.extra_name} {id_text(extra)[:60]}')
         return ', '.join(parts)
 
 
-def _text(value: Any) -> str:
+def id_text(value: Any) -> str:
+    """An id as text, the same however it is written: 7, 7.0, "7", b"7"."""
     if type(value) is str:
         return value.strip()
     if isinstance(value, bytes):

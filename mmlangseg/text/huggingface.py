@@ -26,9 +26,9 @@ class HuggingFaceTextEncoder(BaseModule):
     The sentence is what the model says, if it is one of sentence-transformers
     (``modules.json``), for example the mean of all tokens of MiniLM. Of
     others it is the first token, or the last one where the encoder reads from
-    left to right, as CLIP's and GPT do. All but the first are the words
-    (the closing token included, as in the released LESS code). Weights are
-    kept in float32, whatever they are stored in.
+    left to right, as CLIP's and GPT do. All but the opening one are the words
+    (the closing token included, as in the released LESS code); GPT has no
+    such tokens. Weights are kept in float32, whatever they are stored in.
 
     Args:
         pretrained (str, optional): Name on the hub or directory of the
@@ -104,6 +104,7 @@ class HuggingFaceTextEncoder(BaseModule):
         self.pretrained = pretrained
         self.tokenizer_name = tokenizer or pretrained
         self._tokenizer = None
+        self._first_word = 1  # token behind the opening one
         self.out_channels = hf_config.hidden_size
         self.max_length = max_length or self._positions(hf_config)
         self.truncation = truncation
@@ -188,7 +189,9 @@ class HuggingFaceTextEncoder(BaseModule):
         with naming_the_model(name, 'the tokenizer'):
             tokenizer = AutoTokenizer.from_pretrained(
                 name, padding_side='right')
-            tokenizer(['a'])  # some damage is met by the first sentence only
+            # some damage is met by the first sentence only
+            marked, = tokenizer(['a'])['input_ids']
+            plain, = tokenizer(['a'], add_special_tokens=False)['input_ids']
         # transformers makes one without words if there is no file of them
         if len(tokenizer) <= len(tokenizer.all_special_tokens):
             raise ValueError(
@@ -208,6 +211,7 @@ class HuggingFaceTextEncoder(BaseModule):
                 f'{config.pad_token_id} (pad_token_id in config.json): they '
                 'are of different models; set `tokenizer` to that of the '
                 'encoder')
+        self._first_word = int(marked[:1] != plain[:1])
         return tokenizer
 
     def unknown_words(self, text: str) -> list[str]:
@@ -266,17 +270,25 @@ class HuggingFaceTextEncoder(BaseModule):
                 'config.json): they are of different models; set `tokenizer` '
                 'to that of the encoder')
         device = next(self.encoder.parameters()).device
-        return self.encode(ids.to(device), mask.to(device))
+        return self.encode(ids.to(device), mask.to(device), self._first_word)
 
-    def encode(self, input_ids: Tensor,
-               attention_mask: Tensor) -> TextFeatures:
-        """Encode token ids (S, L + 1) with mask (S, L + 1)."""
+    def encode(self,
+               input_ids: Tensor,
+               attention_mask: Tensor,
+               first_word: int = 1) -> TextFeatures:
+        """Encode token ids (S, F + L) with mask (S, F + L).
+
+        Args:
+            input_ids (Tensor): Of S sentences.
+            attention_mask (Tensor): 1 for tokens, 0 for padding.
+            first_word (int): F, tokens in front of the words.
+        """
         with torch.set_grad_enabled(torch.is_grad_enabled()
                                     and not self.frozen):
             hidden = self.encoder(
                 input_ids=input_ids,
                 attention_mask=attention_mask).last_hidden_state
         return TextFeatures(
-            words=hidden[:, 1:],
-            word_mask=attention_mask[:, 1:].bool(),
+            words=hidden[:, first_word:],
+            word_mask=attention_mask[:, first_word:].bool(),
             sentence=pool_tokens(hidden, attention_mask, self.pooling))

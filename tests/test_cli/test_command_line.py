@@ -26,6 +26,14 @@ def test_last_checkpoint_names_the_weights(parser, tmp_path, capsys):
     assert check_checkpoint(parser, 'checkpoint', str(last)) == str(weights)
     last.write_text('/where/it/was/epoch_3.pth')  # the run has moved
     assert check_checkpoint(parser, 'checkpoint', str(last)) == str(weights)
+    # the run was copied, and the other one has gone on
+    other = tmp_path / 'other' / 'epoch_3.pth'
+    other.parent.mkdir()
+    other.touch()
+    last.write_text(str(other))
+    assert check_checkpoint(parser, 'checkpoint', str(last)) == str(weights)
+    weights.unlink()  # of CheckpointHook(out_dir=...)
+    assert check_checkpoint(parser, 'checkpoint', str(last)) == str(other)
 
 
 def test_checkpoint_is_taken_as_it_is(parser, tmp_path, capsys):

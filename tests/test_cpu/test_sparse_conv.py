@@ -1,5 +1,6 @@
 """The repair of spconv on the CPU, against dense convolutions."""
 from __future__ import annotations
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -258,3 +259,28 @@ def test_layers_made_for_cuda_work_on_the_cpu(voxels):
         outputs.append((out.features, features.grad))
         assert [layer.algo for layer in layers] == [algo] * 3
     torch.testing.assert_close(*outputs)
+
+
+def test_threads_share_layers_made_for_cuda():
+    """One that ends does not give the other the algorithm of CUDA."""
+    from spconv.core import ConvAlgo
+    second_is_in = threading.Event()
+
+    def conv_forward(layer, training, x):
+        if threading.current_thread() is first:
+            second_is_in.wait(10)
+        else:
+            second_is_in.set()
+            first.join(10)
+            found.append(layer.algo)
+
+    forward = sparse_conv._natively(conv_forward)
+    layer = spconv.SubMConv3d(IN, OUT, 3, bias=False)
+    layer.algo = ConvAlgo.MaskImplicitGemm
+    x = SimpleNamespace(features=torch.zeros(1))
+    found: list = []
+    first = threading.Thread(target=forward, args=(layer, False, x))
+    first.start()
+    forward(layer, False, x)
+    assert found == [ConvAlgo.Native]
+    assert layer.algo == ConvAlgo.MaskImplicitGemm

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
-from text_folder import SETTINGS, write_text_folder
+from text_folder import SETTINGS, WORDS, write_text_folder
 from transformers import RobertaModel
 
 import mmlangseg.text  # noqa: F401  (registers the encoders)
@@ -253,3 +253,21 @@ def test_tokenizer_that_panics_at_its_first_sentence(folder, tmp_path):
     encoder = build(pretrained=str(tmp_path / 'model'))
     with pytest.raises(ValueError, match='model: the tokenizer is damaged'):
         encoder(['the chair'])
+
+
+def test_tokenizer_without_an_opening_token(folder, tmp_path):
+    """The first word was left out, and a sentence of one word had none, of
+    which attention makes NaN."""
+    shutil.copytree(folder, tmp_path / 'model')
+    path = tmp_path / 'model' / 'tokenizer.json'
+    content = json.loads(path.read_text())
+    content['post_processor'] = None
+    path.write_text(json.dumps(content))
+    encoder = build(pretrained=str(tmp_path / 'model')).eval()
+    features = encoder(['lamp', 'the red lamp'])
+    assert features.word_mask.tolist() == [[True, False, False], [True] * 3]
+    ids = torch.tensor([[WORDS.index(w) + 4 for w in 'the red lamp'.split()]])
+    reference = RobertaModel.from_pretrained(folder).eval()
+    with torch.no_grad():
+        hidden = reference(ids).last_hidden_state
+    torch.testing.assert_close(features.words[1], hidden[0])

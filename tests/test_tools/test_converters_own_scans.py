@@ -409,6 +409,41 @@ def test_wrong_label_files(own_scans, source, capsys, content, message):
     assert message in capsys.readouterr().err
 
 
+def test_invalid_points_of_other_formats(own_scans, source, capsys):
+    """--drop-invalid, which they did not heed: depth cameras write NaN."""
+    (source / 'a.ply').unlink()
+    rows = [f'0 0 {i / 1000} {i % 256} 1 2' for i in range(3000)]
+    rows[7] = 'nan nan nan 0 0 0'
+    (source / 'a.pcd'
+     ).write_text('FIELDS x y z r g b\nSIZE 4 4 4 1 1 1\nTYPE F F F U U U\n'
+                  'POINTS 3000\nDATA ascii\n' + '\n'.join(rows))
+    labels = np.arange(3000) % 5
+    labels[7] = -1
+    np.save(source / 'a.labels.npy', labels)
+    assert 'a.pcd: 1 of 3000 points have NaN' in fails(own_scans, source,
+                                                       capsys)
+    status, out = run(own_scans, source, '--drop-invalid')
+    assert status == 0
+    points_file, labels_file, _ = scan_files.scan_paths(out, 'a')
+    points = scan_files.read_points(points_file)
+    kept = np.delete(np.arange(3000), 7)
+    assert points[:, 3].tolist() == (kept % 256).tolist()
+    found = scan_files.read_instances(labels_file, 2999)
+    expected = np.where(kept % 5 > 0, kept % 5 + 1, 0)
+    assert found.tolist() == expected.tolist()
+
+
+def test_missing_colors_of_other_formats(own_scans, source, capsys):
+    (source / 'a.ply').unlink()
+    rows = [f'v 0 0 {i / 1000}' for i in range(3000)]
+    (source / 'a.obj').write_text('\n'.join(rows))
+    np.save(source / 'a.labels.npy', np.arange(3000) % 5)
+    assert 'a.obj has no colors; add' in fails(own_scans, source, capsys)
+    status, out = run(own_scans, source, '--grey')
+    points = scan_files.read_points(scan_files.scan_paths(out, 'a')[0])
+    assert status == 0 and (points[:, 3:] == 127.5).all()
+
+
 def test_two_files_of_a_scene(own_scans, source, capsys):
     (source / 'a.obj').write_text('v 0 0 0')
     assert run(own_scans, source)[0] == 1

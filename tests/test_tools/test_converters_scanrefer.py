@@ -152,6 +152,19 @@ def test_nr3d(scanrefer, root, capsys):
     assert written[0]['ann_id'] == '17'
 
 
+def test_ids_that_count_from_zero(scanrefer, root):
+    """Numbers of JSON: 0 is an id, which was replaced by the row's number."""
+    other = nr3d_row('the chair', 'scene0700_00-chair-2-4-0')  # not in root
+    rows = [other] + [
+        nr3d_row('the chair', 'scene0000_00-chair-2-1-3', **ids)
+        for ids in (dict(ann_id=0), dict(ann_id=1), dict(assignmentid=0),
+                    dict(ann_id='', assignmentid=None))
+    ]
+    status, written = convert(scanrefer, root, rows, 'nr3d.json')
+    assert status == 0
+    assert [row['ann_id'] for row in written] == ['0', '1', '0', '4']
+
+
 def test_sr3d(scanrefer, root):
     row = dict(
         scan_id='scene0000_00',

@@ -66,6 +66,7 @@ def test_all_problems_are_said_at_once(refusal, monkeypatch, tmp_path):
 @pytest.mark.parametrize('args, message', [
     ([], 'give a model: --scan, --refer or --classes'),
     (['--classes', TOOLS, '--scans', TOOLS], '--scans needs --scan'),
+    (['--classes', TOOLS, '--no-center'], '--no-center needs --scan'),
     (['--classes', TOOLS, '--port', '65536'],
      '--port: 65536 is not from 1 to 65535'),
     (['--classes', TOOLS, '--scan', TOOLS, '--port', '65535'],
@@ -112,6 +113,8 @@ def arguments(**given) -> Namespace:
         refer=None,
         classes=None,
         scans=None,
+        no_center=False,
+        device='cpu',
         host='127.0.0.1',
         port=7000,
         max_upload_mb=None)
@@ -162,9 +165,29 @@ def test_a_page_that_fails_stops_the_other(demo_app, pages, monkeypatch):
 def test_a_model_of_another_kind(demo_app, tmp_path):
     config = tmp_path / 'room.py'
     config.write_text("default_scope = 'mmdet3d'\nmodel = dict(type='LESS')")
-    args = arguments(refer=(str(config), str(config)), device='cpu')
+    args = arguments(refer=(str(config), str(config)))
     with pytest.raises(SystemExit, match="^error: --refer: .*'mmdet3d'"):
         demo_app.load(args)
+
+
+@pytest.mark.parametrize('no_center', [False, True])
+def test_frame_of_scans(demo_app, monkeypatch, no_center):
+    """That of tools/infer.py with the same option."""
+    from mmlangseg import apis
+    made = {}
+
+    def less(config, checkpoint, device, center=True):
+        made['scan'] = config, checkpoint, device, center
+
+    def semires(config, checkpoint, device):
+        made['refer'] = config, checkpoint, device
+
+    monkeypatch.setattr(apis, 'LESSInferencer', less, raising=False)
+    monkeypatch.setattr(apis, 'SemiRESInferencer', semires, raising=False)
+    demo_app.load(
+        arguments(scan=('a', None), refer=('b', 'b.pth'), no_center=no_center))
+    assert made == dict(
+        scan=('a', ..., 'cpu', not no_center), refer=('b', 'b.pth', 'cpu'))
 
 
 @pytest.mark.parametrize('host, loopback', [('127.0.0.1', True),

@@ -97,6 +97,23 @@ def test_scans(tool, tmp_path, form):
             assert np.array_equal(vertices['referred'], mask)
 
 
+def test_ids_as_numpy_has_them(tool, tmp_path):
+    """Bytes and floats are the ids that they are to the evaluation."""
+    scan_data.write_scans(tmp_path, 1)
+    path = tmp_path / 'p.npz'
+    np.savez(
+        path,
+        scene_id=np.array([b'scene0000_00'] * 2),
+        ann_id=np.array([0., 12.]),
+        indices=np.arange(4),
+        offsets=[0, 2, 4])
+    args = ['--data-root', str(tmp_path), '--info-file', 'infos_train.pkl']
+    assert tool.main(['ply', str(path), str(tmp_path / 'out'), *args]) == 0
+    assert sorted(each.name for each in (tmp_path / 'out').iterdir()) == [
+        'scene0000_00_0.ply', 'scene0000_00_12.ply'
+    ]
+
+
 def test_errors(tool, images, tmp_path, capsys):
     path, options, *_ = images
     out = str(tmp_path / 'out')

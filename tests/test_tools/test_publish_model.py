@@ -43,6 +43,20 @@ def test_test_and_infer(run, tmp_path, monkeypatch, capsys):
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_averaged_weights(run, tmp_path, monkeypatch):
+    """EMAHook looks for what weights alone do not have."""
+    monkeypatch.chdir(tmp_path)
+    keep_config_unformatted(monkeypatch)
+    config = tmp_path / 'averaged.py'
+    config.write_text(f"_base_ = ['{run / 'tiny.py'}']\n"
+                      "custom_hooks = [dict(type='EMAHook')]\n")
+    call('publish_model.py', config, run / 'best.pth', 'mine')
+    call('test.py', config, run / 'best.pth', '--out', 'a.json')
+    call('test.py', 'mine', '--out', 'b.json')
+    written = [json.loads(Path(f'{name}.json').read_text()) for name in 'ab']
+    assert written[0]['records'] and written[0] == written[1]
+
+
 def test_bad_input(run, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     config, checkpoint = run / 'tiny.py', run / 'best.pth'

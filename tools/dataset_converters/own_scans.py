@@ -22,7 +22,7 @@ Coordinates are inputs of the network. Each scan is moved to where inference
 moves a scan, too: the middle of its box to x = y = 0, the floor (a low
 percentile of z) to z = 0. ``offsets.json`` holds what was subtracted from the
 meters of each scan. ``--no-center`` leaves the scans where they are; give it
-to tools/infer.py as well.
+to tools/infer.py and tools/demo_app.py as well.
 
 All faults are listed at the end; until they are gone neither infos nor
 annotations are written.
@@ -209,7 +209,8 @@ def old_offsets(out: Path, known: list[str]) -> dict[str, list[float]]:
 def describe_frame(offsets: dict[str, list[float]], center: bool) -> str:
     """A line about where the converted scans are."""
     if not center:
-        return 'frame: that of the files; pass --no-center to tools/infer.py'
+        return ('frame: that of the files; pass --no-center to tools/infer.py '
+                'and tools/demo_app.py')
     farthest = np.abs(list(offsets.values())).max(0)
     return ('frame: middle of each scan at x = y = 0, floor at z = 0; moved '
             'by up to {:.2f}, {:.2f}, {:.2f} m, see offsets.json'.format(

@@ -65,12 +65,13 @@ def _clean_row(item: dict[str, Any], index: int) -> dict:
     description = _text(item, 'description', 'utterance', default='')
     token = _tokens(item.get('token') or item.get('tokens'))
     token = token or split_words(description)
+    ids = [item.get('ann_id'), item.get('assignmentid'), index]
     return dict(
         scene_id=_text(item, 'scene_id', 'scan_id'),
         object_id=item.get('object_id', item.get('target_id')),
         object_name=_text(item, 'object_name', 'instance_type',
                           default='').replace(' ', '_'),
-        ann_id=str(item.get('ann_id') or item.get('assignmentid') or index),
+        ann_id=str(next(i for i in ids if i not in (None, ''))),
         description=description,
         token=token,
         groups=[*_hardness(item), _VIEWS[_depends_on_view(item, token)]])

@@ -177,9 +177,10 @@ def test_other_thresholds(less):
 def test_raw_sentence_if_trained_on_it():
     inferencer = LESSInferencer(
         make_config(text='description'), None, device='cpu')
-    inferencer(make_points(), 'The RED box.')
+    inferencer(make_points(), ['The RED box.', ' The RED box.\n'])
     (_, samples), = inferencer.model.batches
-    assert samples[0].expressions[0]['text'] == 'The RED box.'
+    assert [each['text']
+            for each in samples[0].expressions] == ['The RED box.'] * 2
 
 
 def test_files(tmp_path, inferencer):
@@ -279,6 +280,18 @@ def test_bad_input(inferencer):
     pipeline = config.test_dataloader.dataset.dataset.pipeline
     pipeline.insert(3, dict(type='PointSample', num_points=10))
     with pytest.raises(ValueError, match='10 of 60 points'):
+        LESSInferencer(config, None, device='cpu')(make_points(), 'red')
+
+
+@pytest.mark.parametrize('step', [
+    dict(type='PointShuffle'),
+    dict(type='PointSample', num_points=60),
+])
+def test_points_in_another_order(step):
+    """As many points as before, but masks would be of others."""
+    config = make_config()
+    config.test_dataloader.dataset.dataset.pipeline.insert(3, step)
+    with pytest.raises(ValueError, match='changed the order of the points'):
         LESSInferencer(config, None, device='cpu')(make_points(), 'red')
 
 

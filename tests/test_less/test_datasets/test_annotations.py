@@ -101,3 +101,12 @@ def test_write_and_read(tmp_path):
     assert metainfo == dict(dataset='x') and read == rows
     raw = json.loads(path.read_text())['data_list']
     assert [row['object_id'] for row in raw] == ['1', '']
+
+
+def test_words_of_mirrored_sentences(tmp_path):
+    """A GRU would learn the vector of all unknown words as "rightmost"."""
+    text = 'the leftmost cup , left of the pot .'
+    row = annotations.clean_row(make_row('s', 1, token=text.split()))
+    annotations.write_annotations(tmp_path / 'a.json', {}, [row])
+    words = (tmp_path / 'a.words.txt').read_text().split()
+    assert words == sorted({*text.split(), 'right', 'rightmost'})

@@ -171,6 +171,9 @@ def test_top1_takes_the_heaviest_mask(tmp_path):
     masks, weights = seen
     for e in range(2):
         assert torch.equal(logits[e], masks[e, weights[e].argmax()])
+    # in training all of them are weighed, or most would learn nothing
+    mixed = model.train()._aggregate(masks, weights)
+    torch.testing.assert_close(mixed, (weights.unsqueeze(-1) * masks).sum(1))
 
 
 def test_checkpoint_round_trip(tmp_path):

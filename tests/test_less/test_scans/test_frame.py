@@ -45,6 +45,13 @@ def test_floor_in_spite_of_stray_points():
     assert place_scan('a', xyz)[1][2] == pytest.approx(1.4)
 
 
+def test_floor_is_the_first_percentile():
+    """As of the scans that models were trained on."""
+    xyz = make_xyz()
+    xyz[:, 2] = np.linspace(0, 2, len(xyz))
+    assert place_scan('a', xyz)[1][2] == pytest.approx(0.02)
+
+
 def test_center_in_spite_of_a_stray_point():
     """Such as one that is seen through a window."""
     xyz = make_xyz()

@@ -326,3 +326,40 @@ def test_text_is_read_as_plyfile_does(tmp_path, newline):
         path.write_text(newline.join(lines), newline='')
         with pytest.raises(ValueError, match='a.ply is truncated, .*damaged'):
             read_ply(path)
+
+
+@pytest.mark.parametrize('before', [False, True])
+def test_text_with_faces_is_not_taken_modulo(tmp_path, before):
+    """Of 70000 as ushort plyfile makes 4464, the label of another object."""
+    rows = np.zeros(3, [('x', 'f4'), ('y', 'f4'), ('z', 'f4'),
+                        ('label', 'u2')])
+    rows['label'] = 0, 65535, 7
+    vertices = PlyElement.describe(rows, 'vertex')
+    faces = PlyElement.describe(
+        np.array([([0, 1, 2], )] * 2, [('vertex_indices', 'i4', (3, ))]),
+        'face')
+    elements = [faces, vertices] if before else [vertices, faces]
+    path = tmp_path / 'a.ply'
+    PlyData(elements, text=True).write(str(path))
+    assert read_ply(path)['label'].tolist() == [0, 65535, 7]
+
+    text = path.read_text()
+    path.write_text(text.replace('65535', '70000'))
+    with pytest.raises(ValueError, match="a.ply is .*damaged.*'70000'"):
+        read_ply(path)
+    path.write_text(text[:text.rstrip().rindex('\n')])
+    with pytest.raises(ValueError, match='early end-of-file'):
+        read_ply(path)
+
+
+@pytest.mark.parametrize('number', ['300', '-1', '1.5', '1e2'])
+def test_pcd_with_numbers_that_do_not_fit(tmp_path, number):
+    """300 as one byte is 44 to NumPy."""
+    path = tmp_path / 'a.pcd'
+    head = ('FIELDS x y z r g b\nSIZE 4 4 4 1 1 1\nTYPE F F F U U U\n'
+            'POINTS 2\nDATA ascii\n1 2 3 255 0 7\n')
+    path.write_text(f'{head}4 5 6 0 255 7\n')
+    assert read_scan(path)[:, 3:].tolist() == [[255, 0, 7], [0, 255, 7]]
+    path.write_text(f'{head}4 5 6 0 {number} 7\n')
+    with pytest.raises(ValueError, match='a.pcd is not a valid'):
+        read_scan(path)

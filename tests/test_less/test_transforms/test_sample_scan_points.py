@@ -29,3 +29,38 @@ def test_large_scans_lose_points_but_repeat_none():
     assert len(set(chosen)) == len(chosen) == len(results['points']) == 100
     rows = results['points'].tensor[:, 0].numpy() / 6
     np.testing.assert_array_equal(rows, chosen)
+
+
+def test_targets_keep_a_point():
+    """Else their sentences would be taught to mean nothing."""
+    labels = np.zeros(1000, int)
+    labels[[3, 500]], labels[700:703], labels[990:] = 8, 9, 4
+    for seed in range(20):
+        results = make_results(1000)
+        results['pts_instance_mask'] = labels
+        results['pts_semantic_mask'] = np.arange(1000)
+        results['expressions'] = [
+            dict(object_ids=[]),
+            dict(object_ids=[7, 8]),
+            dict(object_ids=[7])
+        ]
+        np.random.seed(seed)
+        results = SampleScanPoints(10)(results)
+        chosen = results['pts_semantic_mask']
+        assert len(set(chosen)) == 10
+        assert {8, 9} <= set(results['pts_instance_mask'])
+        np.testing.assert_array_equal(results['pts_instance_mask'],
+                                      labels[chosen])
+        rows = results['points'].tensor[:, 0].numpy() / 6
+        np.testing.assert_array_equal(rows, chosen)
+
+
+def test_others_are_chosen_as_before():
+    """By the same random numbers as without sentences."""
+    plain, referred = make_results(1000), make_results(1000)
+    referred['pts_instance_mask'] = np.arange(1000) % 3
+    referred['expressions'] = [dict(object_ids=[0, 1])]
+    for results in (plain, referred):
+        np.random.seed(0)
+        SampleScanPoints(100)(results)
+    assert (plain['points'].tensor == referred['points'].tensor).all()

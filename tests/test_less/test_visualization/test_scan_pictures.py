@@ -1,3 +1,6 @@
+import base64
+import json
+
 import numpy as np
 import pytest
 from plyfile import PlyData
@@ -170,6 +173,28 @@ def test_html_is_self_contained_and_escapes_sentences(tmp_path):
     assert evil not in page and '\\u003c/script>' in page
     assert '/*DATA*/' not in page
     assert 'http' not in page and 'src=' not in page
+
+
+def test_html_holds_the_masks_as_its_script_reads_them(tmp_path):
+    xyz, rgb, _ = make_room(np.random.default_rng(4))
+    mask = np.random.default_rng(0).random(len(xyz)) < 0.3
+    write_html(tmp_path / 'room.html', xyz, rgb,
+               [dict(text='some', pred=mask)])
+    page = (tmp_path / 'room.html').read_text()
+    line, = [each for each in page.splitlines() if 'const data = ' in each]
+    data = json.loads(line.strip().removeprefix('const data = ').rstrip(';'))
+
+    def decode(text, kind):
+        return np.frombuffer(base64.b64decode(text), kind)
+
+    assert 'bits[i >> 3] >> (i & 7) & 1' in page
+    bits = decode(data['expressions'][0]['pred'], 'u1')
+    i = np.arange(data['count'])
+    np.testing.assert_array_equal(bits[i >> 3] >> (i & 7) & 1, mask)
+    places = decode(data['xyz'], '<u2').reshape(-1, 3) / 65535
+    places = places * np.ptp(xyz, axis=0).max() + xyz.min(0)
+    np.testing.assert_allclose(places, xyz, atol=1e-4)
+    assert decode(data['rgb'], 'u1').shape == (3 * len(xyz), )
 
 
 def test_few_points_are_drawn_where_all_would_be():

@@ -70,8 +70,9 @@ class OpenScan:
         return results
 
     def _expression(self, index: int, text: str) -> dict:
-        # in training the model read ScanRefer's tokens
-        fed = ' '.join(split_words(text)) if self._tokenized else text
+        # in training the model read ScanRefer's tokens, or no blanks around
+        # the sentence, of which RoBERTa makes other tokens
+        fed = ' '.join(split_words(text)) if self._tokenized else text.strip()
         return dict(
             text=fed,
             description=text,
@@ -84,20 +85,26 @@ class OpenScan:
             self, expressions: list[dict]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Masks, bool (E, N), logits, (E, N), and scores, (E,)."""
+        order = np.arange(len(self.points))
+        sample = dict(
+            scene_id=self.name,
+            points=np.concatenate(
+                [self.xyz, self.points[:, 3:].astype(np.float32)], 1),
+            pts_instance_mask=order,  # goes along with the points
+            axis_align_matrix=np.eye(4),
+            expressions=expressions)
         # takes little time, and may change sentences
-        packed = self._pipeline(
-            dict(
-                scene_id=self.name,
-                points=np.concatenate(
-                    [self.xyz, self.points[:, 3:].astype(np.float32)], 1),
-                axis_align_matrix=np.eye(4),
-                expressions=expressions))
+        packed = self._pipeline(sample)
         count = len(packed['inputs']['points'])
-        if count != len(self.points):
+        if count != len(order):
             raise ValueError(
-                f'The test pipeline made {count} of {len(self.points)} '
+                f'The test pipeline made {count} of {len(order)} '
                 'points: take out the transforms that sample or filter '
                 'points')
+        if not np.array_equal(sample['pts_instance_mask'], order):
+            raise ValueError('The test pipeline changed the order of the '
+                             'points, so that masks would be of others: take '
+                             'out the transforms that sample or shuffle them')
         batch = pseudo_collate([packed])
         with torch.no_grad():
             if self._inputs is None:

@@ -9,6 +9,7 @@ from mmlangseg.io.annotations import AnnotationError, load_json, raise_faults
 from mmlangseg.io.files import PathLike, write_text
 from mmlangseg.text import split_words, write_vocabulary
 from ..scans.files import check_scene_id
+from .mirrored_words import mirror_words
 
 VIEW_WORDS = ('front', 'behind', 'back', 'left', 'right', 'facing', 'leftmost',
               'rightmost', 'looking', 'across')
@@ -142,7 +143,8 @@ def write_annotations(path: PathLike, metainfo: dict[str, str],
     Rows keep ScanRefer's keys (``object_id`` is the first target, '' if
     there is none) and add ``object_ids`` and ``groups``. The words of the
     sentences go into ``<name>.words.txt`` beside it, the vocabulary that a
-    :class:`GRUTextEncoder` needs.
+    :class:`GRUTextEncoder` needs; those of mirrored sentences, too, which
+    ``ReferringAugment3D`` makes.
     """
     lines = []
     for row in rows:
@@ -152,6 +154,7 @@ def write_annotations(path: PathLike, metainfo: dict[str, str],
     write_text(
         path, '{"metainfo": %s,\n"data_list": [\n%s\n]}\n' %
         (json.dumps(metainfo), ',\n'.join(lines)))
+    sentences = [' '.join(row['token']) for row in rows]
     write_vocabulary(
         Path(path).with_suffix('.words.txt'),
-        (' '.join(row['token']) for row in rows))
+        [*sentences, *map(mirror_words, sentences)])

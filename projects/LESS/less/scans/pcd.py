@@ -109,9 +109,21 @@ def _from_ascii(body: bytes, dtype: np.dtype, count: int) -> np.ndarray:
     for name in dtype.names:
         for k in range(dtype[name].shape[0]):
             values = [row[column] for row in rows[:count]]
-            points[name][:, k] = np.array(values, dtype[name].base)
+            points[name][:, k] = _parse_numbers(name, values, dtype[name].base)
             column += 1
     return points
+
+
+def _parse_numbers(name: str, values: list[str],
+                   dtype: np.dtype) -> np.ndarray:
+    if dtype.kind == 'f':
+        return np.array(values, dtype)
+    whole = list(map(int, values))
+    limits = np.iinfo(dtype)  # NumPy takes text beyond them modulo 256
+    if not limits.min <= min(whole) <= max(whole) <= limits.max:
+        raise ValueError(f'{name} has numbers from {min(whole)} to '
+                         f'{max(whole)}, which are not of {dtype}')
+    return np.array(whole, dtype)
 
 
 def _from_compressed(body: bytes, dtype: np.dtype, count: int) -> np.ndarray:

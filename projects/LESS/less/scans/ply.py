@@ -1,6 +1,7 @@
 """Reading the vertices of PLY files."""
 from __future__ import annotations
 import io
+import itertools
 import os
 import shutil
 import tempfile
@@ -60,9 +61,9 @@ def read_ply(path: str | os.PathLike) -> np.ndarray:
     try:
         with open(path, 'rb') as file:
             text, elements = _check_size(path, file)
-            alone = len(elements) == 1 and elements[0].name == 'vertex'
-            if text and alone and elements[0].fields and elements[0].number:
-                vertices = _read_numbers(file, elements[0])
+            found = [each for each in elements if each.name == 'vertex']
+            if text and len(found) == 1 and found[0].fields:
+                vertices = _read_numbers(file, elements)
             else:
                 vertices = _read(path, file.tell())
     except FileNotFoundError:
@@ -118,20 +119,26 @@ def name_missing_color(vertices: np.ndarray) -> str:
     return next(name for name in best if name not in present)
 
 
-def _read_numbers(file: BinaryIO, vertex: _Element) -> np.ndarray:
-    """Vertices as text, of which NumPy reads eight times more than plyfile."""
-    with warnings.catch_warnings():
-        # what does not fit an integer would be rounded, or taken modulo 256
-        warnings.simplefilter('error', DeprecationWarning)
-        rows = np.loadtxt(
-            io.TextIOWrapper(file, 'latin1'),
-            np.dtype(vertex.fields),
-            comments=None,
-            max_rows=vertex.number,
-            ndmin=1)
-    if len(rows) < vertex.number:
-        raise ValueError(f'row {len(rows)}: early end-of-file')
-    return rows
+def _read_numbers(file: BinaryIO, elements: list[_Element]) -> np.ndarray:
+    """Vertices as text. NumPy reads eight times more than plyfile, which takes
+    integers that do not fit modulo 256, for example."""
+    lines = filter(str.strip, io.TextIOWrapper(file, 'latin1'))
+    vertices = np.empty(0)
+    for element in elements:
+        rows = itertools.islice(lines, element.number)
+        if element.name == 'vertex' and element.number:
+            with warnings.catch_warnings():
+                # numbers that do not fit, which would be rounded
+                warnings.simplefilter('error', DeprecationWarning)
+                vertices = np.loadtxt(
+                    rows, np.dtype(element.fields), comments=None, ndmin=1)
+            count = len(vertices)
+        else:
+            count = sum(1 for _ in rows)
+        if count < element.number:
+            raise ValueError(
+                f"element '{element.name}': row {count}: early end-of-file")
+    return vertices
 
 
 def _read(path: Path, header_bytes: int) -> np.ndarray | None:

@@ -40,6 +40,23 @@ def read_scan(path: str | os.PathLike) -> np.ndarray:
         ValueError: The format is not known, or the file is damaged, has no
             points, or has values that are not finite.
     """
+    xyz, rgb = read_raw(path)
+    return _check(Path(path), xyz, rgb)
+
+
+def read_raw(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read coordinates and colors as they stand in the file of a scan.
+
+    Returns:
+        tuple: (N, 3), and (N, 3), or None where there are no colors; both may
+        hold what is not finite.
+
+    Raises:
+        FileNotFoundError: See :func:`read_scan`.
+        ImportError: See there.
+        ValueError: The format is not known, or the file is damaged or has no
+            points.
+    """
     path = Path(path)
     reader = READERS.get(path.suffix.lower())
     if reader is None:
@@ -48,7 +65,9 @@ def read_scan(path: str | os.PathLike) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f'{path} does not exist')
     xyz, rgb = reader(path)
-    return _check(path, xyz, rgb)
+    if not len(xyz):
+        raise ValueError(f'{path} has no points')
+    return xyz, rgb
 
 
 def as_points(array: np.ndarray, name: str = 'scan') -> np.ndarray:

@@ -10,14 +10,7 @@ from mmdet3d.registry import TRANSFORMS
 from scipy.spatial.transform import Rotation
 
 from ..datasets.annotations import VIEW_WORDS
-
-_MIRRORED = {
-    'left': 'right',
-    'right': 'left',
-    'leftmost': 'rightmost',
-    'rightmost': 'leftmost'
-}
-_SIDE = re.compile(r'\b(' + '|'.join(_MIRRORED) + r')\b', re.IGNORECASE)
+from ..datasets.mirrored_words import mirror_words
 
 
 def is_view_dependent(sentence: str,
@@ -38,11 +31,6 @@ def is_view_dependent(sentence: str,
     words = '|'.join(map(re.escape, view_words))
     return bool(words) and re.search(rf'(?<!\w)({words})(?!\w)', sentence,
                                      re.IGNORECASE) is not None
-
-
-def mirror_words(sentence: str) -> str:
-    """Exchange left and right, as in a mirror; new words are lower case."""
-    return _SIDE.sub(lambda match: _MIRRORED[match[0].lower()], sentence)
 
 
 def apply_rigid_augmentation(xyz: np.ndarray,
