@@ -5,6 +5,7 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmlangseg.io.nearest import resize_nearest
+from mmlangseg.io.whole_image import require_whole_image
 from ..datasets.pair_source import BrokenPairError
 from ..pseudo_masks import PseudoMaskCache, PseudoMaskCacheError
 
@@ -17,8 +18,9 @@ class LoadPseudoMasks(BaseTransform):
     or turns it, because a map covers the whole image; it is stretched over
     the image as it is here.
 
-    Required keys: ``sample_id`` (int), ``key`` (str), ``img``;
-    ``ignore_orientation`` (bool), how the image was loaded, may be absent.
+    Required keys: ``sample_id`` (int), ``key`` (str), ``img``,
+    ``img_shape``; ``ignore_orientation`` (bool), how the image was loaded,
+    ``ori_shape`` and ``scale_factor`` may be absent.
 
     Added keys: ``gt_seg_map`` (H, W) uint8, numbers of clusters, and its
     name in ``seg_fields``, so that later transforms change it with the image.
@@ -49,10 +51,7 @@ class LoadPseudoMasks(BaseTransform):
         if results.get('flip'):
             raise ValueError('LoadPseudoMasks must stand before RandomFlip, '
                              'but the image is flipped already')
-        if 'crop_box' in results:
-            raise ValueError('LoadPseudoMasks must stand before '
-                             'RandomResizedCrop: a map is of the whole image, '
-                             'but a part is left of it')
+        require_whole_image(results, 'LoadPseudoMasks', 'a map is')
         made = self.cache.header['generator'].get('ignore_orientation')
         loaded = results.get('ignore_orientation')
         if None not in (made, loaded) and made != loaded:

@@ -6,6 +6,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 
+from mmlangseg.io.whole_image import require_whole_image
 from ..candidates import CandidateCache, CandidateCacheError
 
 
@@ -13,8 +14,9 @@ from ..candidates import CandidateCache, CandidateCacheError
 class LoadMaskCandidates(BaseTransform):
     """Load the mask candidates of an image from a cache.
 
-    Belongs behind the resize, since the masks have the training size. They
-    stay run-length coded.
+    Belongs behind the resize, since the masks have the training size, and
+    takes no image that was cropped or padded to it. They stay run-length
+    coded.
 
     Required Keys:
 
@@ -23,6 +25,8 @@ class LoadMaskCandidates(BaseTransform):
     - flip (optional)
     - flip_direction (optional)
     - ignore_orientation (optional), how the image was loaded
+    - ori_shape (optional)
+    - scale_factor (optional), of the resize
 
     Added Keys:
 
@@ -61,6 +65,7 @@ class LoadMaskCandidates(BaseTransform):
                 f'{self.cache.size}, the image {size}. Put LoadMaskCandidates '
                 'behind the resize, and make the cache with --size '
                 f'{size[0]} {size[1]} if that is the training size')
+        require_whole_image(results, 'LoadMaskCandidates', 'the masks are')
         # only a cache of images that were not turned says so
         if self.cache.header['generator'].get('ignore_orientation') and \
                 results.get('ignore_orientation') is False:
