@@ -84,7 +84,7 @@ def read(path):
 
 
 def test_labels_of_a_folder(run, folder, inferencer, tmp_path):
-    run(tmp_path / 'out')
+    assert 'Cityscapes' not in run(tmp_path / 'out')
     assert files(tmp_path / 'out') == [
         '1.png', 'a/3.png', 'b/3.png', 'classes.txt', 'labels.json'
     ]
@@ -115,7 +115,8 @@ def test_confidence_and_threshold(run, folder, inferencer, tmp_path):
 
 def test_classes_without_background_begin_with_1(run, folder, inferencer,
                                                  tmp_path):
-    run(tmp_path, '--classes', 'red,photo')
+    said = run(tmp_path, '--classes', 'red,photo')
+    assert 'not with one whose first class is 0, such as Cityscapes' in said
     result = inferencer(folder / 'photos' / 'a' / '3.png', 'red,photo')
     assert (read(tmp_path / 'a' / '3.png') == result.labels + 1).all()
     assert (tmp_path / 'classes.txt').read_text() == '1\tred\n2\tphoto\n'

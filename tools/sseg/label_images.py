@@ -13,9 +13,11 @@ Examples:
 
 Of <images>/a/b.jpg the labels are <labels>/a/b.png: 0 for background, i for
 the i-th class of <labels>/classes.txt, 255 to be ignored; of more than 254
-classes 16-bit files with 65535 to be ignored. So they fit the data sets of the
-benchmarks, and ClassFileDataset, which read images of one ending: .jpg, or
-their img_suffix. Of a folder with several endings choose one by --img-suffix.
+classes 16-bit files with 65535 to be ignored. So they fit ClassFileDataset and
+the data sets of the benchmarks in whose own maps 0 is no class or background;
+in those of Cityscapes, COCO-Stuff, ADE-847 and PC-459 it is the first class. A
+data set reads images of one ending: .jpg, or its img_suffix. Of a folder with
+several endings choose one by --img-suffix.
 
 Images that have labels are left alone, so that an interrupted run goes on when
 it is started again. Several processes share the work when they are started by
@@ -258,6 +260,10 @@ def main() -> None:
                 **asked_of(model.vocabulary)))
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')
+    if not model.vocabulary.background:
+        print('the classes are 1, 2, ...: train on them with ClassFileDataset '
+              'or a data set that ignores 0 in its maps, not with one whose '
+              'first class is 0, such as Cityscapes')
     warning = model.describe_unknown_classes()
     if warning:
         print(f'warning: {warning}', file=sys.stderr, flush=True)
