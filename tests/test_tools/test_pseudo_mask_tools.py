@@ -392,6 +392,26 @@ def test_inspect(run, root, tmp_path):
     assert status == 1 and 'neither a file nor the number' in out
 
 
+@pytest.mark.parametrize('ignored', [False, True])
+def test_inspect_turns_an_image_as_the_training_does(run, root, tmp_path,
+                                                     ignored):
+    path = root / 'config.py'
+    path.write_text(path.read_text().replace(
+        "type='LoadPairImage'",
+        f"type='LoadImage', ignore_orientation={ignored}"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    wide = np.zeros((200, 400, 3), np.uint8)
+    Image.fromarray(wide).save(tmp_path / 'wide.jpg', exif=exif)
+    drawn = tmp_path / 'drawn.png'
+    status, out = run(*arguments(root, '--inspect', tmp_path /
+                                 'wide.jpg', '--out', drawn))
+    assert status == 0, out
+    height, width = cv2.imread(str(drawn)).shape[:2]
+    # the image beside its masks
+    assert (width > 2 * 400 and height < 400) == ignored
+
+
 def test_no_generator(run, root):
     path = root / 'config.py'
     path.write_text(path.read_text().replace('pseudo_mask_generator', 'other'))
