@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mmengine.logging import print_log
 
-from .class_file import check_distinct
+from .class_file import check_distinct, spoken_name
 from .class_lines import BACKGROUND, is_name, read_class_lines
 from .templates import get_templates
 
@@ -21,7 +21,7 @@ class Vocabulary:
             ids, without the background.
         prompt_names (Sequence[str | Sequence[str]], optional): What is put
             into the templates instead of each class's name: a name or several
-            synonyms. Defaults to ``classes``.
+            synonyms. Defaults to ``classes``, with blanks for underscores.
         templates (str | Sequence[str]): 'simple', 'subset' or 'full', see
             :func:`get_templates`, or own sentences with ``{}`` for the name.
         background (bool): Whether id 0 is what belongs to no class, and the
@@ -54,7 +54,7 @@ class Vocabulary:
                 'which is what belongs to no class: leave the class out, or '
                 'do without background and its threshold')
         if self.prompt_names is None:
-            prompt_names = tuple((name, ) for name in classes)
+            prompt_names = tuple((spoken_name(name), ) for name in classes)
         else:
             prompt_names = tuple(
                 _synonyms(names) for names in self.prompt_names)
@@ -110,7 +110,7 @@ class Vocabulary:
         try:
             return cls(
                 classes=classes,
-                prompt_names=names,
+                prompt_names=[list(map(spoken_name, row)) for row in names],
                 templates=templates,
                 background=background,
                 synonyms=synonyms)
