@@ -16,6 +16,9 @@ from mmlangseg.cpu.chunks import channels_at_once
 SIMILARITIES = ('cosine', 'relative')
 COMBINATIONS = ('maskformer', 'normalized', 'hard')
 BACKGROUND_RULES = ('constant', 'groupvit')
+# Logits beyond, such as infinite ones of half precision, count as this: their
+# differences, and their products with weights of 0, would be NaN.
+_LARGEST = 1e6
 
 
 def check_similarity(similarity: str) -> None:
@@ -93,6 +96,14 @@ def combine(class_probs: Tensor,
     Returns:
         Tensor: (B, C, H, W).
     """
+    return _vote(class_probs, _finite(mask_logits), mode)
+
+
+def _finite(mask_logits: Tensor) -> Tensor:
+    return mask_logits.clamp(-_LARGEST, _LARGEST)
+
+
+def _vote(class_probs: Tensor, mask_logits: Tensor, mode: str) -> Tensor:
     if mode not in COMBINATIONS:
         raise ValueError(f'combination must be one of {COMBINATIONS}, got '
                          f'{mode!r}')
@@ -131,7 +142,7 @@ def combine_resized(class_probs: Tensor,
         Tensor: (B, C, H, W).
     """
     if upsample == 'masks':
-        return combine(class_probs, _resize(mask_logits, size), mode)
+        return _vote(class_probs, _resize(_finite(mask_logits), size), mode)
     if upsample == 'probabilities':
         return _resize(combine(class_probs, mask_logits, mode), size)
     raise ValueError("upsample must be 'masks' or 'probabilities', got "
