@@ -152,6 +152,8 @@ def open_cache(args: argparse.Namespace, config: dict, dataset: BaseDataset,
         grid=list(grid),
         shard_size=shard_size,
         generator=origin)
+    if sizes := getattr(dataset, 'source_sizes', None):
+        header['source_sizes'] = list(sizes)
     return PseudoMaskCache.create(args.cache, header)
 
 
