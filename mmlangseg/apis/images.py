@@ -48,6 +48,11 @@ def image_pipeline(config: Config) -> Compose:
     Raises:
         ValueError: The config has neither.
     """
+    return Compose(image_steps(config))
+
+
+def image_steps(config: Config) -> list[dict]:
+    """The configs of the transforms of :func:`image_pipeline`."""
     if config.get('test_dataloader') is not None:
         steps = test_dataset(config).pipeline
     elif config.get('test_pipeline') is not None:
@@ -64,4 +69,4 @@ def image_pipeline(config: Config) -> Compose:
             transforms.append(dict(type='LoadImageFromNDArray'))
         elif not kind.startswith('Load'):  # else annotations
             transforms.append(transform)
-    return Compose(transforms)
+    return transforms

@@ -84,15 +84,13 @@ if __name__ == '__main__':  # help and mistakes need no libraries
     parse_args()
 
 import numpy as np
-from mmengine.config import Config
 
 from mmlangseg.apis import SemanticResult, SSegInferencer
-from mmlangseg.cli.label_header import with_weights
+from mmlangseg.cli.label_header import describe_model, with_later
 from mmlangseg.cli.sharding import exit_code
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.model_source import open_model
 from mmlangseg.io.annotations import load_json
-from mmlangseg.io.digest import sha256_of, sha256_of_weights
 from mmlangseg.io.files import read_text, resolve_inside, write_json
 from mmlangseg.io.folder_files import list_files
 from mmlangseg.io.images import SUFFIXES
@@ -161,22 +159,6 @@ def check_endings(args: argparse.Namespace, names: list[str]) -> None:
               "with the data set's img_suffix")
 
 
-def weights_of(checkpoint: str) -> str:
-    """What tells weights apart: their digest, or the URL."""
-    return sha256_of(checkpoint)[:16] \
-        if Path(checkpoint).is_file() else checkpoint
-
-
-def model_of(config: Config, checkpoint: str | None) -> dict:
-    """What tells the models of labels apart."""
-    if checkpoint:
-        return dict(checkpoint=weights_of(checkpoint))
-    digests = sha256_of_weights(config.model.pretrained)
-    return dict(
-        checkpoint=config.model.pretrained,
-        **(dict(sha256=digests) if digests else {}))
-
-
 def asked_of(vocabulary: Vocabulary) -> dict:
     """What labels depend on besides the names of the classes."""
     return dict(
@@ -216,7 +198,7 @@ class LabelWriter:
             if not isinstance(old, dict):
                 raise ValueError(f'{path} is not the header of label maps. '
                                  'Delete the folder, or name another one')
-            old = with_weights(path, old, header)
+            old = with_later(path, old, header)
             differing = [k for k in header if header[k] != old.get(k)]
             if differing:
                 raise ValueError(
@@ -253,7 +235,7 @@ def main() -> None:
             model.vocabulary.background,
             args.min_confidence,
             origin=dict(
-                **model_of(config, checkpoint),
+                **describe_model(config, checkpoint),
                 threshold=model.background_threshold
                 if model.vocabulary.background else None,
                 # what the model was asked, of which `classes` are the names
