@@ -9,11 +9,12 @@ from mmengine.config import Config
 
 from mmlangseg.apis.images import image_steps
 from mmlangseg.engine.training_parts import drop_training_parts
-from mmlangseg.io.digest import sha256_of, sha256_of_weights
+from mmlangseg.io.digest import digests_of, sha256_of
 
 # Fields that earlier versions did not write, and what they say.
 _LATER = dict(
     sha256='of which weights the labels are',
+    settings_sha256="of which words and settings of the network's folder",
     settings='how images were prepared and the model was set')
 # Settings of models that stand elsewhere in a header, or change no label.
 _APART = ('type', 'vocabulary', 'background_threshold', 'pretrained',
@@ -29,7 +30,7 @@ def describe_model(config: Config, checkpoint: str | None) -> dict:
 
     Returns:
         dict: ``checkpoint``, a digest of the file, the URL, or the name of
-        the public model, of which a folder has ``sha256``; and ``settings``,
+        the public model, of a folder :func:`digests_of`; and ``settings``,
         the pipeline of the images and what of the model's config says more
         than its weights. JSON values.
     """
@@ -39,8 +40,8 @@ def describe_model(config: Config, checkpoint: str | None) -> dict:
     if checkpoint and Path(checkpoint).is_file():
         # a later training may have replaced it
         header['checkpoint'] = sha256_of(checkpoint)[:16]
-    elif not checkpoint and (digests := sha256_of_weights(model.pretrained)):
-        header['sha256'] = digests
+    elif not checkpoint:
+        header.update(digests_of(model.pretrained))
     settings = {
         name: value
         for name, value in model.items() if name not in _APART and (

@@ -122,13 +122,12 @@ class Generator:
         maps = self.model.grid(rgb.permute(0, 3, 1, 2).float(), seeds=seeds)
         return maps.to('cpu', torch.uint8).numpy()
 
-    def sha256(self) -> dict[str, str]:
-        """Of the files of weights that the maps depend on."""
-        found: dict[str, str] = {}
+    def digests(self) -> dict[str, dict[str, str]]:
+        """Of the files that the maps depend on."""
         for module in self.model.modules():
             if isinstance(module, DINOFeatures):
-                found.update(module.sha256())
-        return found
+                return module.digests()
+        return {}
 
 
 def open_cache(args: argparse.Namespace, config: dict, dataset: BaseDataset,
@@ -143,8 +142,7 @@ def open_cache(args: argparse.Namespace, config: dict, dataset: BaseDataset,
         config=config,
         image_size=list(args.size),
         ignore_orientation=ignores_orientation(dataset.pipeline.transforms))
-    if digests := generator.sha256():
-        origin['sha256'] = digests
+    origin.update(generator.digests())
     header = dict(
         dataset=args.dataset or args.config.stem,
         num_samples=count,

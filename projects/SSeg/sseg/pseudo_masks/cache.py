@@ -44,7 +44,7 @@ class PseudoMaskCache(CacheFolder):
     kind = 'pseudo-mask cache'
     tool = 'tools/sseg/generate_pseudo_masks.py'
     error = PseudoMaskCacheError
-    later = ('source_sizes', 'generator.sha256',
+    later = ('source_sizes', 'generator.sha256', 'generator.settings_sha256',
              'generator.ignore_orientation')
 
     def __init__(self, root: PathLike, expect: dict | None = None) -> None:

@@ -39,7 +39,8 @@ class CandidateCache(CacheFolder):
     tool = 'tools/semires/generate_candidates.py'
     error = CandidateCacheError
     later = 'ids', *(f'generator.parameters.{name}'
-                     for name in ('sha256', 'encoder_data_sha256',
+                     for name in ('sha256', 'settings_sha256',
+                                  'encoder_data_sha256',
                                   'decoder_data_sha256'))
 
     @property
