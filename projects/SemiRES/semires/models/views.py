@@ -46,5 +46,5 @@ def require_same_side(data_samples: list[SegDataSample]) -> None:
                 bool(sample.flip) != candidates.mirrored:
             raise ValueError(
                 f'{sample.get("img_path")}: the image was flipped, but not '
-                'its mask candidates: put LoadMaskCandidates behind the flip, or '
-                'flip by RandomReferringFlip')
+                'its mask candidates: put LoadMaskCandidates behind the '
+                'flip, or flip by RandomReferringFlip')
