@@ -11,8 +11,8 @@ def require_whole_image(results: dict, name: str, over: str) -> None:
     that a resize leaves there.
 
     Args:
-        results: The sample. Without ``ori_shape``, the size of the file, only
-            :class:`RandomResizedCrop` is seen.
+        results: The sample. Without ``ori_shape``, the size of the file, and
+            ``img_shape`` only :class:`RandomResizedCrop` is seen.
         name: Of the transform that loads the masks.
         over: What of them lies over the image, for the message.
 
@@ -23,7 +23,7 @@ def require_whole_image(results: dict, name: str, over: str) -> None:
         raise ValueError(
             f'{name} must stand before RandomResizedCrop: {over} of the whole '
             'image, but a part is left of it')
-    if 'ori_shape' not in results:
+    if 'ori_shape' not in results or 'img_shape' not in results:
         return
     height, width = results['img_shape'][:2]
     x, y = results.get('scale_factor', (1., 1.))
