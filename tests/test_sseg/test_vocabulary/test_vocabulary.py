@@ -249,6 +249,9 @@ def test_bad_lists(text, message):
 
 
 def test_bad_files(tmp_path):
+    for name in ('classes.csv', 'labels.JSON', 'coco.names'):
+        with pytest.raises(FileNotFoundError, match=f'{name} does not exist'):
+            Vocabulary.parse(name)
     with pytest.raises(FileNotFoundError, match='none.txt does not exist'):
         Vocabulary.parse('none.txt')
     with pytest.raises(FileNotFoundError, match='does not exist'):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from .class_lines import BACKGROUND, is_name, read_class_lines
 from .templates import get_templates
 
 SYNONYMS = ('mean', 'max')
+_FILE = re.compile(r'\.(txt|csv|tsv|json|ya?ml|names|lst)$', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class Vocabulary:
 
         Raises:
             FileNotFoundError: ``text`` looks like the path of a file that
-                does not exist: it has a slash and no comma, or ends in .txt.
+                does not exist: it has a slash and no comma, or ends as such
+                files do, in .txt or .csv for example.
             ValueError: See :class:`Vocabulary` and :func:`read_class_lines`.
         """
         spec = os.fspath(text)
@@ -96,7 +99,7 @@ class Vocabulary:
             print_log(understood, logger='current')
             by_words = classes[0].casefold() == BACKGROUND
             background = alone or (background and not by_words)
-        elif os.sep in spec and ',' not in spec or spec.endswith('.txt'):
+        elif os.sep in spec and ',' not in spec or _FILE.search(spec):
             raise FileNotFoundError(f'classes file {spec} does not exist')
         else:
             rows = spec.split(',') if spec.strip() else []
