@@ -67,7 +67,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         choices=(0, 1),
         help='label maps: number of the first class in the predictions, by '
-        'default 1 where the data set ignores label 0, as mmseg writes them')
+        'default 1 where the data set ignores label 0, as mmseg writes them, '
+        'or as labels.json of label_images.py says')
     rule = parser.add_mutually_exclusive_group()
     rule.add_argument(
         '--strict',

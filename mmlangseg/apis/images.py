@@ -9,6 +9,7 @@ from mmengine.dataset import Compose
 
 from mmlangseg.io.images import read_image
 from mmlangseg.io.load_image import IMAGE_LOADERS
+from mmlangseg.io.whole_image import is_whole_image
 from .model import test_dataset
 
 
@@ -43,11 +44,31 @@ def image_pipeline(config: Config) -> Compose:
 
     It is that of ``test_dataloader`` or, in the config of a training without
     tests, ``test_pipeline``. It takes ``img``, uint8 BGR (H, W, 3), and what a
-    transform wants besides.
+    transform wants besides. An image that it crops or pads is a ValueError.
 
     Raises:
         ValueError: The config has neither.
     """
+    steps: list = image_steps(config)
+    packs = [i for i, step in enumerate(steps) if 'Pack' in step['type']]
+    steps.insert(packs[0] if packs else len(steps), _keep_whole_image)
+    return Compose(steps)
+
+
+def _keep_whole_image(results: dict) -> dict:
+    """Refuse what predictions could not be brought back from: they are
+    stretched over the image."""
+    if not is_whole_image(results):
+        raise ValueError(
+            'the test pipeline of the config crops or pads images, or resizes '
+            'them twice, so that masks cannot be brought back to them: leave '
+            'padding to test_cfg of the model\'s data_preprocessor, such as '
+            'dict(size=(480, 480)), which predictions undo')
+    return results
+
+
+def image_steps(config: Config) -> list[dict]:
+    """The configs of the transforms of :func:`image_pipeline`."""
     if config.get('test_dataloader') is not None:
         steps = test_dataset(config).pipeline
     elif config.get('test_pipeline') is not None:
@@ -64,4 +85,4 @@ def image_pipeline(config: Config) -> Compose:
             transforms.append(dict(type='LoadImageFromNDArray'))
         elif not kind.startswith('Load'):  # else annotations
             transforms.append(transform)
-    return Compose(transforms)
+    return transforms

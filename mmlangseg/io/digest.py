@@ -7,6 +7,11 @@ from .files import PathLike
 
 # Of a folder of transformers, which reads the first kind that is there.
 _WEIGHTS = ('model*.safetensors', 'pytorch_model*.bin')
+# What else such a folder says: of the network, of its images and its texts.
+_SETTINGS = ('config.json', 'preprocessor_config.json',
+             'processor_config.json', 'tokenizer.json',
+             'tokenizer_config.json', 'special_tokens_map.json',
+             'added_tokens.json', 'vocab.json', 'vocab.txt', 'merges.txt')
 # As PyTorch, and optimum, end the names of files beside an ONNX file.
 _ONNX_DATA = ('.data', '_data')
 
@@ -41,6 +46,25 @@ def sha256_of_weights(pretrained: PathLike) -> dict[str, str]:
         if paths:
             return {path.name: sha256_of(path) for path in paths}
     return {}
+
+
+def digests_of(pretrained: PathLike) -> dict[str, dict[str, str]]:
+    """All that tells folders of a pretrained network apart.
+
+    Args:
+        pretrained: Folder of transformers, or name on the hub.
+
+    Returns:
+        dict[str, dict[str, str]]: ``sha256`` of the weights and
+        ``settings_sha256`` of the other files, by their names; empty for a
+        name on the hub.
+    """
+    weights = sha256_of_weights(pretrained)
+    if not weights:
+        return {}
+    paths = (Path(pretrained, name) for name in _SETTINGS)
+    settings = {path.name: sha256_of(path) for path in paths if path.is_file()}
+    return dict(sha256=weights, settings_sha256=settings)
 
 
 def sha256_of_onnx_data(path: PathLike) -> dict[str, str]:

@@ -2,7 +2,8 @@
 from __future__ import annotations
 import hashlib
 
-from mmlangseg.io.digest import sha256_of_onnx_data, sha256_of_weights
+from mmlangseg.io.digest import (digests_of, sha256_of_onnx_data,
+                                 sha256_of_weights)
 
 
 def digest(content: bytes) -> str:
@@ -29,6 +30,20 @@ def test_weights_that_transformers_reads(tmp_path):
 def test_names_on_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert sha256_of_weights('facebook/sam-vit-huge') == {}
+    assert digests_of('facebook/sam-vit-huge') == {}
+
+
+def test_what_else_predictions_depend_on(tmp_path):
+    """The size of images and the words stand in files of their own."""
+    for name in ('model.safetensors', 'preprocessor_config.json', 'vocab.txt',
+                 'README.md', 'model.safetensors.index.json'):
+        (tmp_path / name).write_bytes(name.encode())
+    assert digests_of(tmp_path) == dict(
+        sha256={'model.safetensors': digest(b'model.safetensors')},
+        settings_sha256={
+            name: digest(name.encode())
+            for name in ('preprocessor_config.json', 'vocab.txt')
+        })
 
 
 def test_data_of_an_onnx_file(tmp_path):

@@ -24,6 +24,7 @@ sys.path.insert(0, str(TOOL.parent))
 import generate_candidates as tool  # noqa: E402
 
 from mmlangseg.semires.candidates import CandidateCache  # noqa: E402
+from mmlangseg.semires.candidates import CandidateCacheError  # noqa: E402
 from mmlangseg.semires.transforms import LoadMaskCandidates  # noqa: E402
 
 
@@ -289,6 +290,56 @@ def test_inspect(run, photos, tmp_path):
     assert (cv2.imread(str(out)) != picture(1)).any()
     assert run(*arguments[:-2])[0] == 0  # beside the cache, not here
     assert (tmp_path / 'c_pictures' / 'photo_001.png').is_file()
+
+
+def test_a_picture_of_images_that_were_not_turned(run, photos, tmp_path):
+    """The cache knows it: its masks would lie beside what they are of."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = photos / 'photo_001.png'
+    with Image.open(path) as image:
+        image.save(path, exif=exif)
+    arguments = [tmp_path / 'c', '--images', photos]
+    assert run(*arguments, '--ignore-orientation')[0] == 0
+    out = tmp_path / 'drawn.png'
+    arguments += ['--inspect', path, '--out', out]
+    assert f'from {tmp_path / "c"}' in run(*arguments)[1]
+    assert cv2.imread(str(out)).shape == (48, 64, 3)
+
+
+def test_ids_of_names_are_those_of_the_data_set(run, refer, photos, tmp_path):
+    """Export tools count images from 0, whatever their names say."""
+    path = photos / 'photo_001.png'
+    sample = dict(img_shape=(480, 480), img_path=str(path))
+    assert run(tmp_path / 'c', '--images', photos)[0] == 0
+    load = LoadMaskCandidates(str(tmp_path / 'c'))
+    assert load(dict(sample, img_id=1))['candidates'] is not None
+    for img_id in (0, 2):
+        with pytest.raises(
+                CandidateCacheError,
+                match=f'photo_001.png is image {img_id} of the data set: mak'):
+            load(dict(sample, img_id=img_id))
+    status, out = run(tmp_path / 'c', '--images', photos, '--annotations',
+                      refer, '--dataset', 'photos')
+    assert status == 1 and 'field "ids" is' in out  # they do not mix
+    assert run(tmp_path / 'd', '--images', photos, '--annotations',
+               refer)[0] == 0
+    load = LoadMaskCandidates(str(tmp_path / 'd'))
+    assert load(dict(sample, img_id=0))['candidates'] is not None
+
+
+def test_a_cache_of_before_is_gone_on_with(run, photos, tmp_path):
+    """It does not say where its ids are from."""
+    arguments = [tmp_path / 'c', '--images', photos]
+    assert run(*arguments)[0] == 0
+    header = tmp_path / 'c' / 'header.json'
+    content = json.loads(header.read_text())
+    del content['ids']
+    header.write_text(json.dumps(content))
+    assert run(*arguments)[0] == 0
+    load = LoadMaskCandidates(str(tmp_path / 'c'))
+    sample = dict(img_shape=(480, 480), img_path='photo_001.png', img_id=3)
+    assert load(sample)['candidates'] is not None
 
 
 def test_import_released(run, refer, tmp_path):

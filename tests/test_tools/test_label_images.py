@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
 from mmlangseg.apis import SSegInferencer
+from mmlangseg.cli.label_header import describe_model
 from mmlangseg.engine.publish import publish_model
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'sseg' / \
@@ -84,7 +85,7 @@ def read(path):
 
 
 def test_labels_of_a_folder(run, folder, inferencer, tmp_path):
-    run(tmp_path / 'out')
+    assert 'Cityscapes' not in run(tmp_path / 'out')
     assert files(tmp_path / 'out') == [
         '1.png', 'a/3.png', 'b/3.png', 'classes.txt', 'labels.json'
     ]
@@ -115,7 +116,8 @@ def test_confidence_and_threshold(run, folder, inferencer, tmp_path):
 
 def test_classes_without_background_begin_with_1(run, folder, inferencer,
                                                  tmp_path):
-    run(tmp_path, '--classes', 'red,photo')
+    said = run(tmp_path, '--classes', 'red,photo')
+    assert 'not with one whose first class is 0, such as Cityscapes' in said
     result = inferencer(folder / 'photos' / 'a' / '3.png', 'red,photo')
     assert (read(tmp_path / 'a' / '3.png') == result.labels + 1).all()
     assert (tmp_path / 'classes.txt').read_text() == '1\tred\n2\tphoto\n'
@@ -256,11 +258,46 @@ def test_labels_made_with_something_else(run, folder, tmp_path):
         (folder / 'best.pth').write_bytes(kept)
 
 
-def test_weights_of_a_url(tool, folder):
+def test_weights_of_a_url(folder):
     """They are told apart by it, and not looked for on the disk."""
     url = 'https://example.com/best.pth'
-    assert tool.weights_of(url) == url
-    assert len(tool.weights_of(str(folder / 'best.pth'))) == 16
+    config = Config.fromfile(folder / 'tiny.py')
+    assert describe_model(config, url)['checkpoint'] == url
+    digest = describe_model(config, str(folder / 'best.pth'))['checkpoint']
+    assert len(digest) == 16
+
+
+def test_labels_of_a_model_that_was_set_otherwise(run, folder, tmp_path):
+    """The same weights, but regions are combined in another way, or images
+    are smaller: half of the labels would be others."""
+    run(tmp_path, '--list', _one(tmp_path))
+    path = folder / 'tiny.py'
+    kept = path.read_text()
+    try:
+        for change in ("model['combination'] = 'hard'",
+                       'test_dataloader = dict(dataset=dict(pipeline=[\n'
+                       "    dict(type='LoadImage'),\n"
+                       "    dict(type='Resize', scale=(32, 32)),\n"
+                       "    dict(type='PackSegInputs')]))"):
+            path.write_text(f'{kept}\n{change}\n')
+            assert 'made with other settings (see labels.json)' in run(
+                tmp_path)
+        # what changes no label
+        path.write_text(f"{kept}\nmodel['loss_scale'] = 0.5\n")
+        assert '1 have labels already' in run(tmp_path)
+    finally:
+        path.write_text(kept)
+    header = json.loads((tmp_path / 'labels.json').read_text())
+    assert header['settings']['pipeline'][0]['type'] == 'LoadImageFromNDArray'
+    del header['settings']  # of an earlier version
+    (tmp_path / 'labels.json').write_text(json.dumps(header))
+    assert 'does not say how images were prepared' in run(tmp_path)
+
+
+def _one(folder):
+    path = folder / 'one.txt'
+    path.write_text('1.png')
+    return path
 
 
 def test_one_clear_line_for_bad_input(run, folder, tmp_path):

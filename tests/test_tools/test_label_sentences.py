@@ -157,6 +157,29 @@ def test_public_weights_that_were_replaced(run, model, tmp_path):
         (folder / 'model.safetensors').write_bytes(kept)
 
 
+def test_a_model_that_was_set_otherwise(run, tmp_path, monkeypatch):
+    """The same weights see other images, or another of two networks labels."""
+    tool = sys.modules['label_sentences']
+    opened = tool.open_model
+    assert 'sentences have masks' in run('--image-ids', _one(tmp_path))
+
+    def changed(*args, **options):
+        config, checkpoint = opened(*args, **options)
+        config.test_pipeline[1].scale = (64, 64)
+        return config, checkpoint
+
+    monkeypatch.setattr(tool, 'open_model', changed)
+    assert 'or one that was set otherwise (see labels.json)' in run()
+    monkeypatch.setattr(tool, 'open_model', opened)
+    assert '4 images, 1 have labels already' in run()
+
+
+def _one(folder):
+    path = folder / 'ids.json'
+    path.write_text('[100]')
+    return path
+
+
 def test_bad_input(run, tmp_path):
     for message, args, options in [
         ('would replace the annotations', (), dict(out='refcoco')),

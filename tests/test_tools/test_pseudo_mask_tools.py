@@ -392,6 +392,62 @@ def test_inspect(run, root, tmp_path):
     assert status == 1 and 'neither a file nor the number' in out
 
 
+def test_sources_in_another_order(run, root):
+    """img2dataset numbers the pairs of every set alike, so that the map of one
+    was taken for that of the other."""
+    for i in range(3):  # of the same names as others in pairs
+        image, _ = picture(100 + i)
+        (root / 'more').mkdir(exist_ok=True)
+        cv2.imwrite(str(root / f'more/{i:03d}.png'), image)
+        (root / f'more/{i:03d}.txt').write_text(f'picture {i}')
+    path = root / 'config.py'
+    first, second = (f"dict(type='FolderSource', folder='{name}')"
+                     for name in ('pairs', 'more'))
+    text = path.read_text().replace('indices=2,', '').replace(
+        "dict(type='FolderSource', folder='pairs', weight=0.5)", 'SOURCES')
+
+    def dataset(*sources):
+        path.write_text(text.replace('SOURCES', ', '.join(sources)))
+        config = Config.fromfile(path)
+        init_default_scope('mmseg')
+        return DATASETS.build(config.train_dataloader.dataset)
+
+    path.write_text(text.replace('SOURCES', f'{first}, {second}'))
+    run(*arguments(root))
+    header = json.loads((root / 'cache/header.json').read_text())
+    assert header['source_sizes'] == [20, 3]
+    assert 'gt_seg_map' in dataset(first, second)[21]
+    assert 'gt_seg_map' in dataset(first)[1]
+    for sources in ((second, first), (second, )):
+        with pytest.raises(
+                PseudoMaskCacheError,
+                match=r'sources of \[20, 3\] pairs, the training has .* \[3'):
+            dataset(*sources)[1]
+    del header['source_sizes']  # as earlier versions wrote it
+    (root / 'cache/header.json').write_text(json.dumps(header))
+    assert 'gt_seg_map' in dataset(second, first)[1]  # of another picture
+
+
+@pytest.mark.parametrize('ignored', [False, True])
+def test_inspect_turns_an_image_as_the_training_does(run, root, tmp_path,
+                                                     ignored):
+    path = root / 'config.py'
+    path.write_text(path.read_text().replace(
+        "type='LoadPairImage'",
+        f"type='LoadImage', ignore_orientation={ignored}"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    wide = np.zeros((200, 400, 3), np.uint8)
+    Image.fromarray(wide).save(tmp_path / 'wide.jpg', exif=exif)
+    drawn = tmp_path / 'drawn.png'
+    status, out = run(*arguments(root, '--inspect', tmp_path /
+                                 'wide.jpg', '--out', drawn))
+    assert status == 0, out
+    height, width = cv2.imread(str(drawn)).shape[:2]
+    # the image beside its masks
+    assert (width > 2 * 400 and height < 400) == ignored
+
+
 def test_no_generator(run, root):
     path = root / 'config.py'
     path.write_text(path.read_text().replace('pseudo_mask_generator', 'other'))

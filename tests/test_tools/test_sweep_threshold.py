@@ -144,6 +144,13 @@ def test_one_clear_line_for_bad_input(run, folder, tmp_path):
         few,
         model=sseg_model.model_config(
             few, vocabulary=dict(classes=['cat'], background=True)))
+    turned = tmp_path / 'turned'
+    turned.mkdir()
+    sseg_model.write_config(
+        turned,
+        model=sseg_model.model_config(
+            turned,
+            vocabulary=dict(classes=['dog', 'cat', 'grass'], background=True)))
     train = ('--dataloader', 'sweep_dataloader')
     for config, message, *args in [
         ('tiny.py', 'must not be chosen on the images of the test'),
@@ -154,7 +161,9 @@ def test_one_clear_line_for_bad_input(run, folder, tmp_path):
          '--thresholds', 0.5, 5),
         ('none.py', 'none.py does not exist', *train),
         (other / 'tiny.py', 'no vocabulary with background', *train),
-        (few / 'tiny.py', 'the model has 2 labels, the data set 4', *train),
+        (few / 'tiny.py', "has 2 labels, from 'background' to 'cat', the data "
+         'set 4', *train),
+        (turned / 'tiny.py', "'dog' is label 1 of the model, but 2", *train),
         ('tiny.py', "by the rule 'constant': set", *train, '--cfg-options',
          'model.background_rule=groupvit'),
     ]:

@@ -46,7 +46,8 @@ def parse_args() -> argparse.Namespace:
     add('--annotations',
         type=Path,
         help='folder with instances.json and refs of a data set; without it '
-        'all of --images, whose names must end in their ids')
+        'all of --images, whose names must end in their ids: the numbers '
+        'that a data set has for them')
     add('--split-by', default='unc', help='who made the splits: unc, umd, ...')
     add('--split', help='of the annotations; all of them without it')
     add('--dataset', help='name for the header; that of the folder if left')
@@ -121,8 +122,8 @@ from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, CandidateCache,
                                           Candidates, draw_candidates,
                                           read_released)
 from mmlangseg.semires.datasets import (find_images, find_refs_file,
-                                        read_instances, read_refs,
-                                        select_split)
+                                        number_of_name, read_instances,
+                                        read_refs, select_split)
 from mmlangseg.visualization import write_png
 
 MAX_DIGITS = 18  # of an id in a file of the cache
@@ -167,8 +168,7 @@ def list_folder(folder: Path) -> dict[int, Path]:
     images: dict[int, Path] = {}
     faults = []
     for path in list_files(folder, SUFFIXES):
-        head = path.stem.rstrip('0123456789')
-        digits = path.stem[len(head):]
+        digits = number_of_name(path)
         if not digits:
             faults.append(f'{path.name} has no number at its end')
         elif len(digits) > MAX_DIGITS:
@@ -227,15 +227,16 @@ def build_source(args: argparse.Namespace):
 
 def draw(args: argparse.Namespace) -> None:
     """Draw the candidates of one image."""
-    image = read_image(
-        args.inspect, ignore_orientation=args.ignore_orientation)
-    candidates, origin = None, ''
+    candidates, origin, stored = None, '', args.ignore_orientation
     if args.images and (args.cache / 'header.json').is_file():
         chosen = args.inspect.resolve()
         for img_id, path in list_images(args)[0].items():
             if path.resolve() == chosen:
-                candidates = CandidateCache(args.cache).load(img_id)
-                origin = f'from {args.cache}'
+                cache = CandidateCache(args.cache)
+                candidates, origin = cache.load(img_id), f'from {args.cache}'
+                stored |= bool(
+                    cache.header['generator'].get('ignore_orientation'))
+    image = read_image(args.inspect, ignore_orientation=stored)
     if candidates is None:
         candidates, origin = build_source(args)(image), f'by {args.source}'
     out = args.out or Path(f'{args.cache}_pictures',
@@ -270,6 +271,7 @@ def main() -> None:
                 dataset=args.dataset or name,
                 size=args.size,
                 resize=args.resize,
+                ids='annotations' if args.annotations else 'names',
                 generator=generator))
     except (OSError, ValueError, ImportError) as error:
         sys.exit(f'error: {error}')

@@ -24,7 +24,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
@@ -74,12 +73,11 @@ if __name__ == '__main__':  # help and mistakes need no libraries
 from pycocotools import mask as mask_utils
 
 from mmlangseg.apis import ImageResult, SemiRESInferencer
-from mmlangseg.cli.label_header import with_weights
+from mmlangseg.cli.label_header import describe_model, with_later
 from mmlangseg.cli.sharding import exit_code
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.model_source import open_model
 from mmlangseg.io.annotations import load_json
-from mmlangseg.io.digest import sha256_of, sha256_of_weights
 from mmlangseg.io.files import write_json
 from mmlangseg.semires.candidates.rle import encode
 from mmlangseg.semires.datasets import (find_images, find_refs_file,
@@ -222,11 +220,15 @@ def write_dataset(args: argparse.Namespace, by_image: dict, images: dict,
           f'{SPLIT_BY!r}')
 
 
-def read_origin(path: Path, wanted: dict) -> Any:
-    """Which model made the labels of a folder."""
+def is_of(path: Path, wanted: dict) -> bool:
+    """Whether the header of a folder says that a model made its labels."""
     known = load_json(path)
-    return with_weights(path, known, wanted) if isinstance(known,
-                                                           dict) else known
+    if not isinstance(known, dict):
+        return False
+    # an earlier version called what has no file by its name only
+    known.setdefault('checkpoint', known.get('model'))
+    known = with_later(path, known, wanted)
+    return all(known.get(name) == value for name, value in wanted.items())
 
 
 def main() -> None:
@@ -238,24 +240,21 @@ def main() -> None:
         header = args.out / 'labels.json'
         config, checkpoint = open_model(
             args.config, args.checkpoint or ..., takes='sentences')
-        origin = dict(model=checkpoint or config.model.pretrained)
-        if checkpoint and Path(checkpoint).is_file():  # and not a URL
-            # a later training may have replaced it
-            origin['checkpoint'] = sha256_of(checkpoint)[:16]
-        elif not checkpoint and (digests := sha256_of_weights(
-                config.model.pretrained)):
-            origin['sha256'] = digests
-        if header.is_file() and read_origin(header, origin) != origin:
-            raise ValueError(f'{args.out} has labels of another model (see '
-                             'labels.json): name another folder, or delete it')
+        origin = describe_model(config, checkpoint)
+        if header.is_file() and not is_of(header, origin):
+            raise ValueError(
+                f'{args.out} has labels of another model, or one that was set '
+                'otherwise (see labels.json): name another folder, or delete '
+                'it')
         inferencer = SemiRESInferencer(config, checkpoint, args.device
                                        or local_device())
         if not header.is_file():
-            write_json(header, origin)
+            write_json(header, origin, indent=1)
         failures = label(inferencer, args, by_image, images, paths)
         report_failures(failures)
         if all(is_labelled(args.out, i, by_image[i]) for i in by_image):
-            write_dataset(args, by_image, images, origin['model'])
+            write_dataset(args, by_image, images, checkpoint
+                          or config.model.pretrained)
         elif not failures:
             print('other processes still label images')
     except (OSError, ValueError, RuntimeError) as error:

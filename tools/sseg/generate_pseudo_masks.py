@@ -78,7 +78,7 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmengine.utils import import_modules_from_strings
-from mmseg.registry import MODELS
+from mmseg.registry import MODELS, TRANSFORMS
 from torch.utils.data import DataLoader, Dataset
 
 from mmlangseg.cli.config_keys import read_config
@@ -91,7 +91,8 @@ from mmlangseg.io.load_image import ignores_orientation
 from mmlangseg.sseg.pseudo_masks import (DINOFeatures, PseudoMaskCache,
                                          find_generator_config, stretch_image)
 from mmlangseg.sseg.pseudo_masks.whole_images import (WholeImage, WholeImages,
-                                                      build_whole_images)
+                                                      build_whole_images,
+                                                      image_loaders)
 from mmlangseg.sseg.visualization import draw_labels
 from mmlangseg.visualization import write_png
 
@@ -121,13 +122,12 @@ class Generator:
         maps = self.model.grid(rgb.permute(0, 3, 1, 2).float(), seeds=seeds)
         return maps.to('cpu', torch.uint8).numpy()
 
-    def sha256(self) -> dict[str, str]:
-        """Of the files of weights that the maps depend on."""
-        found: dict[str, str] = {}
+    def digests(self) -> dict[str, dict[str, str]]:
+        """Of the files that the maps depend on."""
         for module in self.model.modules():
             if isinstance(module, DINOFeatures):
-                found.update(module.sha256())
-        return found
+                return module.digests()
+        return {}
 
 
 def open_cache(args: argparse.Namespace, config: dict, dataset: BaseDataset,
@@ -142,8 +142,7 @@ def open_cache(args: argparse.Namespace, config: dict, dataset: BaseDataset,
         config=config,
         image_size=list(args.size),
         ignore_orientation=ignores_orientation(dataset.pipeline.transforms))
-    if digests := generator.sha256():
-        origin['sha256'] = digests
+    origin.update(generator.digests())
     header = dict(
         dataset=args.dataset or args.config.stem,
         num_samples=count,
@@ -151,6 +150,8 @@ def open_cache(args: argparse.Namespace, config: dict, dataset: BaseDataset,
         grid=list(grid),
         shard_size=shard_size,
         generator=origin)
+    if sizes := getattr(dataset, 'source_sizes', None):
+        header['source_sizes'] = list(sizes)
     return PseudoMaskCache.create(args.cache, header)
 
 
@@ -222,7 +223,11 @@ def failures_of(cache: PseudoMaskCache, shard: int) -> Path:
 def draw(args: argparse.Namespace, cfg: Config, config: dict) -> None:
     """Draw the pseudo-masks of one image."""
     if Path(args.inspect).is_file():
-        bgr = read_image(args.inspect)[..., ::-1]
+        # as in the training, if the config has one
+        images = (cfg.get('train_dataloader') or {}).get('dataset', {})
+        stored = ignores_orientation(
+            map(TRANSFORMS.build, image_loaders(images)))
+        bgr = read_image(args.inspect, ignore_orientation=stored)[..., ::-1]
         key, number, origin = args.inspect, 0, 'from the generator'
     elif args.inspect.isdigit():
         sample = build_whole_images(cfg)[int(args.inspect)]

@@ -13,9 +13,11 @@ Examples:
 
 Of <images>/a/b.jpg the labels are <labels>/a/b.png: 0 for background, i for
 the i-th class of <labels>/classes.txt, 255 to be ignored; of more than 254
-classes 16-bit files with 65535 to be ignored. So they fit the data sets of the
-benchmarks, and ClassFileDataset, which read images of one ending: .jpg, or
-their img_suffix. Of a folder with several endings choose one by --img-suffix.
+classes 16-bit files with 65535 to be ignored. So they fit ClassFileDataset and
+the data sets of the benchmarks in whose own maps 0 is no class or background;
+in those of Cityscapes, COCO-Stuff, ADE-847 and PC-459 it is the first class. A
+data set reads images of one ending: .jpg, or its img_suffix. Of a folder with
+several endings choose one by --img-suffix.
 
 Images that have labels are left alone, so that an interrupted run goes on when
 it is started again. Several processes share the work when they are started by
@@ -82,15 +84,13 @@ if __name__ == '__main__':  # help and mistakes need no libraries
     parse_args()
 
 import numpy as np
-from mmengine.config import Config
 
 from mmlangseg.apis import SemanticResult, SSegInferencer
-from mmlangseg.cli.label_header import with_weights
+from mmlangseg.cli.label_header import describe_model, with_later
 from mmlangseg.cli.sharding import exit_code
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.engine.model_source import open_model
 from mmlangseg.io.annotations import load_json
-from mmlangseg.io.digest import sha256_of, sha256_of_weights
 from mmlangseg.io.files import read_text, resolve_inside, write_json
 from mmlangseg.io.folder_files import list_files
 from mmlangseg.io.images import SUFFIXES
@@ -159,22 +159,6 @@ def check_endings(args: argparse.Namespace, names: list[str]) -> None:
               "with the data set's img_suffix")
 
 
-def weights_of(checkpoint: str) -> str:
-    """What tells weights apart: their digest, or the URL."""
-    return sha256_of(checkpoint)[:16] \
-        if Path(checkpoint).is_file() else checkpoint
-
-
-def model_of(config: Config, checkpoint: str | None) -> dict:
-    """What tells the models of labels apart."""
-    if checkpoint:
-        return dict(checkpoint=weights_of(checkpoint))
-    digests = sha256_of_weights(config.model.pretrained)
-    return dict(
-        checkpoint=config.model.pretrained,
-        **(dict(sha256=digests) if digests else {}))
-
-
 def asked_of(vocabulary: Vocabulary) -> dict:
     """What labels depend on besides the names of the classes."""
     return dict(
@@ -214,7 +198,7 @@ class LabelWriter:
             if not isinstance(old, dict):
                 raise ValueError(f'{path} is not the header of label maps. '
                                  'Delete the folder, or name another one')
-            old = with_weights(path, old, header)
+            old = with_later(path, old, header)
             differing = [k for k in header if header[k] != old.get(k)]
             if differing:
                 raise ValueError(
@@ -251,13 +235,17 @@ def main() -> None:
             model.vocabulary.background,
             args.min_confidence,
             origin=dict(
-                **model_of(config, checkpoint),
+                **describe_model(config, checkpoint),
                 threshold=model.background_threshold
                 if model.vocabulary.background else None,
                 # what the model was asked, of which `classes` are the names
                 **asked_of(model.vocabulary)))
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')
+    if not model.vocabulary.background:
+        print('the classes are 1, 2, ...: train on them with ClassFileDataset '
+              'or a data set that ignores 0 in its maps, not with one whose '
+              'first class is 0, such as Cityscapes')
     warning = model.describe_unknown_classes()
     if warning:
         print(f'warning: {warning}', file=sys.stderr, flush=True)

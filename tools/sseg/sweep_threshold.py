@@ -89,7 +89,7 @@ from mmlangseg.cli.table import format_rows
 from mmlangseg.engine.model_source import open_model
 from mmlangseg.engine.subset import keep_evenly_spaced
 from mmlangseg.io.files import write_json
-from mmlangseg.sseg.evaluation import check_coverage
+from mmlangseg.sseg.evaluation import check_coverage, require_same_labels
 
 
 class ThresholdSweep:
@@ -210,10 +210,7 @@ def sweep(args: argparse.Namespace) -> dict:
     images = select_images(cfg, args)
     dataset = DATASETS.build(images['dataset'])
     names = dataset.metainfo['classes']
-    if len(names) != len(vocabulary.labels):
-        raise ValueError(
-            f'the model has {len(vocabulary.labels)} labels, the data set '
-            f'{len(names)}: give the model the vocabulary of the data set')
+    require_same_labels(vocabulary.labels, names)
     if args.max_images:
         keep_evenly_spaced(dataset, args.max_images)
     images['dataset'] = dataset

@@ -42,6 +42,32 @@ def inferencer(folder):
         folder / 'tiny.py', folder / 'best.pth', device='cpu')
 
 
+def test_images_that_are_padded(folder):
+    """By the pipeline: masks were stretched with the padding. What the model's
+    preprocessor pads, predictions undo."""
+    pixels = np.zeros((40, 120, 3), np.uint8)
+    bright = np.arange(120) < 60
+    pixels[:, bright] = 255
+
+    def find(padded_by):
+        cfg = Config.fromfile(folder / 'tiny.py')
+        steps = cfg.test_dataloader.dataset.pipeline
+        steps[2].keep_ratio = True
+        if padded_by == 'pipeline':
+            steps.insert(3, dict(type='Pad', size=(64, 64)))
+        else:
+            cfg.model.data_preprocessor.test_cfg = dict(size=(64, 64))
+        inferencer = SemiRESInferencer(cfg, None, device='cpu')
+        inferencer.model.logits = lambda inputs, samples: torch.cat(
+            [-inputs.mean(1, keepdim=True),
+             inputs.mean(1, keepdim=True)], 1)
+        return inferencer(pixels, 'the man')[0].mask
+
+    assert (find('preprocessor') == bright).all()
+    with pytest.raises(ValueError, match='pipeline of the config crops or pa'):
+        find('pipeline')
+
+
 def test_equals_testing_at_the_original_size(folder, inferencer):
     """The same path through another door."""
     cfg = Config.fromfile(folder / 'tiny.py')

@@ -177,5 +177,7 @@ def test_draw():
     assert (drawn[15, 20] == 100).all()
     assert len({tuple(drawn[y, x]) for y, x in ((15, 20), (3, 3), (6, 6))}
                ) == 3  # yapf: disable
+    # the outline of the small one lies over the large one
+    assert drawn[4, 4].max() == 255
     with pytest.raises(ValueError, match='size'):
         draw_candidates(image[:5], Candidates.from_masks(masks))

@@ -108,6 +108,17 @@ def test_other_weights_in_the_same_folder(folder, tmp_path):
         create()
 
 
+def test_other_words_in_the_same_folder(folder, tmp_path):
+    """The weights are the same, but a text is other words to them."""
+    model = tmp_path / 'model'
+    shutil.copytree(folder, model)
+    before = PromptedObjects(str(model), TEXTS).parameters
+    path = model / 'tokenizer.json'
+    path.write_text(path.read_text().replace('"cat"', '"kat"'))
+    after = PromptedObjects(str(model), TEXTS).parameters
+    assert after['sha256'] == before['sha256'] and after != before
+
+
 def test_bad_input(folder, tmp_path):
     with pytest.raises(ValueError, match='there is nothing to look for'):
         PromptedObjects(folder, [])

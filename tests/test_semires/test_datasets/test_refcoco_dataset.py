@@ -65,6 +65,20 @@ def test_item(root):
         sample_idx=4)
 
 
+def test_an_expression_that_stands_twice_counts_once(tmp_path):
+    """As in files that were put together: its sentences would be trained and
+    scored twice. Another one with its id is another one."""
+    refs = [make_ref(i, 100, 'val') for i in range(2)]
+    other = make_ref(0, 100, 'val', ann_id=1)
+    other['sentences'] = other['sentences'][:1]
+    write_refer(tmp_path, refs, make_instances(refs))
+    path = tmp_path / 'refcoco' / 'refs(unc).p'
+    path.write_bytes(pickle.dumps([*refs, *refs[::-1], other]))
+    dataset = build(tmp_path, 'val', test_mode=True)
+    assert ids(dataset) == [(0, 0), (0, 1), (0, 2), (1, 10), (1, 11), (1, 12),
+                            (0, 0)]
+
+
 def test_raw_sentences(root):
     item = build(root, 'val', test_mode=True, text_field='raw')[4]
     assert item['text'] == 'Object 9, sentence 1: LEFT'

@@ -70,6 +70,15 @@ def test_masks_of_rejected_sentences_are_empty(model, eval_size):
         assert sample.seg_logits.data.shape[0] == 2
 
 
+def test_the_threshold_says_none_itself(model):
+    """Both are equally likely: from this probability on nothing is meant."""
+    with_bias(model, 0)
+    model.no_target.probability = lambda logits: torch.full((3, ), 0.5)
+    assert all(sample.says_none for sample in predict(model))
+    model.no_target.threshold = 0.51
+    assert not any(sample.says_none for sample in predict(model))
+
+
 def test_without_the_head_nothing_changes(model, tmp_path):
     other = build(model_config(tmp_path)).eval()
     other.load_state_dict(model.state_dict(), strict=False)

@@ -142,6 +142,46 @@ def test_a_pipeline_without_candidates(tmp_path):
         losses(build(tmp_path).train(), batch)
 
 
+def test_views_of_other_sizes(tmp_path):
+    """Padding brings them to one, with the teacher's mask beside the thing."""
+    model = build(tmp_path, refiner=dict(type='KeepPseudoLabel')).train()
+    batch = branches()
+    batch['data_samples']['unsup_student'] = [
+        sample.clone() for sample in batch['data_samples']['unsup_student']
+    ]
+    batch['data_samples']['unsup_student'][1].set_metainfo(
+        dict(img_shape=(64, 48)))
+    batch['inputs']['unsup_student'][1] = \
+        batch['inputs']['unsup_student'][1][..., :48]
+    model.data_preprocessor.data_preprocessor.size = (64, 64)
+    model.data_preprocessor.data_preprocessor.size_divisor = None
+    with pytest.raises(ValueError, match='2.jpg: .* not of one size, .* crop'):
+        losses(model, batch)
+
+
+def test_candidates_of_an_image_that_was_flipped_without_them(tmp_path):
+    """MMSegmentation's flip behind LoadMaskCandidates leaves them."""
+    model = build(tmp_path).train()
+    left = np.zeros((64, 64), bool)
+    left[:, :32] = True
+    candidates = Candidates.from_masks([left])
+    for given, flip, fits in ((candidates, False, True), (candidates, True,
+                                                          False),
+                              (candidates.flipped(), True,
+                               True), (candidates.flipped(), False, False),
+                              (candidates.flipped().flipped(), False,
+                               True), (candidates.resized(
+                                   (64, 64)), True, False)):
+        batch = branches(given)
+        for sample in sum(batch['data_samples'].values(), []):
+            sample.set_metainfo(dict(flip=flip))
+        if fits:
+            assert 'unsup_loss' in losses(model, batch)
+            continue
+        with pytest.raises(ValueError, match='1.jpg: .* not its mask candid'):
+            losses(model, batch)
+
+
 def test_views_that_are_not_mirrored_alike(tmp_path):
     """The masks of the teacher would lie on the other side."""
     model = build(tmp_path).train()

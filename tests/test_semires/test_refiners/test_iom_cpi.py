@@ -123,6 +123,9 @@ class TestThresholds:
         assert CPI()(pseudo, candidates).mask.all()
         guarded = CPI(max_area_ratio=2)(pseudo, candidates)
         assert guarded.chosen == [1]
+        # "more than": one that is as large stays
+        assert CPI(max_area_ratio=0.9)(pseudo, candidates).chosen == [1]
+        assert not CPI(max_area_ratio=0.89)(pseudo, candidates).chosen
 
 
 @pytest.mark.parametrize('refiner', [IOM(), CPI(), KeepPseudoLabel()])

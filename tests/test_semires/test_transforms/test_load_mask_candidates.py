@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.registry import init_default_scope
 from mmseg.registry import TRANSFORMS
 
 from mmlangseg.semires.candidates import (CandidateCache, CandidateCacheError,
@@ -44,6 +45,40 @@ def test_load(root):
     for direction in ('vertical', 'diagonal'):
         with pytest.raises(ValueError, match=f'image is {direction}: put'):
             load(root, dict(results, flip=True, flip_direction=direction))
+
+
+@pytest.mark.parametrize('steps', [
+    [dict(type='Resize', scale=(12, 9)),
+     dict(type='RandomCrop', crop_size=(6, 8))],
+    [dict(type='RandomCrop', crop_size=(9, 16)),
+     dict(type='Resize', scale=(8, 6))],
+    [dict(type='Resize', scale=(8, 6), keep_ratio=True),
+     dict(type='Pad', size=(8, 6))],
+])  # yapf: disable
+def test_masks_are_not_laid_over_a_part_of_the_image(root, steps):
+    """Nor over padding; the size is that of the cache."""
+    init_default_scope('mmseg')
+    image = np.zeros((12, 32, 3), np.uint8)
+    sample = dict(
+        img=image,
+        img_shape=(12, 32),
+        ori_shape=(12, 32),
+        img_id=3,
+        img_path='3.jpg')
+    np.random.seed(0)
+    for step in steps:
+        sample = TRANSFORMS.build(step)(sample)
+    assert sample['img'].shape[:2] == (6, 8)
+    with pytest.raises(ValueError, match='LoadMaskCandidates must stand bef'):
+        load(root, sample)
+
+
+def test_masks_are_laid_over_a_resized_image(root):
+    init_default_scope('mmseg')
+    image = np.zeros((13, 31, 3), np.uint8)
+    sample = dict(img=image, img_shape=(13, 31), ori_shape=(13, 31), img_id=3)
+    sample = TRANSFORMS.build(dict(type='Resize', scale=(8, 6)))(sample)
+    assert len(load(root, sample)['candidates']) == 1
 
 
 def test_no_candidates(root):

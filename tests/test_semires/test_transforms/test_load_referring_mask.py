@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from mmengine.registry import init_default_scope
+from mmseg.registry import TRANSFORMS
 from refer_data import TWO_PARTS, square
 
 from mmlangseg.semires.transforms import LoadReferringMask
@@ -56,6 +58,26 @@ def test_not_annotated():
 def test_faults(fields, message):
     with pytest.raises(ValueError, match=message):
         LoadReferringMask()(sample([square(6)], **fields))
+
+
+@pytest.mark.parametrize('step, fits', [
+    (dict(type='Resize', scale=(20, 20)), True),
+    (dict(type='RandomCrop', crop_size=(20, 20)), False),
+    (dict(type='Pad', size_divisor=32), False),
+])
+def test_images_that_are_not_whole(step, fits):
+    """A resize behind it would make a mask of all of it fit a part."""
+    init_default_scope('mmseg')
+    given = sample([square(6)], ori_shape=(30, 40), img_shape=(30, 40))
+    given['img'] = np.zeros((30, 40, 3), np.uint8)
+    given = TRANSFORMS.build(step)(given)
+    if fits:
+        assert LoadReferringMask()(given)['gt_seg_map'].shape == (30, 40)
+        return
+    with pytest.raises(
+            ValueError,
+            match='a.jpg: LoadReferringMask must stand before whatever crops'):
+        LoadReferringMask()(given)
 
 
 def test_malformed_segmentation_names_the_object():

@@ -200,6 +200,14 @@ def test_lists_of_images(three_photos, tmp_path):
         ClassFileDataset(ann_file='none.txt', **three_photos)
 
 
+def test_an_image_that_is_listed_twice_counts_once(three_photos, tmp_path):
+    save_image(tmp_path / 'b.jpg')
+    (tmp_path / 'val.txt').write_text('b\na\nb\n')
+    dataset = ClassFileDataset(ann_file='val.txt', **three_photos)
+    paths = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
+    assert paths == [str(tmp_path / 'b.jpg'), str(tmp_path / 'a.jpg')]
+
+
 def test_label_300_of_own_pairs(tmp_path, monkeypatch):
     """Not 44, by the config as it is."""
     root = tmp_path / 'data/own_pairs'

@@ -81,7 +81,8 @@ def test_items(root):
         img_bytes=picture(5, suffix='jpg'),
         text='caption 5 of a dog',
         key='0.tar/000000005',
-        sample_id=5)
+        sample_id=5,
+        source_sizes=(5, 3))
     assert ids(dataset) == list(range(8))
     assert dataset[-1]['sample_id'] == 7
     assert len(list(dataset)) == 8

@@ -9,6 +9,7 @@ from mmseg.registry import DATASETS, TRANSFORMS
 from PIL import Image
 
 from mmlangseg.evaluation import PredictionError
+from mmlangseg.io.files import write_json
 from mmlangseg.sseg.evaluation import evaluate_label_maps
 
 CONFIGS = benchmark_trees.Path(__file__).resolve().parents[3] / 'configs'
@@ -111,6 +112,37 @@ def test_gray_of_few_bits(voc, tmp_path, depth):
                 0,
                 size=ids.shape[::-1]))
     assert voc(folder, {}) == expected
+
+
+@pytest.mark.parametrize('benchmark', ['voc21', 'voc20', 'cityscapes'])
+def test_maps_of_label_images(tmp_path, benchmark):
+    """Their classes begin with 1, also where those of the data set's files
+    begin with 0: they were scored as those of the classes behind."""
+    dataset, loader = build(tmp_path, benchmark)
+    classes = list(dataset.metainfo['classes'])
+    background = classes[0] == 'background'
+    _, labels, _ = predict(benchmark, 0)
+    np.clip(labels, 0, 5, out=labels)
+    folder = tmp_path / 'labels'
+    for info in dataset:
+        stem = benchmark_trees.Path(info['img_path']).stem
+        benchmark_trees.save(folder / f'{stem}.png',
+                             (labels + (not background)).astype(np.uint8))
+    plain = evaluate_label_maps(folder, dataset, loader, int(not background))
+    header = folder / 'labels.json'
+    write_json(header,
+               dict(classes=classes[background:], background=background))
+    assert evaluate_label_maps(folder, dataset, loader) == plain
+    # read as the data set's files are
+    if benchmark == 'cityscapes':
+        header.unlink()
+        assert evaluate_label_maps(folder, dataset, loader) != plain
+    write_json(header,
+               dict(classes=classes[background:][::-1], background=background))
+    with pytest.raises(PredictionError, match='labels.json: the class'):
+        evaluate_label_maps(folder, dataset, loader)
+    header.write_text('{}')  # of something else
+    evaluate_label_maps(folder, dataset, loader, int(not background))
 
 
 def test_wrong_maps(voc, tmp_path):

@@ -63,6 +63,25 @@ def test_upsampling_before_and_after(data):
         torch.testing.assert_close(after, expected)
 
 
+@pytest.mark.parametrize('upsample', ['masks', 'probabilities'])
+def test_infinite_logits(data, upsample):
+    """As half precision has them: NaN would be the first class, or spread to
+    pixels beside."""
+    probs, masks = data
+    masks[0, :, 1, 2] = -torch.inf  # of no mask
+    masks[1, 3, 2] = torch.inf
+    masks[1, 4, 2] = -torch.inf
+    for size in ((4, 6), (9, 13)):
+        total = combine_resized(
+            probs, masks, size, 'normalized', upsample=upsample).sum(1)
+        torch.testing.assert_close(total, torch.ones(2, *size))
+    torch.testing.assert_close(
+        combine(probs, masks, 'normalized')[0, :, 1, 2], probs[0].mean(0))
+    torch.testing.assert_close(
+        combine(probs, masks, 'normalized')[1, :, 2, 0],
+        naive(probs, masks, 'normalized')[1, :, 2, 0])
+
+
 def test_probabilities_stay_so_where_no_mask_is(data):
     probs, masks = data
     for shift in (-200., 200.):

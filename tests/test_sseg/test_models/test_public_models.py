@@ -126,14 +126,18 @@ def test_classes_of_an_image(build):
 
 
 def test_groupvit_at_other_sizes(build):
-    """Position embeddings are interpolated; what is left of a patch at the
-    edges has the groups beside it."""
+    """Position embeddings are interpolated; the groups are of all of the
+    image, also of what would be left of a patch at the edges."""
     model = build('groupvit')
     inputs = torch.randn(1, 3, 45, 66)
     groups = model.groups(inputs)
     assert groups.attention.shape == (1, 4, 11, 16)
     torch.testing.assert_close(groups.attention.sum(1), torch.ones(1, 11, 16))
     assert model.encode_decode(inputs, [{}]).shape == (1, 3, 45, 66)
+    whole = F.interpolate(inputs, (44, 64), mode='bilinear')
+    torch.testing.assert_close(groups.attention, model.groups(whole).attention)
+    # above a half of a patch there is one more
+    assert model.groups(inputs[..., :43, :]).attention.shape == (1, 4, 11, 16)
 
 
 @torch.no_grad()

@@ -325,6 +325,26 @@ def test_sliding_averages_probabilities(build):
     assert model.predict(**data)[0].seg_logits.data.shape == (2, 48, 48)
 
 
+@pytest.mark.parametrize('upsample', ['masks', 'probabilities'])
+def test_masks_lie_where_they_are_in_images_of_any_width(build, upsample):
+    """A cell is of four pixels, also where the last one is not whole: the
+    edge of a mask at pixel 40 was drawn at pixel 38 of 49."""
+    model = build(combination='hard', upsample=upsample).eval()
+    cells = torch.where(torch.arange(13) < 10, 20., -20.).expand(12, 13)
+    masks = torch.stack([cells, -cells])[None]
+    features = torch.randn(1, 2, 8)
+    model.regions = lambda inputs, metas: (masks, features)
+    classes = model.classify(features).argmax(-1)[0]
+    assert classes[0] != classes[1]
+    for height, width in ((48, 52), (46, 49)):
+        with torch.no_grad():
+            found = model.encode_decode(torch.zeros(1, 3, height, width), [{}])
+        labels = found[0, 1:].argmax(0)
+        # between the cells the two are mixed
+        assert (labels[:, :39] == classes[0]).all()
+        assert (labels[:, 41:] == classes[1]).all()
+
+
 @pytest.mark.parametrize('size', [(1, 1), (1, 50), (7, 5), (50, 70)])
 def test_images_of_any_size(model, size):
     result = sseg_model.run(model, 'predict', sseg_model.batch((size, )))[0]

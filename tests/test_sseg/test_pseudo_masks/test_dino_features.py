@@ -37,12 +37,13 @@ def folder(tmp_path_factory):
 def test_digest_of_the_weights(folder, tmp_path):
     """By which a cache knows them again."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    before = DINOFeatures(folder).sha256()
-    assert list(before) == ['model.safetensors']
-    assert DINOFeatures(str(tmp_path), facet='key').sha256() == before
+    before = DINOFeatures(folder).digests()
+    assert list(before['sha256']) == ['model.safetensors']
+    assert list(before['settings_sha256']) == ['config.json']
+    assert DINOFeatures(str(tmp_path), facet='key').digests() == before
     tiny_public.replace_weights(tmp_path)
-    assert DINOFeatures(str(tmp_path)).sha256() != before
-    assert DINOFeatures(config=CONFIG).sha256() == {}
+    assert DINOFeatures(str(tmp_path)).digests() != before
+    assert DINOFeatures(config=CONFIG).digests() == {}
 
 
 def images(height=32, width=48) -> torch.Tensor:

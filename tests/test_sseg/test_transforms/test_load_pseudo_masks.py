@@ -82,6 +82,26 @@ def test_an_image_that_was_broken(cache):
         LoadPseudoMasks(cache)(dict(sample(), sample_id=1, key='b'))
 
 
+@pytest.mark.parametrize('step, fits', [
+    (dict(type='Resize', scale=(7, 9), keep_ratio=False), True),
+    (dict(type='RandomResize', scale=(40, 30), ratio_range=(0.5, 2.),
+          keep_ratio=True), True),
+    (dict(type='RandomCrop', crop_size=(4, 8)), False),
+    (dict(type='Pad', size_divisor=16), False),
+])  # yapf: disable
+def test_maps_are_laid_over_whole_images_only(cache, step, fits):
+    np.random.seed(0)
+    given = TRANSFORMS.build(step)(sample(ori_shape=(6, 8)))
+    if fits:
+        results = LoadPseudoMasks(cache)(given)
+        assert results['gt_seg_map'].shape == given['img'].shape[:2]
+        return
+    with pytest.raises(
+            ValueError,
+            match='a: LoadPseudoMasks must stand before whatever crops or'):
+        LoadPseudoMasks(cache)(given)
+
+
 @pytest.mark.parametrize('made', [False, True, None])
 def test_orientation(cache, made):
     """Masks of a turned image are not laid over one that is not."""

@@ -46,6 +46,31 @@ def test_depths(load, dtype, ids):
     assert labels.tolist() == ids
 
 
+@pytest.mark.parametrize('steps, fits', [
+    ([dict(type='Resize', scale=(9, 7), keep_ratio=True),
+      dict(type='RandomFlip', prob=1.)], True),
+    ([dict(type='RandomCrop', crop_size=(2, 2))], False),
+    ([dict(type='Resize', scale=(9, 7), keep_ratio=True),
+      dict(type='Pad', size_divisor=8)], False),
+])  # yapf: disable
+def test_labels_are_of_whole_images(load, steps, fits):
+    given = dict(
+        img=np.zeros((2, 3, 3), np.uint8),
+        img_path='a.jpg',
+        img_shape=(2, 3),
+        ori_shape=(2, 3))
+    for step in steps:
+        given = TRANSFORMS.build(step)(given)
+    labels = np.zeros((2, 3), np.uint8)
+    if fits:
+        assert load(labels, given).shape == (2, 3)
+        return
+    with pytest.raises(
+            ValueError,
+            match='a.jpg: LoadWideAnnotations must stand before whatever cr'):
+        load(labels, given)
+
+
 def test_palette_gives_indices(load):
     image = Image.fromarray(np.array([[0, 1], [2, 3]], np.uint8), 'P')
     image.putpalette([9, 9, 9, 8, 8, 8, 7, 7, 7, 6, 6, 6])

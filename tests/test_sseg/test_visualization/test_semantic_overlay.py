@@ -159,6 +159,24 @@ def test_hook_writes_one_picture_per_image(image, tmp_path):
     assert '1.png' in os.listdir(tmp_path / 'time' / 'out')
 
 
+def test_images_of_several_endings_keep_them(image, tmp_path):
+    """Of 1.jpg and 1.png there was one picture, that of the later."""
+    for name in ('1.jpg', '1.png'):
+        write_png(tmp_path / name, image)
+    hook = HOOKS.build(
+        dict(type='SemanticVisualizationHook', draw=True, test_out_dir='out'))
+    outputs = [sample(tmp_path / '1.jpg'), sample(tmp_path / '1.png')]
+    fake = runner(tmp_path, dict(img_path=str(tmp_path)))
+    dataset = fake.test_dataloader.dataset.dataset
+    dataset.img_suffix = ''
+    hook.after_test_iter(fake, 0, {}, outputs)
+    out = tmp_path / 'time' / 'out'
+    assert len(os.listdir(out)) == 2
+    dataset.img_suffix = '_left.png'
+    hook.after_test_iter(fake, 0, {}, outputs[1:])
+    assert (out / '1.png').is_file()
+
+
 def test_hook_in_validation(image, tmp_path):
     write_png(tmp_path / '1.png', image)
     hook = HOOKS.build(

@@ -68,6 +68,24 @@ def test_parse_a_list():
     assert vocabulary.background
 
 
+def test_underscores_are_blanks_however_classes_are_given(tmp_path):
+    """A model is asked the same in tests, by ``classes.txt``, and on own
+    images, by a list."""
+    ids, lines = tmp_path / 'classes.txt', tmp_path / 'names.txt'
+    ids.write_text('1 traffic_light;stop_light\n2 dog\n')
+    lines.write_text('traffic_light;stop_light\ndog\n')
+    for given in (ids, lines, 'traffic_light;stop_light,dog',
+                  dict(dataset='own', classes_file=ids)):
+        vocabulary = build_vocabulary(given)
+        assert vocabulary.classes == ('traffic_light', 'dog')
+        assert vocabulary.prompt_names == (('traffic light', 'stop light'),
+                                           ('dog', ))
+    assert build_vocabulary(['traffic_light']).prompt_names == \
+        (('traffic light', ), )
+    kept = dict(classes=['traffic_light'], prompt_names=['traffic_light'])
+    assert build_vocabulary(kept).prompt_names == (('traffic_light', ), )
+
+
 def test_names_with_a_slash():
     """Among others they are no path."""
     assert Vocabulary.parse('tv/monitor, cat').classes == ('tv/monitor', 'cat')
@@ -231,6 +249,9 @@ def test_bad_lists(text, message):
 
 
 def test_bad_files(tmp_path):
+    for name in ('classes.csv', 'labels.JSON', 'coco.names'):
+        with pytest.raises(FileNotFoundError, match=f'{name} does not exist'):
+            Vocabulary.parse(name)
     with pytest.raises(FileNotFoundError, match='none.txt does not exist'):
         Vocabulary.parse('none.txt')
     with pytest.raises(FileNotFoundError, match='does not exist'):

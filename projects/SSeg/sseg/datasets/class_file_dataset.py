@@ -83,12 +83,12 @@ class ClassFileDataset(BaseSegDataset):
             **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """One entry per line of ``ann_file`` that has a name, or per image of
-        the folder."""
+        """One entry per image that ``ann_file`` names, also if it stands there
+        twice, or per image of the folder."""
         listed = bool(self.ann_file) and not os.path.isdir(self.ann_file)
         if listed and '://' not in self.ann_file:
             read_text(self.ann_file)  # or an error with its name
-        data_list = []
+        found: dict[str, dict] = {}
         for info in super().load_data_list():
             # MMEngine takes the byte order mark of a list for a letter.
             paths = {
@@ -96,12 +96,12 @@ class ClassFileDataset(BaseSegDataset):
                 for key in ('img_path', 'seg_map_path') if key in info
             }
             if os.path.basename(paths['img_path']) != self.img_suffix:
-                data_list.append(
-                    dict(
-                        info,
-                        **paths,
-                        ignore_ids=self._ignore_ids,
-                        ignore_index=self.ignore_index))
+                found[paths['img_path']] = dict(
+                    info,
+                    **paths,
+                    ignore_ids=self._ignore_ids,
+                    ignore_index=self.ignore_index)
+        data_list = list(found.values())
         if not data_list:
             raise FileNotFoundError(
                 f'there is no image *{self.img_suffix} in '

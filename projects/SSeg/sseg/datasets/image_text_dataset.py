@@ -19,10 +19,11 @@ class ImageTextDataset(SeededSampleMixin, BaseDataset):
     """Image-caption pairs, read when they are needed.
 
     A sample enters the pipeline as a dict with ``img_bytes`` (bytes, the
-    encoded image) or ``img_path`` (str), ``text`` (str), ``key`` (str) and
+    encoded image) or ``img_path`` (str), ``text`` (str), ``key`` (str),
     ``sample_id`` (int, number of the pair over all sources, whatever their
-    weights). Samples are functions of (seed, epoch, index), see
-    :class:`SeededSampleMixin`.
+    weights) and ``source_sizes`` (tuple of int, pairs of each source, by
+    which the number counts). Samples are functions of (seed, epoch, index),
+    see :class:`SeededSampleMixin`.
 
     A pair that is broken (raises :class:`BrokenPairError` in its source or in
     the pipeline) is counted, reported, and replaced by another one that is a
@@ -92,6 +93,7 @@ class ImageTextDataset(SeededSampleMixin, BaseDataset):
                 f'{type(source).__name__}: {found}' +
                 (f'; {draws[-1]} per epoch' if weight != 1 else ''),
                 logger='current')
+        self.source_sizes = tuple(sizes)
         # pairs and samples before each source
         self._first_pairs = np.cumsum([0] + sizes).tolist()
         self._first_samples = np.cumsum([0] + draws).tolist()
@@ -114,6 +116,7 @@ class ImageTextDataset(SeededSampleMixin, BaseDataset):
         pair = self._draw(number, place)
         data = self.sources[number].read(pair)
         data['sample_id'] = self._first_pairs[number] + pair
+        data['source_sizes'] = self.source_sizes
         return data
 
     def _draw(self, number: int, place: int) -> int:

@@ -1,7 +1,7 @@
 """Score the label maps of any model, one at a time."""
 from __future__ import annotations
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,13 @@ import numpy as np
 from mmseg.datasets import BaseSegDataset
 
 from mmlangseg.evaluation import PredictionError
+from mmlangseg.io.annotations import load_json
 from mmlangseg.io.files import PathLike
 from mmlangseg.io.folder_files import list_files
 from ..transforms.load_wide_annotations import (LoadWideAnnotations,
                                                 decode_labels)
+from ..vocabulary.class_file import BACKGROUND
+from .label_names import require_same_labels
 from .label_sums import LabelSums
 
 SUFFIXES = ('.png', '.tif', '.tiff', '.npy')
@@ -31,18 +34,24 @@ def evaluate_label_maps(predictions: PathLike,
         dataset: The images and label maps, without a pipeline.
         loader: Reads the label maps.
         first_id: What the first class of the data set (the background where
-            it is a class) is called in the predictions, 0 or 1. By default 1
-            where label 0 is ignored in the files of the data set, as
-            ``output_dir`` of :class:`WideIoUMetric` has it, and else 0.
+            it is a class) is called in the predictions, 0 or 1. By default as
+            ``labels.json`` of ``tools/sseg/label_images.py`` says in the
+            folder; without it 1 where label 0 is ignored in the files of the
+            data set, as ``output_dir`` of :class:`WideIoUMetric` has it, and
+            else 0.
 
     Returns:
         dict[str, float]: See :meth:`LabelSums.summary`.
 
     Raises:
         PredictionError: A map is missing, unknown, of another size, or has a
-            number that is no class.
+            number that is no class; or ``labels.json`` says that the numbers
+            are those of other classes.
     """
     meta = dataset.metainfo
+    known = _known_first_id(Path(predictions) / 'labels.json', meta['classes'])
+    if first_id is None:
+        first_id = known
     if first_id is None:
         first_id = int(bool(meta.get('reduce_zero_label')))
     sums = LabelSums(meta['classes'], meta, loader.ignore_index)
@@ -73,6 +82,23 @@ def evaluate_label_maps(predictions: PathLike,
             f'{predictions}: {len(missing)} of {len(rows)} images have no '
             f'label map: {", ".join(missing[:3])}')
     return sums.summary()
+
+
+def _known_first_id(header: Path, classes: Sequence[str]) -> int | None:
+    """Number of the first class in maps of label_images.py, where 0 is the
+    background and i the i-th other class; None without its header."""
+    if not header.is_file():
+        return None
+    content = load_json(header)
+    names = content.get('classes') if isinstance(content, dict) else None
+    background = names and content.get('background')
+    if not isinstance(names, list) or not isinstance(background, bool):
+        return None  # of something else
+    try:
+        require_same_labels([BACKGROUND] * background + names, classes)
+    except ValueError as error:
+        raise PredictionError(f'{header}: {error}') from None
+    return int(not background)
 
 
 def _read_maps(path: Path,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mmlangseg.io.files import atomic_path, write_json
 from .label_coverage import check_coverage
+from .label_names import require_same_labels
 
 
 @METRICS.register_module()
@@ -37,7 +38,8 @@ class WideIoUMetric(IoUMetric):
     - ``out_file`` gets one record per image.
     - Labels and predictions that are no class are an error, and so is an
       ``ignore_index`` that is one. mmseg counts them nowhere, so that a wrong
-      ``ignore_index`` or vocabulary is not seen.
+      ``ignore_index`` or vocabulary is not seen. So is a model whose labels
+      are those of other classes, see :func:`require_same_labels`.
     - Classes that no pixel has, and more than half of the pixels ignored (95 %
       where the data set ignores a class), are warned of; see
       :func:`check_coverage`.
@@ -65,7 +67,8 @@ class WideIoUMetric(IoUMetric):
         Args:
             data_batch: Not used.
             data_samples: With ``pred_sem_seg``, ``gt_sem_seg``: ``data``
-                (1, H, W) int64.
+                (1, H, W) int64; and ``label_names``, what the model calls
+                its labels, if it knows them.
         """
         for sample in data_samples:
             self._check(sample)
@@ -147,7 +150,10 @@ class WideIoUMetric(IoUMetric):
             print_log(message, logger='current', level=logging.WARNING)
 
     def _check(self, sample: dict) -> None:
-        num_classes = len(self.dataset_meta['classes'])
+        classes = self.dataset_meta['classes']
+        if 'label_names' in sample:
+            require_same_labels(sample['label_names'], classes)
+        num_classes = len(classes)
         prediction = sample['pred_sem_seg']['data']
         highest = int(prediction.max())
         if highest >= num_classes:
@@ -160,7 +166,7 @@ class WideIoUMetric(IoUMetric):
         if 0 <= self.ignore_index < num_classes:
             raise ValueError(
                 f'ignore_index={self.ignore_index} of WideIoUMetric is the '
-                f'class {self.dataset_meta["classes"][self.ignore_index]!r}, '
+                f'class {classes[self.ignore_index]!r}, '
                 'which would not be scored: set it to that of the data set '
                 'and of LoadWideAnnotations, such as 65535')
         label = sample['gt_sem_seg']['data']

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
@@ -66,17 +67,26 @@ class GroupViT(PublicRegionSegmentor):
 
     @torch.no_grad()
     def groups(self, inputs: Tensor) -> Groups:
-        """Group the patches of images (B, 3, H, W)."""
+        """Group the patches of images (B, 3, H, W).
+
+        Of another size they are resized to a multiple of the patch size: the
+        network would leave out what is behind the last whole patch, so that
+        its groups, stretched over the image, would lie beside what they are.
+        """
         from transformers.models.groupvit.modeling_groupvit import \
             get_grouping_from_attentions
         vision = self.network.vision_model
+        side = self.network.config.vision_config.patch_size
+        grid = [max(1, round(pixels / side)) for pixels in inputs.shape[-2:]]
+        size = [cells * side for cells in grid]
+        if list(inputs.shape[-2:]) != size:
+            inputs = F.interpolate(
+                inputs, size, mode='bilinear', align_corners=False)
         # transformers' own forward pass takes images of one size only
         hidden = vision.embeddings(inputs, interpolate_pos_encoding=True)
         encoded = vision.encoder(
             hidden, output_attentions=True, return_dict=True)
         tokens = vision.layernorm(encoded.last_hidden_state)  # (B, G, C)
-        side = self.network.config.vision_config.patch_size
-        grid = [pixels // side for pixels in inputs.shape[-2:]]
         project = self.network.visual_projection
         return Groups(
             get_grouping_from_attentions(encoded.attentions, grid),

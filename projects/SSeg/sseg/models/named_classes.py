@@ -153,7 +153,8 @@ class NamedClassSegmentor(BaseSegmentor):
             list[SegDataSample]: The given samples with ``pred_sem_seg.data``
             (1, H, W) int64, ``seg_confidence.data`` (1, H, W), its
             probability, and, with ``keep_probabilities``, ``seg_logits.data``
-            (C, H, W), all probabilities; at the size ``ori_shape``.
+            (C, H, W), all probabilities; at the size ``ori_shape``; and the
+            metainfo ``label_names``, the names of the classes by label.
         """
         if data_samples is None:
             metas = [dict(ori_shape=inputs.shape[-2:])] * len(inputs)
@@ -163,9 +164,13 @@ class NamedClassSegmentor(BaseSegmentor):
             parts: Iterable[Tensor] = [self.inference(inputs, metas)]
         else:
             parts = self.probability_parts(inputs, metas)
-        return take_best_labels(parts,
-                                super().postprocess_result, data_samples,
-                                self.keep_probabilities)
+        results = take_best_labels(parts,
+                                   super().postprocess_result, data_samples,
+                                   self.keep_probabilities)
+        for result in results:
+            result.set_metainfo(
+                dict(label_names=self._required_vocabulary().labels))
+        return results
 
     def postprocess_result(
         self,

@@ -123,7 +123,14 @@ class RegionSegmentor(NamedClassSegmentor):
                 masks,
                 size,
                 mode=self.combination,
-                upsample=self.upsample)
+                upsample=self.upsample,
+                covered=self.covered_size(masks.shape[-2:], size))
+
+    def covered_size(self, cells: tuple[int, int],
+                     size: tuple[int, int]) -> tuple[int, int]:
+        """Height and width in pixels that masks of (h, w) cells cover: here
+        those of the image, H and W."""
+        return size
 
     def probability_parts(self, inputs: Tensor,
                           metas: Sequence[dict]) -> Iterator[Tensor]:

@@ -115,3 +115,13 @@ class SSeg(OpenVocabularySegmentor):
             self.extract_feat(inputs), all_layers=False)
         features = self.visual_projection(predictions.query_features)
         return predictions.mask_logits[-1], features
+
+    def covered_size(self, cells: tuple[int, int],
+                     size: tuple[int, int]) -> tuple[int, int]:
+        """The cells are of a number of pixels each, counted from the upper
+        left; the last ones may reach over the edge of an image that they do
+        not divide. Stretched over it, masks would lie up to that much left of
+        what they are."""
+        height, width = (count * -(-pixels // count)
+                         for count, pixels in zip(cells, size))
+        return height, width

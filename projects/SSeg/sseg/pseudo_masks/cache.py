@@ -25,7 +25,8 @@ class PseudoMaskCache(CacheFolder):
     The header has ``dataset`` (str), ``num_samples`` (int), ``num_clusters``
     (int), ``grid`` ([h, w]) of the maps, ``shard_size`` (int) and
     ``generator`` (dict), of which ``ignore_orientation`` (bool) is that of
-    :class:`~mmlangseg.io.load_image.LoadImage`. A shard holds the maps of
+    :class:`~mmlangseg.io.load_image.LoadImage`; and of image-caption pairs
+    ``source_sizes``, see :class:`ImageTextDataset`. A shard holds the maps of
     ``shard_size`` neighboring samples, so that processes may write different
     shards at the same time. Every map carries a checksum and a hash of the
     key of its sample: a map of another data set is an error.
@@ -43,7 +44,8 @@ class PseudoMaskCache(CacheFolder):
     kind = 'pseudo-mask cache'
     tool = 'tools/sseg/generate_pseudo_masks.py'
     error = PseudoMaskCacheError
-    later = ('generator.sha256', 'generator.ignore_orientation')
+    later = ('source_sizes', 'generator.sha256', 'generator.settings_sha256',
+             'generator.ignore_orientation')
 
     def __init__(self, root: PathLike, expect: dict | None = None) -> None:
         super().__init__(root, expect)
@@ -156,3 +158,6 @@ class PseudoMaskCache(CacheFolder):
             if type(value) is not int or not 1 <= value <= limit:
                 self.refuse(name, f'a number from 1 to {limit}')
         self.check_extent('grid', 1024)
+        sizes = self.header.get('source_sizes', [])
+        if not isinstance(sizes, list) or {type(n) for n in sizes} - {int}:
+            self.refuse('source_sizes', 'a list of numbers')

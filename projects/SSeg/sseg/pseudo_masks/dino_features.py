@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmlangseg.engine import seeded
-from mmlangseg.io.digest import sha256_of_weights
+from mmlangseg.io.digest import digests_of
 from mmlangseg.io.huggingface_folder import load_huggingface_network
 
 _MEAN = (123.675, 116.28, 103.53)  # of ImageNet, RGB
@@ -87,9 +87,9 @@ class DINOFeatures(BaseModule):
         """The frozen network."""
         return self._unregistered[0]
 
-    def sha256(self) -> dict[str, str]:
-        """What tells weights of a directory apart; of others nothing."""
-        return sha256_of_weights(self.pretrained) if self.pretrained else {}
+    def digests(self) -> dict[str, dict[str, str]]:
+        """What tells directories apart; of other weights nothing."""
+        return digests_of(self.pretrained) if self.pretrained else {}
 
     def _apply(self, function: Callable, recurse: bool = True) -> nn.Module:
         """Move the network too, with ``.to()`` and the like."""

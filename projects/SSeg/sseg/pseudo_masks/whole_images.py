@@ -67,12 +67,18 @@ def _is_passing(error: BaseException | None) -> bool:
         error, 'errno', 0) is not None
 
 
+def image_loaders(dataset: dict) -> list[dict]:
+    """The steps in the pipeline of a data set that open an image's file."""
+    return [
+        step for step in dataset.get('pipeline', ())
+        if step['type'] in IMAGE_LOADERS
+    ]
+
+
 def build_whole_images(cfg: Config) -> BaseDataset:
     """The training set, each pair once, with nothing but decoding."""
     config = cfg.train_dataloader.dataset.copy()
-    loaders = [
-        step for step in config.pipeline if step['type'] in IMAGE_LOADERS
-    ]
+    loaders = image_loaders(config)
     if not loaders:
         raise ValueError(f'train_dataloader.dataset.pipeline has none of '
                          f'{IMAGE_LOADERS}, which load an image')

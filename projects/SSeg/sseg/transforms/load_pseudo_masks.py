@@ -5,6 +5,7 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmlangseg.io.nearest import resize_nearest
+from mmlangseg.io.whole_image import require_whole_image
 from ..datasets.pair_source import BrokenPairError
 from ..pseudo_masks import PseudoMaskCache, PseudoMaskCacheError
 
@@ -17,8 +18,9 @@ class LoadPseudoMasks(BaseTransform):
     or turns it, because a map covers the whole image; it is stretched over
     the image as it is here.
 
-    Required keys: ``sample_id`` (int), ``key`` (str), ``img``;
-    ``ignore_orientation`` (bool), how the image was loaded, may be absent.
+    Required keys: ``sample_id`` (int), ``key`` (str), ``img``,
+    ``img_shape``; ``ignore_orientation`` (bool), how the image was loaded,
+    ``ori_shape``, ``scale_factor`` and ``source_sizes`` may be absent.
 
     Added keys: ``gt_seg_map`` (H, W) uint8, numbers of clusters, and its
     name in ``seg_fields``, so that later transforms change it with the image.
@@ -49,10 +51,7 @@ class LoadPseudoMasks(BaseTransform):
         if results.get('flip'):
             raise ValueError('LoadPseudoMasks must stand before RandomFlip, '
                              'but the image is flipped already')
-        if 'crop_box' in results:
-            raise ValueError('LoadPseudoMasks must stand before '
-                             'RandomResizedCrop: a map is of the whole image, '
-                             'but a part is left of it')
+        require_whole_image(results, 'LoadPseudoMasks', 'a map is')
         made = self.cache.header['generator'].get('ignore_orientation')
         loaded = results.get('ignore_orientation')
         if None not in (made, loaded) and made != loaded:
@@ -61,6 +60,7 @@ class LoadPseudoMasks(BaseTransform):
                 f'the image was loaded with {loaded}: give the loading of the '
                 'image the same, or make the cache with '
                 f'{self.cache.tool} and this config')
+        self._check_sources(results)
         key = results['key']
         labels = self.cache.load(results['sample_id'], key)
         if labels is None:
@@ -73,6 +73,21 @@ class LoadPseudoMasks(BaseTransform):
         if 'gt_seg_map' not in fields:
             fields.append('gt_seg_map')
         return results
+
+    def _check_sources(self, results: dict) -> None:
+        """Refuse the sources of a config in another order: tools number the
+        pairs of every data set alike, so that keys do not tell them apart."""
+        made = self.cache.header.get('source_sizes')
+        sizes = results.get('source_sizes')
+        if not made or not sizes:
+            return
+        # the first of them may be all that this training takes
+        if list(sizes) != made[:len(sizes)]:
+            raise PseudoMaskCacheError(
+                f'{self.cache.root} is of sources of {made} pairs, the '
+                f'training has sources of {list(sizes)}: give it those of the '
+                'cache, or the first of them, in their order, or make one '
+                f'for it with {self.cache.tool}')
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(cache={str(self.cache.root)!r})'

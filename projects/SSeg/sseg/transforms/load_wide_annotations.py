@@ -10,6 +10,7 @@ from mmengine.fileio import get
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
+from mmlangseg.io.whole_image import require_whole_image
 from ..datasets.class_file_dataset import WIDE_IGNORE_INDEX
 
 # The header of a PNG has bits per channel and kind at these places.
@@ -42,8 +43,8 @@ class LoadWideAnnotations(LoadAnnotations):
 
     Raises:
         ValueError: The file is no image, has another number of channels, or
-            is not as large as the image; or the data set ignores another
-            label.
+            is not as large as the image, which was cropped or padded before;
+            or the data set ignores another label.
     """
 
     def __init__(self,
@@ -70,6 +71,7 @@ class LoadWideAnnotations(LoadAnnotations):
                 f'belongs to a data set with ignore_index={wanted}, so that '
                 'ignored pixels would be of a class: give both, and the '
                 'metric, the same')
+        require_whole_image(results, 'LoadWideAnnotations', 'the labels are')
         path = results['seg_map_path']
         ids = self._decode(path)
         if results.get('ori_shape', ids.shape)[:2] != ids.shape:

@@ -47,10 +47,12 @@ class SemanticVisualizationHook(ReferringVisualizationHook):
 
 
 def _image_name(path: str, dataset: Dataset) -> str:
-    """Path without suffix inside the data set, where names may repeat in
-    several folders."""
+    """Path inside the data set, where names may repeat in several folders;
+    without its ending, unless images end in several ways."""
     root = getattr(dataset, 'data_prefix', {}).get('img_path') or ''
     name = os.path.relpath(path, root) if root else path
     if name.startswith(os.pardir):
         name = os.path.basename(path)
-    return os.path.splitext(name)[0]
+    stem, ending = os.path.splitext(name)
+    alike = getattr(dataset, 'img_suffix', ending).endswith(ending)
+    return stem if alike else name

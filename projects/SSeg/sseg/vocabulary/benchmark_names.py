@@ -1,6 +1,5 @@
 """What the classes of the benchmarks are called in prompts."""
 from __future__ import annotations
-import re
 from typing import NamedTuple
 
 from mmengine.dataset import BaseDataset
@@ -11,7 +10,7 @@ from mmseg.datasets import (ADE20KDataset, CityscapesDataset, COCOStuffDataset,
 from mmlangseg.io.files import PathLike
 from ..datasets.coco_object_dataset import COCOObjectDataset
 from ..datasets.pascal_voc20_dataset import PascalVOC20Dataset
-from .class_file import BACKGROUND, read_class_names
+from .class_file import BACKGROUND, read_class_names, spoken_name
 
 # GroupViT's. The papers without background keep VOC's own names, which are
 # not English words; one list serves both here.
@@ -94,7 +93,7 @@ def dataset_vocabulary(name: str,
         return dict(
             classes=names.labels,
             prompt_names=tuple(
-                _distinct(map(_lvis_words, synonyms))
+                _distinct(map(spoken_name, synonyms))
                 for synonyms in names.names),
             background=names.background)
     classes = benchmark.dataset.METAINFO['classes']
@@ -112,11 +111,6 @@ def _without_hyphen(name: str) -> str:
     """COCO-Stuff: 'wall-brick' is a brick wall, 'sky-other' any sky."""
     noun, _, kind = name.partition('-')
     return noun if kind in ('', 'other', 'stuff') else f'{kind} {noun}'
-
-
-def _lvis_words(name: str) -> str:
-    """LVIS: 'bow_(decorative_ribbons)' is a bow (decorative ribbons)."""
-    return re.sub(r'[_\s]+', ' ', name).strip()
 
 
 def _distinct(names) -> tuple[str, ...]:

@@ -98,6 +98,13 @@ def write_class_names(path: PathLike, classes: ClassNames) -> None:
     write_text(path, ''.join(lines))
 
 
+def spoken_name(name: str) -> str:
+    """The words of a name: LVIS's 'bow_(decorative_ribbons)' is a bow
+    (decorative ribbons). No caption has the underscore, so that a text
+    encoder makes something else of it."""
+    return re.sub(r'[_\s]+', ' ', name).strip() or name
+
+
 def check_name(name: str, source: str) -> None:
     """Check that a text can be the name of a class.
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmengine.logging import print_log
 
-from .class_file import check_distinct
+from .class_file import check_distinct, spoken_name
 from .class_lines import BACKGROUND, is_name, read_class_lines
 from .templates import get_templates
 
 SYNONYMS = ('mean', 'max')
+_FILE = re.compile(r'\.(txt|csv|tsv|json|ya?ml|names|lst)$', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Vocabulary:
             ids, without the background.
         prompt_names (Sequence[str | Sequence[str]], optional): What is put
             into the templates instead of each class's name: a name or several
-            synonyms. Defaults to ``classes``.
+            synonyms. Defaults to ``classes``, with blanks for underscores.
         templates (str | Sequence[str]): 'simple', 'subset' or 'full', see
             :func:`get_templates`, or own sentences with ``{}`` for the name.
         background (bool): Whether id 0 is what belongs to no class, and the
@@ -54,7 +56,7 @@ class Vocabulary:
                 'which is what belongs to no class: leave the class out, or '
                 'do without background and its threshold')
         if self.prompt_names is None:
-            prompt_names = tuple((name, ) for name in classes)
+            prompt_names = tuple((spoken_name(name), ) for name in classes)
         else:
             prompt_names = tuple(
                 _synonyms(names) for names in self.prompt_names)
@@ -87,7 +89,8 @@ class Vocabulary:
 
         Raises:
             FileNotFoundError: ``text`` looks like the path of a file that
-                does not exist: it has a slash and no comma, or ends in .txt.
+                does not exist: it has a slash and no comma, or ends as such
+                files do, in .txt or .csv for example.
             ValueError: See :class:`Vocabulary` and :func:`read_class_lines`.
         """
         spec = os.fspath(text)
@@ -96,7 +99,7 @@ class Vocabulary:
             print_log(understood, logger='current')
             by_words = classes[0].casefold() == BACKGROUND
             background = alone or (background and not by_words)
-        elif os.sep in spec and ',' not in spec or spec.endswith('.txt'):
+        elif os.sep in spec and ',' not in spec or _FILE.search(spec):
             raise FileNotFoundError(f'classes file {spec} does not exist')
         else:
             rows = spec.split(',') if spec.strip() else []
@@ -110,7 +113,7 @@ class Vocabulary:
         try:
             return cls(
                 classes=classes,
-                prompt_names=names,
+                prompt_names=[list(map(spoken_name, row)) for row in names],
                 templates=templates,
                 background=background,
                 synonyms=synonyms)

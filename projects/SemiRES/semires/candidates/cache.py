@@ -20,9 +20,10 @@ class CandidateCache(CacheFolder):
     """Mask candidates by image id.
 
     The header has ``dataset`` (str), ``size`` ([H, W]) of the masks,
-    ``generator`` (dict of ``name`` and ``parameters``), and ``resize``, the
-    rule of :meth:`Candidates.resized` by which masks were brought to the
-    size; ``'corner'`` if it is left out.
+    ``generator`` (dict of ``name`` and ``parameters``), ``resize``, the rule
+    of :meth:`Candidates.resized` by which masks were brought to the size,
+    ``'corner'`` if it is left out, and ``ids``, where those of the images are
+    from: ``'annotations'``, or ``'names'``, their numbers.
 
     Args:
         root: The folder.
@@ -37,9 +38,10 @@ class CandidateCache(CacheFolder):
     kind = 'candidate cache'
     tool = 'tools/semires/generate_candidates.py'
     error = CandidateCacheError
-    later = tuple(f'generator.parameters.{name}'
-                  for name in ('sha256', 'encoder_data_sha256',
-                               'decoder_data_sha256'))
+    later = 'ids', *(f'generator.parameters.{name}'
+                     for name in ('sha256', 'settings_sha256',
+                                  'encoder_data_sha256',
+                                  'decoder_data_sha256'))
 
     @property
     def size(self) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """The mask candidates of one image."""
 from __future__ import annotations
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pycocotools import mask as mask_utils
@@ -21,6 +21,7 @@ class Candidates:
         areas (np.ndarray): Pixel counts, int64 (N,).
         boxes (np.ndarray): x, y, width, height in pixels, float32 (N, 4).
         scores (np.ndarray): Quality as the source estimates it, float32 (N,).
+        mirrored (bool): Whether they are of the mirrored image.
     """
 
     size: tuple[int, int]
@@ -28,6 +29,7 @@ class Candidates:
     areas: np.ndarray
     boxes: np.ndarray
     scores: np.ndarray
+    mirrored: bool = False
 
     def __len__(self) -> int:
         return len(self.rles)
@@ -137,12 +139,14 @@ class Candidates:
         if tuple(size) == self.size:
             return self
         rles = [rle_utils.resize(rle, size, rule) for rle in self.rles]
-        return Candidates.from_rles(rles, size, self.scores)
+        resized = Candidates.from_rles(rles, size, self.scores)
+        return replace(resized, mirrored=self.mirrored)
 
     def flipped(self) -> Candidates:
         """Mirror all masks left to right."""
         masks = (self.mask(i)[:, ::-1] for i in range(len(self)))
-        return Candidates.from_masks(masks, self.size, self.scores)
+        flipped = Candidates.from_masks(masks, self.size, self.scores)
+        return replace(flipped, mirrored=not self.mirrored)
 
 
 def _as_bytes(counts: bytes | str) -> bytes:

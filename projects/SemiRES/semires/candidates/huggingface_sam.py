@@ -9,7 +9,7 @@ from mmengine.utils import digit_version
 from PIL import Image
 from pycocotools import mask as mask_utils
 
-from mmlangseg.io.digest import sha256_of_weights
+from mmlangseg.io.digest import digests_of
 from mmlangseg.io.huggingface_folder import load_huggingface_network
 from .layer_prompts import LayerPrompts, points_per_layer
 from .source import CANDIDATE_SOURCES, CandidateSource
@@ -76,8 +76,7 @@ class HuggingFaceSAM(CandidateSource):
             crop_overlap_ratio=crop_overlap_ratio,
             crop_n_points_downscale_factor=crop_n_points_downscale_factor)
         self.parameters = dict(model=model, revision=revision, **settings)
-        if digests := sha256_of_weights(model):
-            self.parameters['sha256'] = digests
+        self.parameters.update(digests_of(model))
         self._settings = dict(settings, points_per_batch=points_per_batch)
         self._pipeline = _build_pipeline(model, revision, device)
         if self._pipeline.image_processor.squashes:

@@ -10,7 +10,7 @@ from mmengine.registry import MODELS
 from PIL import Image
 from pycocotools import mask as mask_utils
 
-from mmlangseg.io.digest import sha256_of_weights
+from mmlangseg.io.digest import digests_of
 from mmlangseg.io.files import read_text
 from mmlangseg.prompted import public_config
 from .rle import encode
@@ -60,8 +60,7 @@ class PromptedObjects(CandidateSource):
             texts=texts,
             min_score=min_score,
             duplicate_iou=duplicate_iou)
-        if digests := sha256_of_weights(model):
-            self.parameters['sha256'] = digests
+        self.parameters.update(digests_of(model))
         config = public_config(str(model), 'sentences')
         self._network = MODELS.build(
             dict(config.model.network,

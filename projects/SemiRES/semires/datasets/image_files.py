@@ -50,6 +50,12 @@ def find_images(folder: PathLike, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def number_of_name(path: PathLike) -> str:
+    """Digits at the end of a file's name, before its ending; maybe none."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    return stem[len(stem.rstrip('0123456789')):]
+
+
 def read_image_ids(path: PathLike) -> list[int]:
     """Read a list of images made by ``refcoco_split.py``.
 

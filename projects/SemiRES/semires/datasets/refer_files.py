@@ -50,7 +50,8 @@ def read_refs(path: PathLike, text_field: str = 'sent') -> list[dict]:
             annotator wrote.
 
     Returns:
-        One dict per object (or group of objects), in the order of the file:
+        One dict per object (or group of objects), in the order of the file,
+        those that stand there twice, as in files that were put together, once:
         ``ref_id``, ``image_id`` (int), ``split`` (str), ``ann_ids`` (list of
         int, empty if nothing is meant; None if it was not annotated) and
         ``sentences``, a list of dicts ``sent_id`` (int), ``text`` (str) and
@@ -70,12 +71,18 @@ def read_refs(path: PathLike, text_field: str = 'sent') -> list[dict]:
         raise AnnotationError(
             f'{path} is not a list of referring expressions. '
             'Download or make the file again')
-    refs, faults = [], []
+    refs: list[dict] = []
+    faults = []
+    first: dict[int, dict] = {}
     for index, row in enumerate(content):
         try:
-            refs.append(_clean_ref(row, text_field))
+            ref = _clean_ref(row, text_field)
         except ValueError as error:
             faults.append(f'entry {index}: {error}')
+            continue
+        known = first.setdefault(ref['ref_id'], ref)
+        if known is ref or known != ref:
+            refs.append(ref)
     raise_faults(path, faults)
     return refs
 

@@ -16,7 +16,7 @@ from ..refiners.refinement import Refinement
 from .candidate_watch import CandidateWatch
 from .targets import stack_targets
 from .trainable_segmentor import require_trainable
-from .views import require_same_place
+from .views import require_same_place, require_same_side
 
 
 @dataclass
@@ -191,7 +191,8 @@ class SemiRES(BaseSegmentor):
                 image that has no entry in the cache.
 
         Raises:
-            ValueError: The pipeline does not load what the refiner needs.
+            ValueError: The pipeline does not load what the refiner needs, or
+                has flipped the images without it.
         """
         if self._uses_candidates and not all('candidates' in sample
                                              for sample in data_samples):
@@ -202,6 +203,7 @@ class SemiRES(BaseSegmentor):
                 '"candidates" in meta_keys, or use the refiner '
                 'KeepPseudoLabel')
         if self._uses_candidates:
+            require_same_side(data_samples)
             self._watch(data_samples)
         logits = self.teacher.logits(inputs, data_samples)
         prob = logits.float().softmax(1)[:, 1]

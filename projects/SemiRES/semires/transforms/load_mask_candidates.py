@@ -6,15 +6,18 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 
+from mmlangseg.io.whole_image import require_whole_image
 from ..candidates import CandidateCache, CandidateCacheError
+from ..datasets.image_files import number_of_name
 
 
 @TRANSFORMS.register_module()
 class LoadMaskCandidates(BaseTransform):
     """Load the mask candidates of an image from a cache.
 
-    Belongs behind the resize, since the masks have the training size. They
-    stay run-length coded.
+    Belongs behind the resize, since the masks have the training size, and
+    takes no image that was cropped or padded to it. They stay run-length
+    coded.
 
     Required Keys:
 
@@ -23,6 +26,8 @@ class LoadMaskCandidates(BaseTransform):
     - flip (optional)
     - flip_direction (optional)
     - ignore_orientation (optional), how the image was loaded
+    - ori_shape (optional)
+    - scale_factor (optional), of the resize
 
     Added Keys:
 
@@ -61,6 +66,7 @@ class LoadMaskCandidates(BaseTransform):
                 f'{self.cache.size}, the image {size}. Put LoadMaskCandidates '
                 'behind the resize, and make the cache with --size '
                 f'{size[0]} {size[1]} if that is the training size')
+        require_whole_image(results, 'LoadMaskCandidates', 'the masks are')
         # only a cache of images that were not turned says so
         if self.cache.header['generator'].get('ignore_orientation') and \
                 results.get('ignore_orientation') is False:
@@ -68,6 +74,7 @@ class LoadMaskCandidates(BaseTransform):
                 f'{self.cache.root} was made with --ignore-orientation, but '
                 'the image was turned as EXIF says: set LoadImage('
                 'ignore_orientation=True), or make the cache without it')
+        self._check_id(results)
         candidates = self.cache.load(results['img_id'])
         if candidates is None and self.required:
             raise ValueError(
@@ -86,6 +93,20 @@ class LoadMaskCandidates(BaseTransform):
                 candidates = candidates.flipped()
         results['candidates'] = candidates
         return results
+
+    def _check_id(self, results: dict) -> None:
+        """Refuse the candidates of another image: export tools count images
+        from 0 or 1, whatever their names say."""
+        path = results.get('img_path')
+        if self.cache.header.get('ids') != 'names' or path is None:
+            return
+        number = number_of_name(path)
+        if not number or int(number) != results['img_id']:
+            raise CandidateCacheError(
+                f'{self.cache.root} was made without --annotations, so that '
+                f'it goes by the numbers of names, but {path} is image '
+                f'{results["img_id"]} of the data set: make it again with '
+                '--annotations')
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(cache={str(self.cache.root)!r}, '

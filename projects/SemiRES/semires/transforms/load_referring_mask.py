@@ -6,6 +6,7 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmlangseg.io.coco_segmentation import OVERLAP_RULES, decode_segmentation
+from mmlangseg.io.whole_image import require_whole_image
 
 
 @TRANSFORMS.register_module()
@@ -32,7 +33,7 @@ class LoadReferringMask(BaseTransform):
 
     Raises:
         ValueError: There is no annotation, it is malformed, or the image does
-            not have the annotated size.
+            not have the annotated size, or was cropped or padded before.
     """
 
     def __init__(self, overlap: str = 'union', required: bool = True) -> None:
@@ -54,6 +55,7 @@ class LoadReferringMask(BaseTransform):
         if results.get('flip'):
             raise ValueError('LoadReferringMask must come before '
                              'RandomReferringFlip in the pipeline')
+        require_whole_image(results, 'LoadReferringMask', 'the mask is')
         size = results['height'], results['width']
         if results.get('ori_shape', size) != size:
             raise ValueError(
