@@ -1,4 +1,4 @@
-"""Score the predictions of any model by the protocol of a benchmark.
+r"""Score the predictions of any model by the protocol of a benchmark.
 
 Examples:
     python tools/evaluate_predictions.py scanrefer predictions.json
@@ -12,8 +12,8 @@ Examples:
 
 Every annotation must have one prediction. Its forms are JSON with indices of
 points, run-length codes (of COCO, or of SPFormer and MDIN), masks or
-polygons; JSON lines; NPZ; of label maps PNG, TIFF or NumPy files, see the
-README. They are read one at a time.
+polygons; JSON lines; NPZ; of label maps PNG, TIFF or NumPy files, see
+docs/evaluation.md. They are read one at a time.
 """
 from __future__ import annotations
 import argparse

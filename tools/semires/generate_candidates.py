@@ -28,6 +28,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.cli.cfg_options import CfgOptions
+from mmlangseg.cli.help_formatter import DefaultsHelpFormatter
 from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
                                   report_failures)
 
@@ -39,7 +40,7 @@ SOURCES = ('huggingface', 'onnx-sam', 'prompted', 'regions',
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelpFormatter)
     add = parser.add_argument
     add('cache', type=Path, help='folder to write')
     add('--images', type=Path, help='folder of the images')
