@@ -27,7 +27,9 @@ _OWN = dict(
 _CACHES = dict(
     LoadMaskCandidates='tools/semires/generate_candidates.py',
     LoadPseudoMasks='tools/sseg/generate_pseudo_masks.py')
-_NETWORKS = ('HuggingFaceTextEncoder', 'DINOFeatures')
+# Whose `pretrained` is a folder of transformers, or a name on the hub.
+_NETWORKS = ('HuggingFaceTextEncoder', 'DINOFeatures', 'PromptedReferring',
+             'PromptedClasses', 'GroupViT', 'CLIPPseudoMasks')
 _HUB_SECONDS = 10
 
 
@@ -45,10 +47,12 @@ def require_inputs(cfg: Config, splits: Sequence[str]) -> None:
         SystemExit: Names all that is missing, by its key, and the remedies,
             the data first, from which the rest is often made.
     """
+    # a test reads the checkpoint in their place
+    initial = cfg.get('model') if 'train' in splits else None
     _refuse(cfg, [
         *_missing_data(cfg, splits),
         *_missing_start(cfg),
-        *_missing_pretrained(cfg.get('model'), 'model'),
+        *_missing_pretrained(initial, 'model'),
         *_missing_networks(cfg.get('model'), 'model'),
         *_missing_words(cfg.get('model'), 'model'),
     ])
@@ -104,18 +108,25 @@ def _missing_start(cfg: Config) -> Iterator[str]:
 
 
 def _missing_pretrained(node: object, key: str) -> Iterator[str]:
-    """Yield a line for each file that an ``init_cfg`` names in vain."""
+    """Yield a line for each file that ``init_cfg`` or ``pretrained`` names
+    in vain."""
     if isinstance(node, (list, tuple)):
         for index, child in enumerate(node):
             yield from _missing_pretrained(child, f'{key}.{index}')
     if not isinstance(node, dict):
         return
-    path = node.get('checkpoint')
-    if str(node.get('type')).split('.')[-1] == 'Pretrained' \
-            and isinstance(path, str) and ':' not in path \
-            and not os.path.isfile(os.path.expanduser(path)):
-        yield (f'{key}.checkpoint: {path}, pretrained weights; download them, '
-               'as the README of the system says')
+    named = []
+    if str(node.get('type')).split('.')[-1] == 'Pretrained':
+        named.append('checkpoint')
+    # of mmseg's backbones
+    if str(node.get('pretrained')).endswith('.pth'):
+        named.append('pretrained')
+    for name in named:
+        path = node.get(name)
+        if isinstance(path, str) and ':' not in path \
+                and not os.path.isfile(os.path.expanduser(path)):
+            yield (f'{key}.{name}: {path}, pretrained weights; download '
+                   'them, as the README of the system says')
     for name, child in node.items():
         yield from _missing_pretrained(child, f'{key}.{name}')
 
@@ -182,7 +193,8 @@ def _missing_networks(node: object, key: str) -> Iterator[str]:
     if not isinstance(node, dict):
         return
     name = node.get('pretrained')
-    if node.get('type') in _NETWORKS and isinstance(name, str):
+    kind = str(node.get('type')).split('.')[-1]
+    if kind in _NETWORKS and isinstance(name, str):
         reason = _why_not_loaded(name)
         if reason:
             yield (f'{key}.pretrained: {name} is no folder, and {reason}; '

@@ -172,3 +172,22 @@ def test_a_root_that_is_no_folder():
     dataset = dict(data_root='s3://bucket/', ann_file='a.json')
     require_data(
         Config(dict(train_dataloader=dict(dataset=dataset))), ['train'])
+
+
+def test_public_models_and_backbones(monkeypatch):
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    for kind in ('PromptedReferring', 'PromptedClasses', 'GroupViT',
+                 'mmseg.CLIPPseudoMasks'):
+        model = dict(type=kind, pretrained='some/model-that-is-not-cached')
+        line, = lines(Config(dict(model=model)))
+        assert line.strip().startswith('model.pretrained: some/model-that')
+        assert line.endswith('--cfg-options model.pretrained=FOLDER')
+    for name, found in (('no/mae.pth', 1), ('open-mmlab://resnet50_v1c', 0),
+                        ('https://a.b/c.pth', 0), (None, 0)):
+        cfg = Config(dict(model=dict(type='EncoderDecoder', pretrained=name)))
+        require_inputs(cfg, ['test'])  # which does not read it
+        if found:
+            line, = lines(cfg)
+            assert 'model.pretrained: no/mae.pth, pretrained wei' in line
+        else:
+            require_inputs(cfg, ['train'])
