@@ -10,11 +10,11 @@ from mmengine.config import Config
 from mmlangseg.cli.command_line import is_hub_name
 from mmlangseg.cli.config_keys import change_config, read_config
 from mmlangseg.cli.config_path import find_config
+from mmlangseg.io.hub import HUB_SECONDS
 from .model_folder import (MANIFEST, ModelFolderError, is_model_folder,
                            read_model_folder)
 
 _PATTERNS = ['*.json', '*.txt', '*.safetensors', '*.model']
-_HUB_SECONDS = 10
 
 
 def open_model(model: str | os.PathLike | Config,
@@ -121,7 +121,7 @@ def _is_public(name: str) -> bool:
                                  try_to_load_from_cache)
     from huggingface_hub.errors import EntryNotFoundError
     try:  # once: downloads repeat a request that fails for half a minute
-        get_hf_file_metadata(hf_hub_url(name, MANIFEST), timeout=_HUB_SECONDS)
+        get_hf_file_metadata(hf_hub_url(name, MANIFEST), timeout=HUB_SECONDS)
     except EntryNotFoundError:
         return True
     except Exception:  # which `find_model_folder` explains

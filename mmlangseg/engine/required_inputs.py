@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmlangseg.io.hub import why_not_loaded
 from mmlangseg.text.words import describe_source
 
 # Of data sets; the first is also what the others are relative to.
@@ -30,7 +31,6 @@ _CACHES = dict(
 # Whose `pretrained` is a folder of transformers, or a name on the hub.
 _NETWORKS = ('HuggingFaceTextEncoder', 'DINOFeatures', 'PromptedReferring',
              'PromptedClasses', 'GroupViT', 'CLIPPseudoMasks')
-_HUB_SECONDS = 10
 
 
 def require_inputs(cfg: Config, splits: Sequence[str]) -> None:
@@ -195,30 +195,10 @@ def _missing_networks(node: object, key: str) -> Iterator[str]:
     name = node.get('pretrained')
     kind = str(node.get('type')).split('.')[-1]
     if kind in _NETWORKS and isinstance(name, str):
-        reason = _why_not_loaded(name)
+        reason = why_not_loaded(name)
         if reason:
             yield (f'{key}.pretrained: {name} is no folder, and {reason}; '
                    f'download it elsewhere: --cfg-options '
                    f'{key}.pretrained=FOLDER')
     for child_name, child in node.items():
         yield from _missing_networks(child, f'{key}.{child_name}')
-
-
-def _why_not_loaded(name: str) -> str | None:
-    """Say why transformers will not find a network, if it will not."""
-    if os.path.isdir(name):
-        return None
-    from huggingface_hub import (get_hf_file_metadata, hf_hub_url,
-                                 try_to_load_from_cache)
-    from huggingface_hub.errors import HFValidationError
-    try:
-        if isinstance(try_to_load_from_cache(name, 'config.json'), str):
-            return None
-        get_hf_file_metadata(
-            hf_hub_url(name, 'config.json'), timeout=_HUB_SECONDS)
-    except HFValidationError:  # a path, which no model is called
-        return 'there is no such folder'
-    except Exception as error:  # no connection, no such model, no permission
-        return ('the hub was not reached or does not have it '
-                f'({type(error).__name__})')
-    return None
