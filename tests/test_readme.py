@@ -139,3 +139,15 @@ def test_navigation():
     expected = [page.relative_to(ROOT / 'docs').as_posix() for page in DOCS]
     systems = [f'systems/{page.parent.name}.md' for page in READMES[1:]]
     assert sorted(named) == sorted(['index.md', *systems, *expected])
+
+
+@pytest.mark.parametrize('page', PAGES, ids=name_of)
+def test_results_are_not_written_over_each_other(page):
+    """Masks of sentences and maps of classes of one file share names."""
+    kinds: dict[str, set[str]] = {}
+    for words in commands(page):
+        if 'tools/infer.py' in words:
+            query = {'--scan', '--text', '--classes'} & set(words)
+            kinds.setdefault(words[words.index('--out') + 1],
+                             set()).add(' '.join(sorted(query)))
+    assert [out for out, queries in kinds.items() if len(queries) > 1] == []

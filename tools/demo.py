@@ -82,8 +82,8 @@ def less_example(parts: list[Part]) -> Example:
         f'720 sentences about 30 rooms that it was not trained on (val).',
         drawn(train, draw, 'scene_id', 'png'),
         next_command(
-            model, '--scan MY.ply --text "the brown chair" --out outputs/my '
-            '--html'),
+            model, '--scan MY.ply --text "the brown chair" '
+            '--out outputs/my_scan --html'),
         links=[(viewer, 'The room to turn, in the browser')])
 
 
@@ -99,8 +99,9 @@ def semires_example(parts: list[Part]) -> Example:
         f'oIoU {metrics["oIoU"]:.1f}, mIoU {metrics["mIoU"]:.1f} on the '
         'sentences about 150 pictures that it was not trained on (val).',
         drawn(train, draw, 'img_path', 'overlay'),
-        next_command(model,
-                     '--image MY.jpg --text "the red cup" --out outputs/my'))
+        next_command(
+            model, '--image MY.jpg --text "the red disc" '
+            '--out outputs/my_image'))
 
 
 def sseg_example(parts: list[Part]) -> Example:
@@ -116,8 +117,9 @@ def sseg_example(parts: list[Part]) -> Example:
         f'mIoU {scores(train)["mIoU"]:.1f} over ten classes and background, '
         'on 400 pictures that it was not trained on (val).',
         [(picture, f'Asked for: {THINGS.replace(",", ", ")}')],
-        next_command(model,
-                     '--image MY.jpg --classes "cup,table" --out outputs/my'))
+        next_command(
+            model, '--image MY.jpg --classes "apple,ball,star" '
+            '--out outputs/my_classes'))
 
 
 def parse_args() -> argparse.Namespace:

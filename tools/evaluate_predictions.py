@@ -1,4 +1,4 @@
-"""Score the predictions of any model by the protocol of a benchmark.
+r"""Score the predictions of any model by the protocol of a benchmark.
 
 Examples:
     python tools/evaluate_predictions.py scanrefer predictions.json
@@ -12,8 +12,8 @@ Examples:
 
 Every annotation must have one prediction. Its forms are JSON with indices of
 points, run-length codes (of COCO, or of SPFormer and MDIN), masks or
-polygons; JSON lines; NPZ; of label maps PNG, TIFF or NumPy files, see the
-README. They are read one at a time.
+polygons; JSON lines; NPZ; of label maps PNG, TIFF or NumPy files, see
+docs/evaluation.md. They are read one at a time.
 """
 from __future__ import annotations
 import argparse
@@ -251,6 +251,12 @@ def _evaluate_labels(args: argparse.Namespace) -> tuple[Protocol, Any, str]:
         if step.type == 'LoadWideAnnotations')
     if args.data_root is not None:
         dataset.data_root = args.data_root
+    for file in ('', dataset.get('ann_file') or ''):
+        path = os.path.join(dataset.data_root, file)
+        if not os.path.exists(path):
+            raise FileNotFoundError(
+                f'{path} does not exist: name the folder of the images and '
+                f'label maps of {args.benchmark} by --data-root')
     protocol = _protocol(args, None, compared_at='the size of the label maps')
     scores = evaluate_label_maps(args.predictions,
                                  DATASETS.build(dict(dataset, pipeline=[])),

@@ -1,4 +1,4 @@
-"""Write predictions in the forms that other programs read.
+r"""Write predictions in the forms that other programs read.
 
 Examples:
     # masks of images as COCO's JSON with run-length codes

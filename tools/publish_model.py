@@ -1,7 +1,6 @@
 """Write a trained model as a folder that needs no other file."""
 from __future__ import annotations
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import check_checkpoint
+from mmlangseg.cli.config_path import check_config
 from mmlangseg.compat.light_imports import import_hosts
 
 
@@ -28,8 +28,7 @@ def parse_args() -> argparse.Namespace:
         help='new folder; a model folder of that name is replaced')
     add_cfg_options(parser, 'model.background_threshold=0.4')
     args = parser.parse_args()
-    if not os.path.isfile(args.config):
-        parser.error(f'config {args.config} does not exist')
+    args.config = check_config(parser, args.config)
     args.checkpoint = check_checkpoint(parser, 'checkpoint', args.checkpoint)
     return args
 

@@ -1,4 +1,4 @@
-"""Test an S-Seg on the benchmarks of open-vocabulary segmentation, in a row.
+r"""Test an S-Seg on the benchmarks of open-vocabulary segmentation, in a row.
 
 Examples:
     python tools/test_benchmarks.py configs/sseg_swin-s_cc12m.py epoch_30.pth
@@ -15,7 +15,6 @@ same model and options, the tool goes on with those that are missing.
 """
 from __future__ import annotations
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from benchmark_options import BENCHMARKS, Options
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import check_checkpoint
+from mmlangseg.cli.config_path import check_config
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -87,8 +87,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_cfg_options(parser, 'model.background_rule=groupvit')
     args = parser.parse_args(argv)
     args.checkpoint = check_checkpoint(parser, 'checkpoint', args.checkpoint)
-    if not os.path.isfile(args.config):
-        parser.error(f'config {args.config} does not exist')
+    args.config = check_config(parser, args.config)
     for name, least in (('short_side', 16), ('window', 0), ('stride', 1)):
         value = getattr(args, name)
         if value is not None and value < least:

@@ -33,6 +33,13 @@ _CONSTRUCTORS = dict(
     DefaultOptimWrapperConstructor=_PARTWISE,
     PartwiseOptimWrapperConstructor=_PARTWISE,
     PretrainedTextConstructor=(*_PARTWISE, 'pretrained_text_lr'))
+# Whose constructors would say it behind the building of model and data.
+_TRAINING = ('val_begin', 'val_interval', 'dynamic_intervals')
+_LOOPS = dict(
+    EpochBasedTrainLoop=('max_epochs', *_TRAINING),
+    IterBasedTrainLoop=('max_iters', *_TRAINING),
+    ValLoop=('fp16', ),
+    TestLoop=('fp16', ))
 _LISTED = 3
 
 
@@ -122,6 +129,11 @@ def check_keys(cfg: Config, also_read: Sequence[str] = ()) -> None:
         close = difflib.get_close_matches(key, likely, 1, 0.88)
         if key not in read and close and not find_value(cfg, key, also_read):
             raise ValueError(f'nothing reads {key}{_suggest(key, read)}')
+    for key in ('train_cfg', 'val_cfg', 'test_cfg'):
+        loop = cfg.get(key)
+        kind = loop.get('type') if isinstance(loop, dict) else None
+        if isinstance(kind, str) and kind in _LOOPS:
+            _require_known(loop, ('type', *_LOOPS[kind]), key)
     wrapper = cfg.get('optim_wrapper')
     if isinstance(wrapper, dict):
         _check_paramwise(wrapper, 'optim_wrapper')

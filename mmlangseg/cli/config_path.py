@@ -60,7 +60,9 @@ def check_config(parser: argparse.ArgumentParser, path: str) -> str:
     """:func:`find_config`, which ends the program if there is none."""
     found = find_config(path)
     if not os.path.isfile(found):
-        parser.error(f'config {path} does not exist')
+        of_demo = path.startswith('outputs/demo/')
+        parser.error(f'config {path} does not exist' +
+                     '; `make demo` trains its models' * of_demo)
     if found != path:
         _say(f'{path} is {found}' + ' by now' * path.endswith('.py'))
     return found

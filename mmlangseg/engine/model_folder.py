@@ -71,7 +71,7 @@ def read_model_folder(path: str | os.PathLike) -> tuple[Config, str]:
         except ImportError as error:
             raise ModelFolderError(
                 f'{source}: custom_imports: {error}; install what the system '
-                'needs, see README.md, or a newer mmlangseg') from None
+                'needs, see docs/install.md, or a newer mmlangseg') from None
     return Config(config, filename=str(source)), str(folder / WEIGHTS)
 
 

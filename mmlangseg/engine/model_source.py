@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmlangseg.cli.command_line import is_hub_name
 from mmlangseg.cli.config_keys import change_config, read_config
 from mmlangseg.cli.config_path import find_config
+from mmlangseg.io.hub import HUB_SECONDS
 from .model_folder import (MANIFEST, ModelFolderError, is_model_folder,
                            read_model_folder)
 
@@ -61,8 +62,8 @@ def open_model(model: str | os.PathLike | Config,
         from mmlangseg.prompted import public_config
         try:
             config, weights = public_config(name, takes), None
-        except OSError as error:
-            raise _not_found(name, error) from error
+        except OSError as error:  # its cause is what the hub has said
+            raise _not_found(name, error.__cause__ or error) from error
     else:
         config, weights = read_model_folder(find_model_folder(name))
     if options:
@@ -96,12 +97,12 @@ def find_model_folder(name: str) -> str:
     if not is_model_folder(folder):
         raise ModelFolderError(
             f'{name} on the hub is no model folder, as it has no {MANIFEST}: '
-            'see README.md for the models of transformers that are known by '
-            'name, or give a config and a checkpoint')
+            'see docs/public_models.md for the models of transformers that '
+            'are known by name, or give a config and a checkpoint')
     return folder
 
 
-def _not_found(name: str, error: Exception) -> OSError:
+def _not_found(name: str, error: BaseException) -> OSError:
     lines = str(error).strip().splitlines() or ['']
     return OSError(
         f'{name} is no file or folder, and was not found on the hub or in its '
@@ -116,14 +117,18 @@ def _is_public(name: str) -> bool:
         return not is_model_folder(name) and _is_of_transformers(name)
     if not is_hub_name(name) or '@' in name:
         return False
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import (get_hf_file_metadata, hf_hub_url,
+                                 try_to_load_from_cache)
     from huggingface_hub.errors import EntryNotFoundError
-    try:
-        hf_hub_download(name, MANIFEST)
-    except EntryNotFoundError:  # nor is it in the cache
+    try:  # once: downloads repeat a request that fails for half a minute
+        get_hf_file_metadata(hf_hub_url(name, MANIFEST), timeout=HUB_SECONDS)
+    except EntryNotFoundError:
         return True
     except Exception:  # which `find_model_folder` explains
-        pass
+        return [
+            isinstance(try_to_load_from_cache(name, file), str)
+            for file in (MANIFEST, 'config.json')
+        ] == [False, True]
     return False
 
 

@@ -56,10 +56,28 @@ def test_options_without_an_effect(read, option, message):
         read(f'{option}=1')
 
 
+@pytest.mark.parametrize('loop', [
+    dict(type='EpochBasedTrainLoop', max_epochs=3, val_begin=2),
+    dict(type='IterBasedTrainLoop', max_iters=3, dynamic_intervals=[(1, 2)]),
+    dict(type='LoopOfMine', max_steps=3),
+    dict(by_epoch=True, max_epochs=3),
+])
+def test_settings_of_loops(read, loop):
+    assert read(text=f'{TEXT}train_cfg = {loop}').train_cfg == loop
+
+
 @pytest.mark.parametrize('line, message', [
     ('train_dataloder = dict(batch_size=1)', 'train_dataloder.*dataloader'),
     ('optim_wraper = dict(type="AmpOptimWrapper")', 'mean optim_wrapper'),
     ('env_cfg = dict(cudnn_benchmrk=True)', 'env_cfg.cudnn_benchmrk'),
+    ('train_cfg = dict(type="EpochBasedTrainLoop", max_epoch=3)',
+     'nothing reads train_cfg.max_epoch. Did you mean max_epochs'),
+    ('train_cfg = dict(type="EpochBasedTrainLoop", max_iters=3)',
+     'nothing reads train_cfg.max_iters'),
+    ('train_cfg = dict(type="IterBasedTrainLoop", max_iter=3)',
+     'nothing reads train_cfg.max_iter. Did you mean max_iters'),
+    ('val_cfg = dict(type="ValLoop", val_interval=3)',
+     'nothing reads val_cfg.val_interval'),
 ])
 def test_misspelled_keys_of_the_file(read, line, message):
     with pytest.raises(SystemExit, match=f'mine.py: .*{message}'):

@@ -39,7 +39,11 @@ def test_the_user_is_told(configs, capsys):
     assert not capsys.readouterr().out
     with pytest.raises(SystemExit):
         check_config(parser, 'configs/same.py')
-    assert 'config configs/same.py does not exist' in capsys.readouterr().err
+    assert 'config configs/same.py does not exist\n' in \
+        capsys.readouterr().err
+    with pytest.raises(SystemExit):  # as README.md names it
+        check_config(parser, 'outputs/demo/models/less')
+    assert 'less does not exist; `make demo` trains' in capsys.readouterr().err
 
 
 def test_names_of_the_metafiles(tmp_path, monkeypatch, capsys):

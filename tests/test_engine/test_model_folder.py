@@ -332,6 +332,37 @@ def test_the_hub(lavt, monkeypatch):
     assert '*.py' not in asked['allow_patterns']
 
 
+def test_no_connection(monkeypatch):
+    """One request, and one line that says each thing once."""
+    asked = []
+
+    def refuse(url, timeout):
+        asked.append((url, timeout))
+        raise ConnectionError('no network')
+
+    monkeypatch.setattr('huggingface_hub.get_hf_file_metadata', refuse)
+    with pytest.raises(OSError, match='^org/none is no file') as error:
+        open_model('org/none', takes='sentences')
+    assert str(error.value).count('was not found') == 1
+    (url, timeout), = asked
+    assert 'org/none' in url and 0 < timeout <= 10
+
+
+def test_public_model_of_the_cache(monkeypatch):
+    """Without a connection it is known by what it has."""
+    cached = {'config.json': '/cache/config.json'}
+    monkeypatch.setattr('huggingface_hub.try_to_load_from_cache',
+                        lambda name, file: cached.get(file))
+
+    def read(name, takes):
+        raise OSError('org/clipseg is no folder') from OSError('cut off')
+
+    monkeypatch.setattr('mmlangseg.prompted.public_config', read)
+    with pytest.raises(OSError, match='cut off') as error:
+        open_model('org/clipseg', takes='classes')
+    assert 'is no folder' not in str(error.value)
+
+
 def test_pack_config(tmp_path):
     config = dict(
         a=[(1, 2.5), dict(b=((1, ), [True, None]))], c='x', d=float('inf'))

@@ -4,7 +4,7 @@ import huggingface_hub
 import pytest
 from mmengine.config import Config
 
-from mmlangseg.engine.required_inputs import require_inputs
+from mmlangseg.engine.required_inputs import require_data, require_inputs
 
 HOW = '  How the data are made says the README of the system, under Data'
 
@@ -108,3 +108,86 @@ def test_network_of_the_hub(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub, 'get_hf_file_metadata',
                         lambda url, timeout: None)
     require_inputs(config(tmp_path, 'some/model-of-the-hub'), ['train'])
+
+
+@pytest.mark.parametrize('folder, remedy', [
+    ('data/less_toy/', 'tools/dataset_converters/make_toy.py less '
+     'data/less_toy'),
+    ('data/sseg_toy/eval', 'tools/dataset_converters/make_toy.py sseg '
+     'data/sseg_toy'),
+    ('data/own_scans/', 'docs/tutorials/own_scans.md'),
+    ('data/own_images', 'docs/tutorials/own_images.md'),
+    ('data/own_pairs/', 'docs/tutorials/own_classes.md'),
+    ('data/scannet/', HOW.strip()),
+])
+def test_remedy_of_the_data(tmp_path, monkeypatch, folder, remedy):
+    monkeypatch.chdir(tmp_path)
+    loader = dict(dataset=dict(data_root=folder))
+    cfg = Config(
+        dict(
+            train_dataloader=loader,
+            val_dataloader=loader,
+            model=dict(type='HuggingFaceTextEncoder', pretrained='/no/one')))
+    with pytest.raises(SystemExit) as error:
+        require_data(cfg, ('train', 'val'))
+    _, train, val, how, _ = str(error.value).splitlines()
+    assert train.endswith(f'train_dataloader.dataset.data_root: {folder}')
+    assert val.endswith(f'val_dataloader.dataset.data_root: {folder}')
+    assert how.endswith(remedy)
+
+
+def test_sources_of_pairs(tmp_path):
+    """What a source names lies below the root of its data set."""
+    root = tmp_path / 'data[1]'
+    (root / 'pairs').mkdir(parents=True)
+    (root / 'pairs/a.tar').touch()
+    (root / 'a.tsv').touch()
+
+    def missing(*sources: dict) -> list[str]:
+        dataset = dict(data_root=str(root), sources=list(sources))
+        cfg = Config(dict(train_dataloader=dict(dataset=dataset)))
+        try:
+            require_data(cfg, ['train'])
+        except SystemExit as error:
+            _, *found, _, _ = str(error).splitlines()
+            return [line.split('sources.')[1] for line in found]
+        return []
+
+    assert missing(
+        dict(type='TarSource', tars='pairs/*.tar'),
+        dict(type='TarSource', tars=['pairs', 'pairs/{000..331}.tar']),
+        dict(type='TarSource', tars='s3://bucket/*.tar'),
+        dict(type='FolderSource', folder='pairs'),
+        dict(type='TableSource', file='a.tsv', images='pairs')) == []
+    assert missing(
+        dict(type='TarSource', tars=['pairs/*.tar', 'cc12m/*.tar']),
+        dict(type='TarSource', tars='no/{000..331}.tar'),
+        dict(type='mmseg.JSONLSource', file='a.jsonl', images='pairs')) == [
+            f'0.tars: {root}/cc12m/*.tar',
+            f'1.tars: {root}/no/{{000..331}}.tar', f'2.file: {root}/a.jsonl'
+        ]
+
+
+def test_a_root_that_is_no_folder():
+    dataset = dict(data_root='s3://bucket/', ann_file='a.json')
+    require_data(
+        Config(dict(train_dataloader=dict(dataset=dataset))), ['train'])
+
+
+def test_public_models_and_backbones(monkeypatch):
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    for kind in ('PromptedReferring', 'PromptedClasses', 'GroupViT',
+                 'mmseg.CLIPPseudoMasks'):
+        model = dict(type=kind, pretrained='some/model-that-is-not-cached')
+        line, = lines(Config(dict(model=model)))
+        assert line.strip().startswith('model.pretrained: some/model-that')
+        assert line.endswith('--cfg-options model.pretrained=FOLDER')
+    for name, found in (('no/mae.pth', 1), ('open-mmlab://resnet50_v1c', 0),
+                        ('https://a.b/c.pth', 0), (None, 0)):
+        cfg = Config(dict(model=dict(type='EncoderDecoder', pretrained=name)))
+        require_inputs(cfg, ['test'])  # which does not read it
+        if found:
+            line, = lines(cfg)
+            assert 'model.pretrained: no/mae.pth, pretrained wei' in line
+        else:
+            require_inputs(cfg, ['train'])

@@ -110,6 +110,8 @@ def test_kinds(tmp_path, row, kind):
     ('[[1]]', r"row 0: it begins with '\[', not an object"),
     ('[{"a": ' + '[' * 100000, 'nested too deeply'),
     ('{"a": 1}', 'row 0: it has no mask, but must have one of point_indices'),
+    ('{"iou": 0.5, "inter": 1, "union": 2}',
+     'scores that tools/test.py --out'),
     ('{"mask": [], "rle": {}}', r"it has \['mask', 'rle'\]"),
     ('{"mask": []}\n{', 'line 2 is not valid JSON'),
     ('{"predictions": 3}', 'an object with a list "predictions"'),

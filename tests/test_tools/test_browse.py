@@ -94,6 +94,15 @@ def test_bad_arguments(config, browse, capsys):
         assert message in capsys.readouterr().err
 
 
+def test_data_that_are_not_there(config, browse):
+    (config.parent / 'train.json').unlink()
+    with pytest.raises(SystemExit) as error:
+        browse(config)
+    first, line, *_ = str(error.value).splitlines()
+    assert first == f'error: {config} reads what is not there:'
+    assert line.endswith(f'dataset.ann_file: {config.parent}/train.json')
+
+
 def test_split_that_is_not_there(tmp_path, browse):
     (tmp_path / 'a.py').write_text('test_dataloader = dict()')
     with pytest.raises(SystemExit, match='a.py has no train_dataloader'):

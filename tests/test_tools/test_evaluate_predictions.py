@@ -188,6 +188,15 @@ def test_labels(run, tmp_path):
     assert 'background rule: not stated' in text
 
 
+def test_label_maps_that_are_not_there(run, tmp_path):
+    for root, missing in ((tmp_path / 'none', tmp_path / 'none'),
+                          (tmp_path, tmp_path / 'ImageSets')):
+        status, text, _ = run('voc21', tmp_path, '--data-root', root)
+        assert status == 1
+        assert text.startswith(f'error: {missing}')
+        assert text.endswith('label maps of voc21 by --data-root\n')
+
+
 @pytest.mark.parametrize('args, message', [
     (['scanrefer', 'nowhere.json'], 'nowhere.json does not exist'),
     (['refcoco', '.'], 'needs --folder'),

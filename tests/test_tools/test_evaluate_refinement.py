@@ -41,8 +41,8 @@ def test_refiner_on_the_command_line(tool):
         read(['IOU'])
 
 
-def test_config_without_unlabelled_images():
-    config = ROOT / 'configs' / 'lavt_refcoco.py'
-    out = run_tool(
-        'semires/evaluate_refinement.py', config, 'none.pth', code=1)
+def test_config_without_unlabelled_images(tmp_path):
+    config, weights = ROOT / 'configs' / 'lavt_refcoco.py', tmp_path / 'a.pth'
+    weights.touch()
+    out = run_tool('semires/evaluate_refinement.py', config, weights, code=1)
     assert f'error: {config} has no unlabelled images' in out

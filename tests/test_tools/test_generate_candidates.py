@@ -398,6 +398,12 @@ def test_segment_anything(run, photos, tmp_path, monkeypatch):
      r"no option ['points']"),
     (['--images', 'photos', '--source', 'segment-anything',
       '--source-options', 'checkpoint=none.pth'], ''),
+    (['--images', 'photos', '--source', 'onnx-sam'],
+     'needs --source-options encoder=... decoder=...'),
+    (['--images', 'photos', '--source', 'huggingface', '--source-options',
+      'model=no/model-of-the-hub'], 'elsewhere and give its folder'),
+    (['--images', 'photos', '--source', 'prompted', '--source-options',
+      'model=/no/folder', 'texts=a,b'], 'there is no such folder'),
     (['--images', 'photos', '--annotations', 'photos'], 'refs(unc).p'),
 ])  # yapf: disable
 def test_bad_arguments(arguments, message, run, photos, tmp_path, monkeypatch):

@@ -22,12 +22,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--split', choices=['train', 'val', 'test'], default='train')
     parser.add_argument(
-        '--out', default='browse', metavar='DIR', help='folder for pictures')
+        '--out',
+        default='browse',
+        metavar='DIR',
+        help='folder for pictures, default browse')
     parser.add_argument(
         '--number',
         type=int,
         default=20,
-        help='of samples, evenly spread over the dataset')
+        help='of samples, evenly spread over the dataset, default 20')
     add_cfg_options(parser)
     args = parser.parse_args()
     args.config = check_config(parser, args.config)
@@ -46,6 +49,7 @@ from torch.utils.data import Dataset
 
 from mmlangseg.cli.config_keys import read_config
 from mmlangseg.cli.progress import track
+from mmlangseg.engine.required_inputs import require_data
 from mmlangseg.visualization import (draw_expressions, safe_name,
                                      transforms_of, write_png)
 
@@ -96,6 +100,7 @@ def main() -> None:
     if loader is None:
         raise SystemExit(f'{args.config} has no {args.split}_dataloader: '
                          'choose another --split')
+    require_data(cfg, [args.split])
     dataset = DATASETS.build(loader.dataset)
     number = min(args.number, len(dataset))
     count = 0

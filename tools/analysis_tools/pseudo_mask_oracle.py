@@ -24,14 +24,16 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.cli.cfg_options import add_cfg_options
+from mmlangseg.cli.config_path import check_config
+from mmlangseg.cli.help_formatter import DefaultsHelpFormatter
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelpFormatter)
     add = parser.add_argument
-    add('config', type=Path)
+    add('config', help='config file')
     add('--split',
         default='test',
         choices=['train', 'val', 'test'],
@@ -54,6 +56,7 @@ def parse_args() -> argparse.Namespace:
     add('--device', help='of the generator; a GPU if there is one')
     add_cfg_options(parser)
     args = parser.parse_args()
+    args.config = check_config(parser, args.config)
     given = [args.images, args.labels, args.classes]
     if any(given) and not all(given):
         parser.error('--images, --labels and --classes belong together')
@@ -74,6 +77,7 @@ from torch.utils.data import DataLoader, Dataset
 from mmlangseg.cli.config_keys import read_config
 from mmlangseg.cli.table import format_rows
 from mmlangseg.cpu.memory import keep_freed_memory
+from mmlangseg.engine.required_inputs import require_data
 from mmlangseg.io.nearest import resize_nearest
 from mmlangseg.sseg.evaluation import check_coverage
 from mmlangseg.sseg.pseudo_masks import find_generator_config, stretch_image
@@ -212,6 +216,8 @@ def main() -> None:
     if cfg.get('custom_imports'):
         import_modules_from_strings(**cfg.custom_imports)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
+    if args.images is None:
+        require_data(cfg, [args.split])
     try:
         config = find_generator_config(cfg)
         dataset = build_dataset(args, cfg)

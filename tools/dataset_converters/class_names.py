@@ -1,9 +1,9 @@
-"""Make a classes.txt from the names of classes as others keep them.
+r"""Make a classes.txt from the names of classes as others keep them.
 
 Examples:
-    python tools/dataset_converters/class_names.py ade847.json
+    python tools/dataset_converters/class_names.py ade847.json \
         data/ADE20K_2021_17_01/classes.txt --synonyms-behind ,
-    python tools/dataset_converters/class_names.py labels.txt
+    python tools/dataset_converters/class_names.py labels.txt \
         data/VOCdevkit/VOC2010/pc459_classes.txt
 
 Read are a JSON list of names in the order of the ids, a JSON object of id to

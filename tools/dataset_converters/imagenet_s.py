@@ -1,4 +1,4 @@
-"""Check ImageNet-S and write the names of its classes.
+r"""Check ImageNet-S and write the names of its classes.
 
 Example:
     python tools/dataset_converters/imagenet_s.py \

@@ -1,4 +1,4 @@
-"""Make label maps of LVIS v1: 1,203 classes, 16 bits.
+r"""Make label maps of LVIS v1: 1,203 classes, 16 bits.
 
 Example:
     python tools/dataset_converters/lvis.py \

@@ -1,4 +1,4 @@
-"""Split the images of a REFER data set into labelled and unlabelled ones.
+r"""Split the images of a REFER data set into labelled and unlabelled ones.
 
 Example:
     python tools/dataset_converters/refcoco_split.py data/refer/refcoco \

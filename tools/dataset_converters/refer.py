@@ -1,4 +1,4 @@
-"""Make REFER's files of referring expressions in the files of others.
+r"""Make REFER's files of referring expressions in the files of others.
 
 Examples:
     python tools/dataset_converters/refer.py instances_nogoogle_withid.json \

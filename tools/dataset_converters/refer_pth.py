@@ -1,4 +1,4 @@
-"""Convert the scans that 3D-STMN, MDIN, RG-SAN or Reason3D have prepared.
+r"""Convert the scans that 3D-STMN, MDIN, RG-SAN or Reason3D have prepared.
 
 Example:
     python tools/dataset_converters/refer_pth.py \

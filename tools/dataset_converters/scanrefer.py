@@ -1,4 +1,4 @@
-"""Make annotation files from ScanRefer, Nr3D, Sr3D or Multi3DRefer.
+r"""Make annotation files from ScanRefer, Nr3D, Sr3D or Multi3DRefer.
 
 Examples:
     python tools/dataset_converters/scanrefer.py \

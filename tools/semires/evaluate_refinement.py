@@ -20,12 +20,15 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.cli.cfg_options import CfgOptions, split_option
+from mmlangseg.cli.command_line import check_checkpoint
+from mmlangseg.cli.config_path import check_config
+from mmlangseg.cli.help_formatter import DefaultsHelpFormatter
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelpFormatter)
     add = parser.add_argument
     add('config', help='config of mutual learning')
     add('checkpoint', help='weights of burn-in or of mutual learning')
@@ -45,8 +48,16 @@ def parse_args() -> argparse.Namespace:
         help='whose masks; a burn-in as SemiRES has a trained student only')
     add('--device', help='such as cuda:0; a GPU if there is one')
     add('--out', type=Path, help='JSON with the numbers')
-    add('--cfg-options', nargs='+', action=CfgOptions, default={})
-    return parser.parse_args()
+    add('--cfg-options',
+        nargs='+',
+        action=CfgOptions,
+        default={},
+        metavar='KEY=VALUE',
+        help='override values of the config')
+    args = parser.parse_args()
+    args.config = check_config(parser, args.config)
+    args.checkpoint = check_checkpoint(parser, 'checkpoint', args.checkpoint)
+    return args
 
 
 if __name__ == '__main__':  # help and mistakes need no libraries

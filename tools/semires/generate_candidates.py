@@ -28,6 +28,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.cli.cfg_options import CfgOptions
+from mmlangseg.cli.help_formatter import DefaultsHelpFormatter
 from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
                                   report_failures)
 
@@ -39,7 +40,7 @@ SOURCES = ('huggingface', 'onnx-sam', 'prompted', 'regions',
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelpFormatter)
     add = parser.add_argument
     add('cache', type=Path, help='folder to write')
     add('--images', type=Path, help='folder of the images')
@@ -117,6 +118,7 @@ from mmlangseg.cli.sharding import exit_code
 from mmlangseg.cpu.memory import keep_freed_memory
 from mmlangseg.engine.local_device import local_device
 from mmlangseg.io.folder_files import list_files
+from mmlangseg.io.hub import why_not_loaded
 from mmlangseg.io.images import SUFFIXES, read_image
 from mmlangseg.semires.candidates import (CANDIDATE_SOURCES, CandidateCache,
                                           Candidates, draw_candidates,
@@ -126,6 +128,7 @@ from mmlangseg.semires.datasets import (find_images, find_refs_file,
                                         read_refs, select_split)
 from mmlangseg.visualization import write_png
 
+_OF_TRANSFORMERS = ('huggingface', 'prompted')  # sources
 MAX_DIGITS = 18  # of an id in a file of the cache
 
 
@@ -220,6 +223,22 @@ def build_source(args: argparse.Namespace):
     if unknown:
         raise ValueError(f'--source {args.source} has no option '
                          f'{sorted(unknown)}, but {list(parameters)}')
+    wanted = [
+        name for name, parameter in parameters.items()
+        if parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    missing = [n for n in wanted if n not in options and n != 'device']
+    if missing:
+        raise ValueError(f'--source {args.source} needs --source-options ' +
+                         ' '.join(f'{name}=...' for name in missing))
+    model = options.get('model')
+    if args.source in _OF_TRANSFORMERS and isinstance(model, str):
+        reason = why_not_loaded(model)
+        if reason:
+            raise ValueError(
+                f'--source-options model={model} is no folder, and {reason}; '
+                'download it elsewhere and give its folder')
     if 'device' in parameters and 'device' not in options:
         options['device'] = args.device or local_device()
     return CANDIDATE_SOURCES.build(dict(type=args.source, **options))

@@ -22,14 +22,16 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.cli.cfg_options import CfgOptions
+from mmlangseg.cli.config_path import check_config
+from mmlangseg.cli.help_formatter import DefaultsHelpFormatter
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelpFormatter)
     add = parser.add_argument
-    add('config', type=Path, help='of a training')
+    add('config', help='of a training')
     add('out', type=Path, help='file to write, one word per line')
     add('--min-count',
         type=int,
@@ -42,6 +44,7 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='changes of the config')
     args = parser.parse_args()
+    args.config = check_config(parser, args.config)
     if args.min_count < 1:
         parser.error(f'--min-count {args.min_count} must be at least 1')
     return args

@@ -27,6 +27,8 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.cli.cfg_options import add_cfg_options
+from mmlangseg.cli.config_path import check_config
+from mmlangseg.cli.help_formatter import DefaultsHelpFormatter
 from mmlangseg.cli.shards import (add_shards, check_shards, report_failures,
                                   start_shard)
 
@@ -34,9 +36,9 @@ from mmlangseg.cli.shards import (add_shards, check_shards, report_failures,
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelpFormatter)
     add = parser.add_argument
-    add('config', type=Path, help='of a training')
+    add('config', help='of a training')
     add('cache', type=Path, help='folder to write')
     add('--dataset', help='name for the header; that of the config if left')
     add('--size',
@@ -62,6 +64,7 @@ def parse_args() -> argparse.Namespace:
     add('--device', help='of the generator; a GPU if there is one')
     add_shards(parser)
     args = parser.parse_args()
+    args.config = check_config(parser, args.config)
     check_shards(parser, args)
     if min(*args.size, args.batch_size, args.shard_size or 1) < 1 \
             or args.workers < 0:
@@ -144,7 +147,7 @@ def open_cache(args: argparse.Namespace, config: dict, dataset: BaseDataset,
         ignore_orientation=ignores_orientation(dataset.pipeline.transforms))
     origin.update(generator.digests())
     header = dict(
-        dataset=args.dataset or args.config.stem,
+        dataset=args.dataset or Path(args.config).stem,
         num_samples=count,
         num_clusters=generator.model.num_clusters,
         grid=list(grid),

@@ -34,6 +34,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.command_line import check_model
+from mmlangseg.cli.help_formatter import DefaultsHelpFormatter
 from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
                                   report_failures)
 
@@ -41,7 +42,7 @@ from mmlangseg.cli.shards import (add_shards, check_shards, make_missing,
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelpFormatter)
     add = parser.add_argument
     add('config',
         metavar='MODEL',

@@ -26,12 +26,13 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
 from mmlangseg.apis.probability import parse_probability
 from mmlangseg.cli.cfg_options import CfgOptions
 from mmlangseg.cli.command_line import add_model, check_model
+from mmlangseg.cli.help_formatter import DefaultsHelpFormatter
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelpFormatter)
     add = parser.add_argument
     add_model(parser)
     add('--dataloader',
