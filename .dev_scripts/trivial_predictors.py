@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cli.cfg_options import CfgOptions
+from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.config_keys import read_config
 from mmlangseg.cli.table import format_rows
 
@@ -30,8 +30,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__.split('\n', 1)[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('config', help='config whose test split is scored')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=CfgOptions, help='key=value ...')
+    add_cfg_options(parser)
     return parser.parse_args()
 
 

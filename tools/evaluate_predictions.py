@@ -252,10 +252,10 @@ def _evaluate_labels(args: argparse.Namespace) -> tuple[Protocol, Any, str]:
     if args.data_root is not None:
         dataset.data_root = args.data_root
     for file in ('', dataset.get('ann_file') or ''):
-        path = os.path.join(dataset.data_root, file)
-        if not os.path.exists(path):
+        read = os.path.join(dataset.data_root, file)
+        if not os.path.exists(read):
             raise FileNotFoundError(
-                f'{path} does not exist: name the folder of the images and '
+                f'{read} does not exist: name the folder of the images and '
                 f'label maps of {args.benchmark} by --data-root')
     protocol = _protocol(args, None, compared_at='the size of the label maps')
     scores = evaluate_label_maps(args.predictions,

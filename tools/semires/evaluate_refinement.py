@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cli.cfg_options import CfgOptions, split_option
+from mmlangseg.cli.cfg_options import add_cfg_options, split_option
 from mmlangseg.cli.command_line import check_checkpoint
 from mmlangseg.cli.config_path import check_config
 from mmlangseg.cli.help_formatter import DefaultsHelpFormatter
@@ -48,12 +48,7 @@ def parse_args() -> argparse.Namespace:
         help='whose masks; a burn-in as SemiRES has a trained student only')
     add('--device', help='such as cuda:0; a GPU if there is one')
     add('--out', type=Path, help='JSON with the numbers')
-    add('--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        default={},
-        metavar='KEY=VALUE',
-        help='override values of the config')
+    add_cfg_options(parser)
     args = parser.parse_args()
     args.config = check_config(parser, args.config)
     args.checkpoint = check_checkpoint(parser, 'checkpoint', args.checkpoint)

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
-from mmlangseg.cli.cfg_options import CfgOptions
+from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.config_path import check_config
 from mmlangseg.cli.help_formatter import DefaultsHelpFormatter
 
@@ -37,12 +37,7 @@ def parse_args() -> argparse.Namespace:
         type=int,
         default=1,
         help='leave out words that occur in fewer captions')
-    add('--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        default={},
-        metavar='KEY=VALUE',
-        help='changes of the config')
+    add_cfg_options(parser)
     args = parser.parse_args()
     args.config = check_config(parser, args.config)
     if args.min_count < 1:

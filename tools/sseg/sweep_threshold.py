@@ -24,7 +24,7 @@ if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
     sys.path.insert(0, str(ROOT))
 
 from mmlangseg.apis.probability import parse_probability
-from mmlangseg.cli.cfg_options import CfgOptions
+from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import add_model, check_model
 from mmlangseg.cli.help_formatter import DefaultsHelpFormatter
 
@@ -52,12 +52,7 @@ def parse_args() -> argparse.Namespace:
         help='take so many, evenly spread over the data set')
     add('--out', metavar='FILE.json', help='write the table to this file')
     add('--device', help='such as cuda:0 or cpu, a GPU if there is one')
-    add('--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        default={},
-        metavar='KEY=VALUE',
-        help='override values of the config')
+    add_cfg_options(parser)
     args = parser.parse_args()
     check_model(parser, args)
     if args.max_images is not None and args.max_images < 1:
