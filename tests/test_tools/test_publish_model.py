@@ -50,18 +50,6 @@ def test_test_and_infer(run, tmp_path, monkeypatch, capsys):
     assert first.read_bytes() == second.read_bytes()
 
 
-@pytest.mark.parametrize('config, option', [
-    ('less/toy/less_toy.py', '--scan MY.ply --text'),
-    ('sseg/toy/sseg_toy.py', '--image MY.jpg --classes'),
-    ('semires/toy/semires_toy_demo.py', '--image MY.jpg --text'),
-    ('lavt_refcoco.py', '--image MY.jpg --text'),
-])
-def test_example(config, option):
-    tool = runpy.run_path(str(ROOT / 'tools' / 'publish_model.py'))
-    words = tool['example'](Config.fromfile(ROOT / 'configs' / config))
-    assert words.startswith(option)
-
-
 def test_bad_input(run, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     config, checkpoint = run / 'tiny.py', run / 'best.pth'
@@ -83,3 +71,15 @@ def test_bad_input(run, tmp_path, monkeypatch, capsys):
         except AssertionError as stop:
             printed = f'{stop} {capsys.readouterr().err}'
         assert message in printed and 'Traceback' not in printed
+
+
+@pytest.mark.parametrize('config, option', [
+    ('less/toy/less_toy.py', '--scan MY.ply --text'),
+    ('sseg/toy/sseg_toy.py', '--image MY.jpg --classes'),
+    ('semires/toy/semires_toy_demo.py', '--image MY.jpg --text'),
+    ('lavt_refcoco.py', '--image MY.jpg --text'),
+])
+def test_example(config, option):
+    tool = runpy.run_path(str(ROOT / 'tools' / 'publish_model.py'))
+    words = tool['example'](Config.fromfile(ROOT / 'configs' / config))
+    assert words.startswith(option)
