@@ -22,7 +22,8 @@ else
         --master_addr="${MASTER_ADDR:-127.0.0.1}"
         --master_port="${PORT:-29500}")
 fi
-python -m torch.distributed.run "${MEETING[@]}" \
+. "$(dirname "$0")/find_python.sh"
+"$PYTHON" -m torch.distributed.run "${MEETING[@]}" \
     --nproc_per_node="$PROCESSES" \
     "$(dirname "$0")/test.py" "${MODEL[@]}" \
     --launcher pytorch "$@"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / 'mmlangseg' / '__init__.py').is_file():  # a checkout
@@ -12,6 +13,9 @@ from mmlangseg.cli.cfg_options import add_cfg_options
 from mmlangseg.cli.command_line import check_checkpoint
 from mmlangseg.cli.config_path import check_config
 from mmlangseg.compat.light_imports import import_hosts
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,6 +37,15 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def example(config: Config) -> str:
+    """Options of tools/infer.py for a model of this config."""
+    if config.get('default_scope') == 'mmdet3d':
+        return '--scan MY.ply --text "SENTENCE" --out outputs/my_scan'
+    if 'visual_projection' in config.model:
+        return '--image MY.jpg --classes "NAME,NAME" --out outputs/my_classes'
+    return '--image MY.jpg --text "SENTENCE" --out outputs/my_image'
+
+
 def main(alone: bool = False) -> None:
     """Run the tool.
 
@@ -46,15 +59,14 @@ def main(alone: bool = False) -> None:
     from mmlangseg.cli.config_keys import read_config
     from mmlangseg.engine.publish import publish_model
     try:
-        publish_model(
-            read_config(args.config, args.cfg_options), args.checkpoint,
-            args.out)
+        config = read_config(args.config, args.cfg_options)
+        publish_model(config, args.checkpoint, args.out)
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')
     size = sum(path.stat().st_size for path in Path(args.out).rglob('*')
                if path.is_file())
     print(f'{args.out}: {size / 1e6:.1f} MB')
-    print(f'try it: python tools/infer.py {args.out} ...')
+    print(f'try it: python tools/infer.py {args.out} {example(config)}')
 
 
 if __name__ == '__main__':

@@ -12,6 +12,7 @@ JOB_NAME=${2:?$USAGE}
 GPUS=${GPUS:-8}
 GPUS_PER_NODE=${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}
 
+. "$(dirname "$0")/find_python.sh"
 # SRUN_ARGS holds several arguments
 # shellcheck disable=SC2086
 srun --partition="$PARTITION" \
@@ -22,4 +23,4 @@ srun --partition="$PARTITION" \
     --cpus-per-task="${CPUS_PER_TASK:-5}" \
     --kill-on-bad-exit=1 \
     ${SRUN_ARGS:-} \
-    python -u "$(dirname "$0")/test.py" "${@:3}" --launcher slurm
+    "$PYTHON" -u "$(dirname "$0")/test.py" "${@:3}" --launcher slurm

@@ -11,6 +11,7 @@ WORK_DIR=${4:?$USAGE}
 GPUS=${GPUS:-8}
 GPUS_PER_NODE=${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}
 
+. "$(dirname "$0")/find_python.sh"
 # SRUN_ARGS holds several arguments
 # shellcheck disable=SC2086
 srun --partition="$PARTITION" \
@@ -21,5 +22,5 @@ srun --partition="$PARTITION" \
     --cpus-per-task="${CPUS_PER_TASK:-5}" \
     --kill-on-bad-exit=1 \
     ${SRUN_ARGS:-} \
-    python -u "$(dirname "$0")/train.py" "$CONFIG" \
+    "$PYTHON" -u "$(dirname "$0")/train.py" "$CONFIG" \
     --work-dir "$WORK_DIR" --launcher slurm "${@:5}"

@@ -176,6 +176,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     table = _table(results)
     for benchmark, reason in failures.items():
         print(f'{benchmark}: {reason}', file=sys.stderr)
+    if not results:
+        print(
+            'error: none was tested; docs/sseg/data.md says how the data are '
+            'made, --data names their folder',
+            file=sys.stderr)
     if table:
         print(table)
         write_text(Path(args.out) / 'table.txt', f'{table}\n')

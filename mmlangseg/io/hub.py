@@ -33,3 +33,21 @@ def why_not_loaded(name: str) -> str | None:
         return ('the hub was not reached or does not have it '
                 f'({type(error).__name__})')
     return None
+
+
+def is_unreachable(name: str) -> bool:
+    """Whether the hub does not answer, as without a connection.
+
+    Args:
+        name: Of a model on it.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    try:
+        get_hf_file_metadata(
+            hf_hub_url(name, 'config.json'), timeout=HUB_SECONDS)
+    except (HFValidationError, HfHubHTTPError):  # no name, or an answer
+        return False
+    except Exception:  # of many kinds
+        return True
+    return False

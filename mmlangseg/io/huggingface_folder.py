@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from torch import nn
 
+from .hub import is_unreachable
+
 _JSON_FILES = ('config.json', 'tokenizer.json', 'tokenizer_config.json',
                'special_tokens_map.json', 'added_tokens.json', 'vocab.json')
 _REMEDY = 'download the model again, and give the folder that it is in'
@@ -31,8 +33,12 @@ def load_huggingface_config(pretrained: str,
         ValueError: The file is damaged, or has no such entries.
     """
     from transformers import AutoConfig
+
+    # transformers repeats a request without an answer for half a minute
+    cache_only = not os.path.isdir(pretrained) and is_unreachable(pretrained)
     with naming_the_model(pretrained, 'config.json'):
-        config = AutoConfig.from_pretrained(pretrained, revision=revision)
+        config = AutoConfig.from_pretrained(
+            pretrained, revision=revision, local_files_only=cache_only)
     unknown = [key for key in overrides or {} if not hasattr(config, key)]
     if unknown:
         raise ValueError(f'config_overrides: {pretrained} has no '

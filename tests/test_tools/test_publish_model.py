@@ -1,6 +1,7 @@
 """tools/publish_model.py, and the tools that take what it writes."""
 from __future__ import annotations
 import json
+import runpy
 from pathlib import Path
 
 import lavt_model
@@ -8,6 +9,8 @@ import pytest
 from command_line import call, keep_config_unformatted
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope='module')
@@ -25,7 +28,11 @@ def test_test_and_infer(run, tmp_path, monkeypatch, capsys):
     keep_config_unformatted(monkeypatch)
     config, checkpoint = run / 'tiny.py', run / 'best.pth'
     call('publish_model.py', config, checkpoint, 'mine')
-    assert 'mine: 0.9 MB' in capsys.readouterr().out
+    size, example = capsys.readouterr().out.splitlines()[-2:]
+    assert size == 'mine: 0.9 MB'
+    assert example == (
+        'try it: python tools/infer.py mine --image MY.jpg --text "SENTENCE" '
+        '--out outputs/my_image')
     call('test.py', config, checkpoint, '--out', 'a.json')
     call('test.py', 'mine', '--out', 'b.json', '--cfg-options',
          'test_dataloader.batch_size=1')
@@ -78,3 +85,15 @@ def test_bad_input(run, tmp_path, monkeypatch, capsys):
         except AssertionError as stop:
             printed = f'{stop} {capsys.readouterr().err}'
         assert message in printed and 'Traceback' not in printed
+
+
+@pytest.mark.parametrize('config, option', [
+    ('less/toy/less_toy.py', '--scan MY.ply --text'),
+    ('sseg/toy/sseg_toy.py', '--image MY.jpg --classes'),
+    ('semires/toy/semires_toy_demo.py', '--image MY.jpg --text'),
+    ('lavt_refcoco.py', '--image MY.jpg --text'),
+])
+def test_example(config, option):
+    tool = runpy.run_path(str(ROOT / 'tools' / 'publish_model.py'))
+    words = tool['example'](Config.fromfile(ROOT / 'configs' / config))
+    assert words.startswith(option)

@@ -102,6 +102,24 @@ def test_usage(script, name):
     assert f'{name} ' in done.stderr and 'usage:' in done.stderr
 
 
+@pytest.mark.parametrize('name', [
+    'dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh'
+])  # yapf: disable
+def test_python_of_make_env(script, tmp_path, name):
+    """It is taken where that on the PATH has no torch."""
+    own = tmp_path / 'venv' / 'bin' / 'python'
+    own.parent.mkdir(parents=True)
+    own.write_text('#!/bin/sh\necho own "$@"\n')
+    own.chmod(0o755)
+    (tmp_path / 'srun').write_text(
+        '#!/bin/sh\nwhile [ "$2" != -u ]; do shift; done; exec "$@"\n')
+    venv = str(tmp_path / 'venv')
+    arguments = ['a', 'b', '2', 'd'] if 'slurm' in name else ['a.py', '2']
+    assert script(name, *arguments, VENV=venv).stdout.startswith('python -')
+    (tmp_path / 'python').write_text('#!/bin/sh\nexit 1\n')
+    assert script(name, *arguments, VENV=venv).stdout.startswith('own -')
+
+
 @pytest.mark.skipif(
     not (ROOT / 'Makefile').is_file(), reason='no Makefile here')
 def test_make_app_needs_the_models_of_the_demo(tmp_path):

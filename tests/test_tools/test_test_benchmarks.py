@@ -246,6 +246,9 @@ def test_missing_data(tool, folder, run, tmp_path):
     status, *_ = run('--data', tmp_path / 'some', '--benchmarks', 'voc20',
                      'cityscapes')
     assert status == 1
+    status, text, _ = run('--data', tmp_path / 'none')
+    assert status == 1
+    assert text.splitlines()[-1].startswith('error: none was tested; docs/')
 
 
 @pytest.mark.parametrize('args, message', [
