@@ -12,7 +12,8 @@ Examples:
         --data-root data/scannet --info-file scannet_infos_val.pkl
 
 Predictions are those of tools/evaluate_predictions.py, but need not be
-complete. Maps of classes are written by tools/sseg/label_images.py.
+complete; of one with "no_target" the mask is empty. Maps of classes are
+written by tools/sseg/label_images.py.
 """
 from __future__ import annotations
 import argparse
@@ -73,6 +74,7 @@ def predicted_images(args: argparse.Namespace) -> Iterator[tuple[dict, dict]]:
     import mmlangseg.semires  # noqa: F401  before its submodules
     from mmlangseg.semires.datasets import (find_refs_file, read_instances,
                                             read_refs, select_split)
+    from mmlangseg.semires.evaluation import says_none
     path = find_refs_file(args.folder, args.split_by)
     refs = select_split(read_refs(path), args.split, path)
     images, _ = read_instances(Path(args.folder) / 'instances.json', refs)
@@ -90,6 +92,9 @@ def predicted_images(args: argparse.Namespace) -> Iterator[tuple[dict, dict]]:
     for prediction in read_predictions(args.predictions):
         row = rows[index.take(prediction.ids, prediction.where)]
         code = image_code(prediction, row['height'], row['width'])
+        if says_none(prediction):
+            nothing = np.zeros((row['height'], row['width']), np.uint8, 'F')
+            code = mask_utils.encode(nothing)
         yield dict(row, score=prediction.ids.get('score', 1.0)), code
 
 

@@ -19,7 +19,7 @@ custom_hooks = [
     # the same loss curve after --resume as without the interruption
     dict(type='IterationSeedHook'),
     # all processes validate, and save, the same statistics of batch norm
-    dict(type='SyncBuffersHook'),
+    dict(type='SyncedStatisticsHook'),
     # at which rate a pretrained text encoder is trained, and if too fast
     dict(type='PretrainedTextHook'),
     # words that the text encoder cannot know

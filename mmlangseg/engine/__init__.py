@@ -16,6 +16,7 @@ from .resume_schedule_hook import ResumeScheduleHook
 from .run_summary_hook import RunSummaryHook
 from .seeded_dataset import SeededDataset
 from .seeding import SeededSampleMixin, seeded
+from .synced_statistics_hook import SyncedStatisticsHook
 from .timed_logger_hook import TimedLoggerHook
 
 __all__ = [
@@ -23,7 +24,8 @@ __all__ = [
     'IterationSeedHook', 'MissedValidationHook', 'MultiSourceDataset',
     'MultiSourceEpochSampler', 'NumberedSampler',
     'PartwiseOptimWrapperConstructor', 'PatienceHook', 'ResumeScheduleHook',
-    'RunSummaryHook', 'SeededDataset', 'SeededSampleMixin', 'TimedLoggerHook',
-    'find_resume_checkpoint', 'plain_state', 'require_matching_checkpoint',
-    'seeded', 'watch_load_from', 'watch_pretrained'
+    'RunSummaryHook', 'SeededDataset', 'SeededSampleMixin',
+    'SyncedStatisticsHook', 'TimedLoggerHook', 'find_resume_checkpoint',
+    'plain_state', 'require_matching_checkpoint', 'seeded', 'watch_load_from',
+    'watch_pretrained'
 ]

@@ -17,6 +17,7 @@ from mmlangseg.engine.model_folder import (ModelFolderError, pack_config,
                                            read_model_folder, unpack_config)
 from mmlangseg.engine.model_source import open_model
 from mmlangseg.engine.publish import publish_model
+from mmlangseg.engine.training_parts import drop_training_parts
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
 
@@ -87,6 +88,8 @@ def test_round_trip_of_classes(tmp_path):
     assert inferencer.model.vocabulary.prompt_names == (('cat', 'kitten'),
                                                         ('red dog', ))
     assert inferencer.model.pseudo_mask_generator is None
+    published = json.loads((tmp_path / 'model/config.json').read_text())
+    assert published['model']['pseudo_mask_generator'] is None
     after = inferencer(PIXELS)
     assert (before.labels == after.labels).all()
     assert (before.confidence == after.confidence).all()
@@ -97,6 +100,23 @@ def test_round_trip_of_classes(tmp_path):
     assert manifest['versions']['torch'] in (torch.__version__,
                                              torch.__version__.split('+')[0])
     assert manifest['versions'].keys() & {'mmengine', 'onedl-mmengine'}
+
+
+def test_what_only_training_needs():
+    start = dict(type='Pretrained', checkpoint='swin.pth')
+    model = dict(
+        type='LAVT',
+        pseudo_mask_generator=1,
+        backbone=dict(init_cfg=start),
+        heads=[dict(init_cfg=start),
+               dict(init_cfg=dict(type='Normal'))])
+    drop_training_parts(model)
+    assert model == dict(
+        type='LAVT',
+        pseudo_mask_generator=1,  # by which others divide images
+        backbone=dict(init_cfg=None),
+        heads=[dict(init_cfg=None),
+               dict(init_cfg=dict(type='Normal'))])
 
 
 def test_round_trip_of_scans(tmp_path):

@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
+from torch.utils.data import Dataset
 
 from mmlangseg.compat.loading import repair_checkpoint_loading
 from mmlangseg.engine import NumberedSampler, SeededDataset, SeededSampleMixin
@@ -189,6 +190,28 @@ def test_processes_never_share_a_draw(monkeypatch):
     assert sorted(number for number, _ in draws) == list(range(18))
     assert all(epoch == number // SIZE for number, epoch in draws)
     assert set(Counter(i for _, i in found).values()) == {3}
+
+
+class _Epochs(Dataset):
+
+    def __len__(self):
+        return SIZE
+
+    def __getitem__(self, index):
+        return self.sample_epoch
+
+
+class SeededEpochs(SeededSampleMixin, _Epochs):
+    """Its samples are the epochs that they were read in."""
+
+
+def test_all_samples_of_a_pass_know_one_epoch():
+    """By which sentences are dealt out among the samples of a scan."""
+    dataset = SeededEpochs()
+    sampler = NumberedSampler(dataset, dict(type='DefaultSampler'), seed=0)
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        assert [dataset[index] for index in sampler] == [epoch] * SIZE
 
 
 def test_data_set_without_virtual_indices():

@@ -125,6 +125,8 @@ def test_outlines_do_not_count():
     assert tool.best_iou(mask, off, 1) < 0.9
     border = square(0, 0, 20)  # the edge of the image is no outline
     assert tool.best_iou(border, Candidates.from_masks([border]), 3) == 1
+    beside = Candidates.from_masks([border & ~square(0, 0, 3)])
+    assert tool.best_iou(border, beside, 3) < 1
     assert tool.best_iou(mask, wider, 30) == 0  # nothing is left
 
 

@@ -70,6 +70,29 @@ def test_mmseg(tool, images, tmp_path):
         assert text == sentence['sent']
 
 
+def test_what_says_that_nothing_is_meant(tool, images, tmp_path):
+    """Whatever its mask shows, as when it is scored."""
+    _, options, sentences, masks = images
+    path, out = tmp_path / 'p.jsonl', tmp_path / 'out'
+    path.write_text('\n'.join(
+        json.dumps(
+            dict(
+                sent_id=sentence['sent_id'],
+                mask=mask.astype(int).tolist(),
+                no_target=bool(number)))
+        for number, (mask, (_, sentence)) in enumerate(zip(masks, sentences))))
+    assert tool.main(['mmseg', str(path), str(out), *options]) == 0
+    labels = [
+        np.array(Image.open(out / line.split('\t')[1]))
+        for line in (out / 'train.txt').read_text().splitlines()
+    ]
+    assert np.array_equal(labels[0], masks[0]) and not labels[1].any()
+    out = tmp_path / 'out.json'
+    assert tool.main(['coco', str(path), str(out), *options]) == 0
+    one, other = json.loads(out.read_text())['annotations']
+    assert one['area'] == masks[0].sum() and other['area'] == 0
+
+
 @pytest.mark.parametrize('form', ['ply', 'glb'])
 def test_scans(tool, tmp_path, form):
     if form == 'glb':

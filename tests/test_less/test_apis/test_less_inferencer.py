@@ -170,6 +170,8 @@ def test_other_thresholds(less):
     # a probability of one half, but for rounding
     result.logits[:] = 1e-9
     assert result.mask_above(0.5).all()
+    result.logits[:] = 0  # one half is not above one half
+    assert not result.mask_above(0.5).any()
     with pytest.raises(ValueError, match='between 0 and 1, got 1'):
         result.mask_above(1.0)
 

@@ -79,6 +79,9 @@ def test_limits(folder, picture, found, tmp_path):
     kept = many(picture)
     assert 0 < len(kept) <= (scores >= limit).sum()
     assert (kept.scores >= limit - 1e-4).all()
+    limit = float(kept.scores[-1])  # this one is not smaller
+    again = PromptedObjects(folder, TEXTS, min_score=limit, duplicate_iou=1.)
+    assert len(again(picture)) == len(kept)
     few = PromptedObjects(
         folder, TEXTS, min_score=0., duplicate_iou=0.3)(
             picture)

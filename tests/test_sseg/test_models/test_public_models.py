@@ -197,6 +197,24 @@ def test_sam3(build, at_once):
         model.encode_decode(inputs, [{}] * 2), expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize('keep', [True, False])
+def test_padding_is_cut_off_small_maps(build, keep):
+    """It is counted in pixels of the input, a map of SAM 3 is smaller."""
+    model = build('sam3', keep_probabilities=keep)
+    inputs = images('sam3', 1)
+    maps = model.encode_decode(inputs, [{}])
+    assert maps.shape[-1] < 112
+    sample = SegDataSample(
+        metainfo=dict(
+            ori_shape=(72, 112),
+            img_shape=(72, 112),
+            img_padding_size=[0, 0, 0, 40]))
+    found = model.predict(inputs, [sample])[0]
+    expected = F.interpolate(maps, (112, 112), mode='bilinear')[0, :, :72]
+    torch.testing.assert_close(found.seg_confidence.data[0], expected.amax(0))
+    assert (found.pred_sem_seg.data[0] == expected.argmax(0)).all()
+
+
 @torch.no_grad()
 def test_clip_on_pseudo_masks(build):
     model, inputs = build('clip'), images('clip')

@@ -2,6 +2,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
+import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
@@ -72,15 +73,31 @@ class PromptedClasses(NamedClassSegmentor):
                 torch.cat(masks) if masks else None)
         return self._prompts
 
-    def class_parts(self, inputs: Tensor) -> Iterator[Tensor]:
+    def class_parts(self, inputs: Tensor,
+                    metas: Sequence[dict]) -> Iterator[Tensor]:
         """Yield the probabilities of one class after the other.
 
         Args:
             inputs (Tensor): Normalized images, (B, 3, H, W).
+            metas (Sequence[dict]): What is known of each.
 
         Yields:
-            Tensor: (B, c, h, w), at the size of the network's maps.
+            Tensor: (B, c, h, w), at the size of the network's maps; where
+            images are padded, at that of the inputs, of whose pixels the
+            padding is counted.
         """
+        parts = self._class_maps(inputs)
+        if not any(map(_is_padded, metas)):
+            yield from parts
+            return
+        for part in parts:
+            yield F.interpolate(
+                part,
+                inputs.shape[-2:],
+                mode='bilinear',
+                align_corners=self.align_corners)
+
+    def _class_maps(self, inputs: Tensor) -> Iterator[Tensor]:
         images = self.network.encode_images(inputs)
         prompts = self.prompts()
         first = 0
@@ -105,10 +122,10 @@ class PromptedClasses(NamedClassSegmentor):
 
     def encode_decode(self, inputs: Tensor,
                       batch_img_metas: Sequence[dict]) -> Tensor:
-        """See :meth:`NamedClassSegmentor.encode_decode`; at the size of the
-        network's maps."""
+        """See :meth:`NamedClassSegmentor.encode_decode`; at the size of
+        :meth:`class_parts`."""
         self._required_vocabulary()
-        probs = torch.cat(list(self.class_parts(inputs)), 1)
+        probs = torch.cat(list(self.class_parts(inputs, batch_img_metas)), 1)
         if self.vocabulary.background:
             probs = add_background(probs, self.background_rule,
                                    self.background_threshold)
@@ -122,7 +139,7 @@ class PromptedClasses(NamedClassSegmentor):
         if background and self.background_rule != 'constant':
             yield self.encode_decode(inputs, metas)
             return
-        for number, part in enumerate(self.class_parts(inputs)):
+        for number, part in enumerate(self.class_parts(inputs, metas)):
             if background and number == 0:
                 yield torch.full_like(part[:, :1], self.background_threshold)
             yield part
@@ -140,3 +157,8 @@ class PromptedClasses(NamedClassSegmentor):
                  inputs: Tensor,
                  data_samples: list | None = None) -> Tensor:
         return self.encode_decode(inputs, [])
+
+
+def _is_padded(meta: dict) -> bool:
+    """Whether mmseg's data preprocessor says so."""
+    return any(meta.get('img_padding_size', meta.get('padding_size', ())))

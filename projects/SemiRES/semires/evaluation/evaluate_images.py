@@ -63,7 +63,7 @@ def evaluate_image_masks(predictions: PathLike,
         inter = _area(mask_utils.merge([code, target], intersect=True))
         n_pred, n_target = _area(code), _area(target)
         zero_target = truth.is_empty(row)
-        said = _says_none(prediction)
+        said = says_none(prediction)
         none = n_pred < min_pixels if said is None else said
         if isinstance(sums, GeneralizedSums):
             sums.add(inter, n_pred, n_target, not zero_target, none)
@@ -78,8 +78,13 @@ def evaluate_image_masks(predictions: PathLike,
     return sums.summary()
 
 
-def _says_none(prediction: Prediction) -> bool | None:
-    """What a prediction says in words, None for nothing."""
+def says_none(prediction: Prediction) -> bool | None:
+    """What a prediction says in words about whether nothing is meant, None
+    for nothing. It counts, whatever the mask shows.
+
+    Raises:
+        PredictionError: It is neither true nor false.
+    """
     said = prediction.ids.get('no_target')
     if said is None:
         return None
