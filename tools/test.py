@@ -25,6 +25,11 @@ def parse_args() -> argparse.Namespace:
         metavar='FILE.json',
         help='write the results of every sample and the metrics to this file')
     parser.add_argument(
+        '--masks',
+        metavar='FILE.jsonl',
+        help='write the predicted mask of every sentence to this file, for '
+        'tools/evaluate_predictions.py and export_predictions.py')
+    parser.add_argument(
         '--show', action='store_true', help='show the predictions')
     parser.add_argument(
         '--show-dir', help='write pictures of the predictions to this folder')
@@ -58,18 +63,26 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     check_model(parser, args)
     check_launcher(parser, args.launcher, 'tools/dist_test.sh')
-    if args.out is not None and not args.out.endswith('.json'):
-        parser.error(f'--out {args.out} must end in .json')
-    if args.out is not None:
-        folder = os.path.dirname(os.path.abspath(args.out))
-        try:  # now: it is written after the whole test
-            os.makedirs(folder, exist_ok=True)
-        except OSError as error:
-            parser.error(f'--out {args.out}: {error}')
-        if os.path.isdir(args.out) or not os.access(folder, os.W_OK):
-            parser.error(f'--out {args.out} cannot be written')
+    check_writable(parser, '--out', args.out, '.json')
+    check_writable(parser, '--masks', args.masks, '.jsonl')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def check_writable(parser: argparse.ArgumentParser, option: str,
+                   path: str | None, suffix: str) -> None:
+    """Refuse a file that could not be written after the whole test."""
+    if path is None:
+        return
+    if not path.endswith(suffix):
+        parser.error(f'{option} {path} must end in {suffix}')
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        parser.error(f'{option} {path}: {error}')
+    if os.path.isdir(path) or not os.access(folder, os.W_OK):
+        parser.error(f'{option} {path} cannot be written')
 
 
 if __name__ == '__main__':  # help and mistakes need no libraries
@@ -91,8 +104,8 @@ from mmlangseg.engine.model_source import open_model
 from mmlangseg.engine.required_inputs import require_inputs
 from mmlangseg.text import use_saved_words
 
-RECORDING_METRICS = ('ReferringSegMetric', 'GeneralizedSegMetric',
-                     'WideIoUMetric')
+REFERRING_METRICS = ('ReferringSegMetric', 'GeneralizedSegMetric')
+RECORDING_METRICS = (*REFERRING_METRICS, 'WideIoUMetric')
 
 
 def set_out_file(cfg: Config, path: str) -> None:
@@ -100,10 +113,7 @@ def set_out_file(cfg: Config, path: str) -> None:
 
     The first one writes ``path``, further ones ``<stem>_<i>.json``.
     """
-    evaluator = cfg.test_evaluator
-    if isinstance(evaluator, dict) and 'metrics' in evaluator:
-        evaluator = evaluator['metrics']
-    entries = [evaluator] if isinstance(evaluator, dict) else evaluator
+    entries = _metrics(cfg)
     found = [e for e in entries if _name(e.type) in RECORDING_METRICS]
     if not found:
         raise SystemExit(f'--out needs one of {", ".join(RECORDING_METRICS)} '
@@ -112,6 +122,25 @@ def set_out_file(cfg: Config, path: str) -> None:
     for index, entry in enumerate(found):
         stem, suffix = os.path.splitext(path)
         entry.out_file = path if index == 0 else f'{stem}_{index}{suffix}'
+
+
+def set_masks_file(cfg: Config, path: str) -> None:
+    """Write masks, too, where sentences are tested."""
+    entries = _metrics(cfg)
+    if not any(_name(e.type) in REFERRING_METRICS for e in entries):
+        raise SystemExit(f'--masks needs one of {", ".join(REFERRING_METRICS)}'
+                         f' in test_evaluator, but it has '
+                         f'{[entry.type for entry in entries]}')
+    # of the registry of MMEngine, which all scopes see
+    dump = dict(type='mmengine.DumpReferringMasks', out_file=path)
+    cfg.test_evaluator = [*entries, dump]
+
+
+def _metrics(cfg: Config) -> list[ConfigDict]:
+    evaluator = cfg.test_evaluator
+    if isinstance(evaluator, dict) and 'metrics' in evaluator:
+        evaluator = evaluator['metrics']
+    return [evaluator] if isinstance(evaluator, dict) else list(evaluator)
 
 
 def _name(kind: str | type) -> str:
@@ -182,6 +211,8 @@ def main() -> None:
         ]
     if args.out is not None:
         set_out_file(cfg, args.out)
+    if args.masks is not None:
+        set_masks_file(cfg, args.masks)
     if args.show or args.show_dir:
         set_visualization(cfg, args)
     if args.tta:

@@ -1,4 +1,5 @@
 """Metrics that several systems share."""
+from .dump_referring_masks import DumpReferringMasks
 from .mask_values import image_code, point_indices
 from .prediction_files import Prediction, read_predictions
 from .protocol import Protocol
@@ -8,7 +9,8 @@ from .row_index import PredictionError, RowIndex, id_text
 from .summary import format_table
 
 __all__ = [
-    'Prediction', 'PredictionError', 'Protocol', 'ReferringSegMetric',
-    'ReferringSums', 'RowIndex', 'format_table', 'id_text', 'image_code',
-    'point_indices', 'read_predictions', 'referring_iou'
+    'DumpReferringMasks', 'Prediction', 'PredictionError', 'Protocol',
+    'ReferringSegMetric', 'ReferringSums', 'RowIndex', 'format_table',
+    'id_text', 'image_code', 'point_indices', 'read_predictions',
+    'referring_iou'
 ]

@@ -95,6 +95,8 @@ def test_one_and_two_processes(trained, tmp_path):
         tmp_path,
         '--out',
         tmp_path / 'one.json',
+        '--masks',
+        tmp_path / 'one.jsonl',
         '--cfg-options',
         *SMALL,
         cwd=trained)
@@ -107,11 +109,27 @@ def test_one_and_two_processes(trained, tmp_path):
         tmp_path,
         '--out',
         tmp_path / 'two.json',
+        '--masks',
+        tmp_path / 'two.jsonl',
         '--cfg-options',
         *SMALL,
         cwd=trained)
     one = json.loads((tmp_path / 'one.json').read_text())
     assert one == json.loads((tmp_path / 'two.json').read_text())
+    masks = (tmp_path / 'one.jsonl').read_text()
+    assert masks == (tmp_path / 'two.jsonl').read_text()
+    run_tool(
+        'evaluate_predictions.py',
+        'scanrefer',
+        tmp_path / 'one.jsonl',
+        '--data-root',
+        'data/less_toy',
+        '--out',
+        tmp_path / 'scores.json',
+        cwd=trained)
+    scores = json.loads((tmp_path / 'scores.json').read_text())['scores']
+    for name in ('mIoU', 'oIoU', 'Acc@0.25', 'Acc@0.5'):
+        assert scores['overall'][name] == pytest.approx(one['metrics'][name])
 
 
 def test_pictures(trained, tmp_path):

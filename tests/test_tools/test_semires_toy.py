@@ -15,8 +15,10 @@ from command_line import (ROOT, assert_equal, block, call,
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from pycocotools import mask as mask_utils
 
 from mmlangseg.compat.onedl import has_onedl
+from mmlangseg.evaluation import read_predictions
 
 BURN_IN = ROOT / 'configs/semires/toy/semires_toy_supervised_5pct.py'
 BASES = ('models/semires_toy.py', 'datasets/semires_toy.py',
@@ -180,11 +182,17 @@ default_hooks = dict(kill=dict(type='KillHook', iteration={EPOCH + 1}))
 def test_one_and_two_processes(tmp_path):
     """The same records and metrics; seven sentences do not divide by two."""
     common = ['mutual.py', 'whole/epoch_2.pth', '--work-dir', tmp_path]
-    call('test.py', *common, '--out', tmp_path / 'one.json', *options())
+    call('test.py', *common, '--out', tmp_path / 'one.json', '--masks',
+         tmp_path / 'one.jsonl', *options())
     run_processes(2, 'test.py', *common, '--out', tmp_path / 'two.json',
                   *options())
     one = json.loads((tmp_path / 'one.json').read_text())
     assert len(one['records']) == 7
+    masks = list(read_predictions(tmp_path / 'one.jsonl'))
+    ids = [(m.ids['ref_id'], m.ids['sent_id'], mask_utils.area(m.value))
+           for m in masks]
+    assert ids == [(r['ref_id'], r['sent_id'], r['n_pred'])
+                   for r in one['records']]
     assert one == json.loads((tmp_path / 'two.json').read_text())
 
 

@@ -70,6 +70,7 @@ def test_item(root):
         dict(
             text='the chair number 0 , please .',
             description='the chair number 0, please.',
+            named_ids=[0],
             object_ids=[0],
             object_name='chair',
             ann_id='3',

@@ -84,7 +84,8 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
     - ``pts_instance_mask``: (N,) int64, object id + 1, 0 = no object,
     - ``axis_align_matrix``: (4, 4) float64,
     - ``expressions``: list of E dicts ``text``, ``description``,
-      ``object_ids``, ``object_name``, ``ann_id``, ``groups``.
+      ``object_ids``, those of the mask, ``named_ids``, those of the file,
+      ``object_name``, ``ann_id``, ``groups``.
 
     Args:
         ann_file: Annotation file made by ``tools/dataset_converters``, or a
@@ -204,6 +205,7 @@ class ScanReferDataset(SeededSampleMixin, BaseDataset):
         return dict(
             text=words if self.text == 'token' else row['description'],
             description=row['description'],
+            named_ids=row['object_ids'],
             object_ids=info.first_ids(row['object_ids']),
             object_name=row['object_name'],
             ann_id=row['ann_id'],
