@@ -98,7 +98,8 @@ def _from_row(where: str, row: Any, scene: str | None) -> Prediction:
             f'{where}: it has {keys or "no mask"}, but must have one of '
             f'{", ".join(_KINDS)}; ' +
             ('these are the scores that tools/test.py --out writes; --masks '
-             'writes the masks' if scores else 'one that is empty is an empty list'))
+             'writes the masks'
+             if scores else 'one that is empty is an empty list'))
     ids = {name: value for name, value in row.items() if name != keys[0]}
     if scene is not None:
         ids.setdefault('scene_id', scene)
