@@ -8,6 +8,7 @@ class DefaultsHelpFormatter(ArgumentDefaultsHelpFormatter):
     nothing: None, False and empty lists or dicts."""
 
     def _get_help_string(self, action: Action) -> str | None:
-        if action.default in (None, False, [], {}):
+        default = action.default
+        if default is None or default is False or default in ([], {}):
             return action.help
         return super()._get_help_string(action)
