@@ -218,7 +218,7 @@ def main() -> None:
     if args.tta:
         set_tta(cfg)
     require_inputs(cfg, ['test'])
-    runner = build_runner(cfg, verbose=args.verbose)
+    runner = build_runner(cfg, verbose=args.verbose, testing=True)
     if checkpoint is not None:
         check_checkpoint_file(runner)  # before the data are read
     runner.test()

@@ -18,7 +18,7 @@ from mmlangseg.text import use_pretrained_encoders
 from .checkpoint_check import CheckpointMatchHook
 from .innermost_datasets import innermost_datasets
 from .model_folder import CONFIG
-from .tool_runner import ToolRunner
+from .tool_runner import TestRunner, TestToolRunner, ToolRunner
 
 
 def load_config(path: str | Config,
@@ -51,13 +51,17 @@ def _name_of(cfg: Config) -> str:
     return path.parent.name if path.name == CONFIG else path.stem
 
 
-def build_runner(cfg: Config, verbose: bool = True) -> Runner:
+def build_runner(cfg: Config,
+                 verbose: bool = True,
+                 testing: bool = False) -> Runner:
     """Build the runner of a config, on the CPU as well.
 
     Args:
         cfg: The config.
         verbose: Whether the console shows all that the log file holds, in
             place of what one reads.
+        testing: Whether it only tests, so that the config of the training in
+            the work folder stays what it is.
     """
     for split in ('train', 'val', 'test'):
         loader = cfg.get(f'{split}_dataloader')
@@ -76,8 +80,12 @@ def build_runner(cfg: Config, verbose: bool = True) -> Runner:
     deterministic = cfg.get('randomness', {}).get('deterministic')
     if deterministic:  # read when cuBLAS starts
         os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else \
-        (Runner if verbose else ToolRunner).from_cfg(cfg)
+    if 'runner_type' in cfg:
+        runner = RUNNERS.build(cfg)
+    elif testing:
+        runner = (TestRunner if verbose else TestToolRunner).from_cfg(cfg)
+    else:
+        runner = (Runner if verbose else ToolRunner).from_cfg(cfg)
     if scaled:  # not in `cfg`: the file that is kept of it stays in sentences
         base = runner.auto_scale_lr['base_batch_size'] / sentences
         runner.auto_scale_lr = dict(enable=True, base_batch_size=base)

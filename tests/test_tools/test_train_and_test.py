@@ -154,6 +154,9 @@ def test_one_and_two_processes(config, trained, tmp_path, monkeypatch):
         cwd=ROOT)
     expected = json.loads(one.read_text())
     assert json.loads(two.read_text()) == expected
+    # the config of this test is beside its log, and over no other
+    assert not (tmp_path / config.name).exists()
+    assert len(list(tmp_path.glob(f'*/{config.name}'))) == 2
     text = json.dumps(expected)
     assert text.count('"right of') == 5 + 3 + 1  # one record per expression
     assert 'mIoU' in text
