@@ -206,6 +206,11 @@ class TestOut:
         with pytest.raises(SystemExit, match='ReferringSegMetric.*IoUMetric'):
             test.set_out_file(cfg, 'a.json')
 
+    def test_masks_of_sentences_only(self):
+        cfg = Config(dict(test_evaluator=dict(type='IoUMetric')))
+        with pytest.raises(SystemExit, match='--masks .*IoUMetric'):
+            test.set_masks_file(cfg, 'a.jsonl')
+
 
 class TestShow:
 
@@ -284,6 +289,7 @@ class TestArguments:
         (test, ['no.py', 'no.pth'], 'config no.py does not exist'),
         (test, [__file__, 'no.pth'], 'checkpoint no.pth does not exist'),
         (test, [__file__, __file__, '--out', 'a.pkl'], 'must end in .json'),
+        (test, [__file__, __file__, '--masks', 'a.json'], 'end in .jsonl'),
         (test, [__file__, __file__, '--out', f'{__file__}/a.json'
                 ], f"File exists: '{os.path.abspath(__file__)}'"),
     ])
